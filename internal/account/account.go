@@ -1,0 +1,315 @@
+// Package account makes a DeepCallAccount usable: endpoint, credentials, limits and the
+// breaker become turns to call DeepCall. Nobody waits in here. Who gets no turn at once is
+// woken when it is there, so that no account holds up the work of another.
+package account
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/utils/clock"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// Limits bound an account's calls.
+type Limits struct {
+	RequestsPerSecond, Burst, MaxInFlight int
+}
+
+// Settings are what a DeepCallAccount and its Secret come to.
+type Settings struct {
+	// Revision identifies the account's spec and its request to be tried again. A new one gives
+	// a refused account another chance.
+	Revision string
+	// Endpoint is the base URL; what was applied at another one does not count here.
+	Endpoint string
+	// Client calls the endpoint. Nil when the spec can't be used.
+	Client *deepcall.Client
+	// Limits bound the calls.
+	Limits Limits
+	// Credentials are zero when the Secret is missing or can't be used.
+	Credentials deepcall.Credentials
+	// Problem says why the account can't be used as configured; its zero value that it can.
+	Problem Problem
+	// SpecProblem is the part of Problem that comes from the spec alone.
+	SpecProblem Problem
+}
+
+// Problem is a fault of the configuration, which only a person can mend.
+type Problem struct {
+	Reason, Message string
+}
+
+// Account is one usable account. Its methods are safe for concurrent use.
+type Account struct {
+	clock clock.WithDelayedExecution
+	hooks Hooks
+
+	mu       sync.Mutex
+	settings Settings
+	// last are the credentials last read, for removals after the Secret is gone.
+	last    deepcall.Credentials
+	limiter *rate.Limiter
+	breaker breaker
+	queue   queue
+	// turns are given to agents, and last until their calls end.
+	turns map[string]*Turn
+	timer clock.Timer
+	// epoch counts how often the account became usable again.
+	epoch  int
+	closed bool
+}
+
+// Hooks are called without any lock held.
+type Hooks struct {
+	// Wake is called for an agent that got its turn, or whose account went out of use.
+	Wake func(agent string)
+	// Changed is called when the standing changed by an answer of DeepCall.
+	Changed func()
+}
+
+func newAccount(clk clock.WithDelayedExecution, hooks Hooks) *Account {
+	return &Account{clock: clk, hooks: hooks, breaker: newBreaker(clk.Now()), turns: map[string]*Turn{}}
+}
+
+// Configure puts new settings in force. New credentials or another endpoint start afresh, and
+// a new revision lifts a refusal.
+func (a *Account) Configure(s Settings) {
+	a.update(func() {
+		old, first := a.settings, a.limiter == nil
+		a.settings = s
+		if first || old.Limits != s.Limits {
+			a.limiter = rate.NewLimiter(rate.Limit(s.Limits.RequestsPerSecond), s.Limits.Burst)
+		}
+		if old.Client != nil && old.Client != s.Client {
+			old.Client.CloseIdleConnections()
+		}
+		fresh := old.Endpoint != s.Endpoint || (!s.Credentials.IsZero() && !s.Credentials.Equal(a.last))
+		if !s.Credentials.IsZero() {
+			a.last = s.Credentials
+		}
+		if !first && fresh || (old.Revision != s.Revision && !a.standing().Reachable()) {
+			a.breaker = newBreaker(a.clock.Now())
+			a.epoch++
+		}
+	})
+}
+
+// update changes the account, gives out the turns that this allows, and tells those concerned
+// but for those who look for themselves.
+func (a *Account) update(change func(), except ...string) {
+	a.mu.Lock()
+	before := a.standing()
+	change()
+	after := a.standing()
+	if !before.Ready() && after.Ready() {
+		a.epoch++
+		after.Epoch = a.epoch
+	}
+	woken := a.pump()
+	if before.Ready() && !after.Ready() {
+		woken = append(woken, a.queue.agents()...)
+	}
+	a.mu.Unlock()
+
+	for _, agent := range woken {
+		if !slices.Contains(except, agent) {
+			a.hooks.Wake(agent)
+		}
+	}
+	if before != after {
+		a.hooks.Changed()
+	}
+}
+
+// Standing is what can be said of an account.
+type Standing struct {
+	State State
+	// Problem is set when the configuration is at fault.
+	Problem Problem
+	// Cause is the answer that led to Refused or Unreachable.
+	Cause *deepcall.Error
+	// Endpoint in force.
+	Endpoint string
+	// Authentication is UserToken, Session or empty.
+	Authentication string
+	// Epoch changes when the account becomes usable again: earlier back-offs are void.
+	Epoch int
+}
+
+// Ready is true when the account's calls may be made.
+func (s Standing) Ready() bool {
+	return s.Problem == Problem{} && s.Reachable()
+}
+
+// Reachable is true when DeepCall neither refuses the account nor fails to answer.
+func (s Standing) Reachable() bool {
+	return s.State != Refused && s.State != Unreachable
+}
+
+// Standing tells the present state.
+func (a *Account) Standing() Standing {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.standing()
+}
+
+func (a *Account) standing() Standing {
+	return Standing{
+		State: a.breaker.state, Problem: a.settings.Problem, Cause: a.breaker.cause,
+		Endpoint: a.settings.Endpoint, Authentication: a.settings.Credentials.Authentication(), Epoch: a.epoch,
+	}
+}
+
+// Settings tells the settings in force.
+func (a *Account) Settings() Settings {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.settings
+}
+
+// CanRemove is true when removals can still be told to DeepCall although the Secret is gone.
+func (a *Account) CanRemove() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.settings.Client != nil && !a.last.IsZero()
+}
+
+// Turn is the permission to make one call for an agent. It is used by Call, or given back.
+type Turn struct {
+	account *Account
+	agent   string
+	want    Want
+	used    bool
+}
+
+// Turn asks for a turn. Nil means not now: the agent is woken when the turn is there, and asks
+// again. An agent has one turn at a time; while its call is in flight there is no other.
+func (a *Account) Turn(agent string, want Want) *Turn {
+	a.update(func() {
+		if a.turns[agent] == nil {
+			a.queue.put(agent, want)
+		}
+	}, agent)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if turn := a.turns[agent]; turn != nil && !turn.used {
+		return turn
+	}
+	return nil
+}
+
+// Leave withdraws an agent that needs no call any more, and gives its unused turn back.
+func (a *Account) Leave(agent string) {
+	a.update(func() {
+		a.queue.remove(agent)
+		if turn := a.turns[agent]; turn != nil && !turn.used {
+			delete(a.turns, agent)
+		}
+	})
+}
+
+// Use takes the turn, after which Call must follow. False means that the turn is void: the account
+// went out of use since it was given, or the manager is stopping. The agent waits for another one.
+func (t *Turn) Use() bool {
+	a := t.account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.used || a.turns[t.agent] != t {
+		return false
+	}
+	now := a.clock.Now()
+	if a.closed || a.breaker.wait(now) > 0 || !a.limiter.AllowN(now, 1) {
+		delete(a.turns, t.agent)
+		a.queue.put(t.agent, t.want)
+		return false
+	}
+	t.used = true
+	return true
+}
+
+// Call makes the call of a turn that is in use, and ends the turn. The error is a *deepcall.Error.
+func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
+	a := t.account
+	a.mu.Lock()
+	client, credentials, started := a.settings.Client, a.last, a.clock.Now()
+	a.mu.Unlock()
+
+	answer, err := client.UpdateAgentGroupMapping(ctx, credentials, request)
+
+	a.update(func() {
+		if credentials.Equal(a.last) && client == a.settings.Client {
+			a.breaker.settle(started, a.clock.Now(), err)
+		}
+		delete(a.turns, t.agent)
+	})
+	return answer, err
+}
+
+// close gives no further turn, and returns who waited for one. Calls in flight end by themselves.
+func (a *Account) close() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if a.settings.Client != nil {
+		a.settings.Client.CloseIdleConnections()
+	}
+	return a.queue.agents()
+}
+
+func (a *Account) inFlight() int {
+	n := 0
+	for _, turn := range a.turns {
+		if turn.used {
+			n++
+		}
+	}
+	return n
+}
+
+// pump gives turns to those who wait, as far as breaker, limiter and cap allow, and sets the
+// timer for the next look. It returns who got one.
+func (a *Account) pump() []string {
+	var woken []string
+	for !a.closed && a.settings.Client != nil {
+		agent, waits := a.queue.first(a.settings.Problem != Problem{})
+		wait, open := a.free()
+		if !waits || !open {
+			break
+		}
+		if wait > 0 {
+			a.lookAgain(wait)
+			break
+		}
+		want := a.queue.remove(agent)
+		a.turns[agent] = &Turn{account: a, agent: agent, want: want}
+		woken = append(woken, agent)
+	}
+	return woken
+}
+
+// free says how long until one more turn can be given; not open means that a turn must end first.
+func (a *Account) free() (wait time.Duration, open bool) {
+	now := a.clock.Now()
+	if len(a.turns) >= a.settings.Limits.MaxInFlight || (a.breaker.probing && len(a.turns) > 0) {
+		return 0, false
+	}
+	unused := len(a.turns) - a.inFlight()
+	missing := float64(unused+1) - a.limiter.TokensAt(now)
+	token := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
+	return max(a.breaker.wait(now), token, 0), true
+}
+
+func (a *Account) lookAgain(after time.Duration) {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.timer = a.clock.AfterFunc(after, func() { a.update(func() {}) })
+}

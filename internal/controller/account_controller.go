@@ -1,0 +1,267 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// AccountReconciler makes accounts usable, and tells in their status how they stand.
+type AccountReconciler struct {
+	// Client reads from the cache, and writes.
+	Client client.Client
+	// Live reads Secrets from the API server; none is cached.
+	Live     client.Reader
+	Clock    clock.PassiveClock
+	Accounts *account.Registry
+	Access   Access
+	Written  *written
+	Events   events.EventRecorder
+	// NewClient makes a client of DeepCall for an account's spec.
+	NewClient func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
+	// WakeAgents brings all agents of an account back to their reconciler.
+	WakeAgents func(context.Context, types.NamespacedName) error
+}
+
+// Reconcile reads the account and its Secret, puts them in force, and reports.
+func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var found v1alpha1.DeepCallAccount
+	err := r.Client.Get(ctx, request.NamespacedName, &found)
+	if apierrors.IsNotFound(err) {
+		r.Accounts.Remove(request.NamespacedName)
+		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
+	}
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("get the account: %w", err)
+	}
+	a := latest(r.Written, &found)
+	users, err := r.users(ctx, a)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	hold := held(a)
+	if a, err = r.hold(ctx, a, users); err != nil {
+		return reconcile.Result{}, r.conflictIsNews(err)
+	}
+	settings, err := r.settings(ctx, a)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	before := r.Accounts.Get(request.NamespacedName)
+	changed := before == nil || before.Settings().Revision != settings.Revision || hold != held(a)
+	standing := r.Accounts.Configure(request.NamespacedName, settings).Standing()
+	if changed {
+		if err := r.WakeAgents(ctx, request.NamespacedName); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	return reconcile.Result{}, r.conflictIsNews(r.report(ctx, a, standing, users))
+}
+
+// conflictIsNews drops a conflict: the change that caused it brings the account back here.
+func (r *AccountReconciler) conflictIsNews(err error) error {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// users counts the mappings that use the account.
+func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
+	var list v1alpha1.AgentGroupMappingList
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: client.ObjectKeyFromObject(a).String()}); err != nil {
+		return users{}, fmt.Errorf("list the account's mappings: %w", err)
+	}
+	var n users
+	for i := range list.Items {
+		mapping := latest(r.Written, &list.Items[i])
+		if mapping.DeletionTimestamp != nil && len(mapping.Finalizers) == 0 {
+			continue
+		}
+		holds := hasFinalizer(mapping, v1alpha1.StopCallsFinalizer)
+		permitted, err := r.Access.permits(ctx, a, mapping.Namespace)
+		if err != nil {
+			return users{}, err
+		}
+		if permitted {
+			n.mappings++
+		}
+		if holds {
+			n.holding++
+		}
+	}
+	return n, nil
+}
+
+// users are the mappings of an account.
+type users struct {
+	// mappings that may use it.
+	mappings int
+	// holding have a removal to tell DeepCall one day.
+	holding int
+}
+
+// hold keeps the account while mappings use it, and lets it go when the last removal is told.
+func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccount, n users) (*v1alpha1.DeepCallAccount, error) {
+	has := hasFinalizer(a, v1alpha1.InUseFinalizer)
+	wanted := n.mappings+n.holding > 0
+	if a.DeletionTimestamp != nil {
+		wanted = has && n.holding > 0
+	}
+	if has == wanted {
+		return a, nil
+	}
+	updated := a.DeepCopy()
+	if wanted {
+		controllerutil.AddFinalizer(updated, v1alpha1.InUseFinalizer)
+	} else {
+		controllerutil.RemoveFinalizer(updated, v1alpha1.InUseFinalizer)
+	}
+	patch := client.MergeFromWithOptions(a, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, updated, patch); err != nil {
+		return nil, fmt.Errorf("patch the account's finalizer: %w", err)
+	}
+	r.remember(ctx, updated)
+	return updated, nil
+}
+
+// settings reads what the account and its Secret come to.
+func (r *AccountReconciler) settings(ctx context.Context, a *v1alpha1.DeepCallAccount) (account.Settings, error) {
+	settings := account.Settings{
+		Revision: revisionOf(a),
+		Endpoint: a.Spec.Endpoint,
+		Limits: account.Limits{
+			RequestsPerSecond: int(a.Spec.Limits.RequestsPerSecond),
+			Burst:             int(a.Spec.Limits.Burst),
+			MaxInFlight:       int(a.Spec.Limits.MaxInFlight),
+		},
+	}
+	if before := r.Accounts.Get(client.ObjectKeyFromObject(a)); before != nil && before.Settings().Revision == settings.Revision {
+		settings.Client, settings.Problem = before.Settings().Client, before.Settings().SpecProblem
+	} else {
+		settings.Client, settings.Problem = r.newClient(a)
+	}
+	settings.SpecProblem = settings.Problem
+
+	credentials, problem, err := r.credentials(ctx, a)
+	if err != nil {
+		return account.Settings{}, err
+	}
+	settings.Credentials = credentials
+	if settings.Problem == (account.Problem{}) {
+		settings.Problem = problem
+	}
+	return settings, nil
+}
+
+// revisionOf changes with the spec, and with a person's request to try the account again.
+func revisionOf(a *v1alpha1.DeepCallAccount) string {
+	return strconv.FormatInt(a.Generation, 10) + "@" + a.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
+}
+
+// credentials reads the account's Secret, past the cache and past any log: client-go logs bodies
+// at a high verbosity with the context's logger.
+func (r *AccountReconciler) credentials(ctx context.Context, a *v1alpha1.DeepCallAccount) (deepcall.Credentials, account.Problem, error) {
+	name := a.Spec.CredentialsSecretRef.Name
+	var secret corev1.Secret
+	quiet := klog.NewContext(ctx, logr.Discard())
+	err := r.Live.Get(quiet, client.ObjectKey{Namespace: a.Namespace, Name: name}, &secret)
+	if apierrors.IsNotFound(err) {
+		return deepcall.Credentials{}, account.Problem{
+			Reason:  v1alpha1.ReasonSecretNotFound,
+			Message: fmt.Sprintf("There is no Secret %q in this namespace; create it with userId and token, or with ssid", name),
+		}, nil
+	}
+	if err != nil {
+		return deepcall.Credentials{}, account.Problem{}, fmt.Errorf("get the Secret %q: %w", name, err)
+	}
+	credentials, err := deepcall.ParseCredentials(secret.Data)
+	if err != nil {
+		return deepcall.Credentials{}, account.Problem{
+			Reason:  v1alpha1.ReasonInvalidCredentials,
+			Message: fmt.Sprintf("The Secret %q can't be used: %s", name, err),
+		}, nil
+	}
+	return credentials, account.Problem{}, nil
+}
+
+// report writes the account's status, if there is anything to change.
+func (r *AccountReconciler) report(ctx context.Context, a *v1alpha1.DeepCallAccount, s account.Standing, n users) error {
+	updated := a.DeepCopy()
+	status := &updated.Status
+	status.Mappings = int32(min(n.mappings, 1<<31-1)) //nolint:gosec // bounded
+	status.Authentication = s.Authentication
+	if s.Cause != nil && s.Cause.Answer != nil && (status.LastResponse == nil || status.LastResponse.Code != int64(s.Cause.Answer.Code)) {
+		status.LastResponse = &v1alpha1.LastResponse{
+			Code: int64(s.Cause.Answer.Code), Message: s.Cause.Answer.Message, Time: metav1.NewTime(r.Clock.Now()),
+		}
+	}
+	accountVerdict(a, s).apply(&status.Conditions, a.Generation, r.Clock.Now())
+	status.ObservedGeneration = a.Generation
+	if equality.Semantic.DeepEqual(a.Status, *status) {
+		return nil
+	}
+	if err := r.Client.Status().Update(ctx, updated); err != nil {
+		return fmt.Errorf("write the account's status: %w", err)
+	}
+	announceAccount(r.Events, a, updated)
+	r.remember(ctx, updated)
+	return nil
+}
+
+// accountVerdict says how an account stands.
+func accountVerdict(a *v1alpha1.DeepCallAccount, s account.Standing) verdict {
+	switch {
+	case s.Problem.Reason == v1alpha1.ReasonSecretNotFound:
+		return verdict{reason: s.Problem.Reason, message: s.Problem.Message, progress: v1alpha1.ConditionReconciling}
+	case s.Problem.Reason != "":
+		return verdict{reason: s.Problem.Reason, message: s.Problem.Message, progress: v1alpha1.ConditionStalled}
+	case s.State == account.Refused:
+		return refused(s.Cause)
+	case s.State == account.Unreachable:
+		return verdict{
+			reason: v1alpha1.ReasonUnreachable, progress: v1alpha1.ConditionReconciling,
+			message: "DeepCall failed to answer several times in a row; one call at a time tries again. First: " + s.Cause.Message,
+		}
+	case s.State == account.Untried && !(s.Epoch == 0 && isUsable(a)):
+		return verdict{ready: true, reason: v1alpha1.ReasonUntried, message: "No call was made yet with these credentials"}
+	default:
+		return verdict{ready: true, reason: v1alpha1.ReasonUsable, message: "DeepCall accepts the account's calls"}
+	}
+}
+
+// isUsable is true when the status, perhaps of an earlier process, tells that this spec works.
+func isUsable(a *v1alpha1.DeepCallAccount) bool {
+	ready := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == a.Generation
+}
+
+func (r *AccountReconciler) remember(ctx context.Context, updated *v1alpha1.DeepCallAccount) {
+	r.Written.remember(updated.DeepCopy(), func() bool {
+		var cached v1alpha1.DeepCallAccount
+		err := r.Client.Get(ctx, client.ObjectKeyFromObject(updated), &cached)
+		return err == nil && cached.UID == updated.UID
+	})
+}
+
+// usersDebounce is how long new and gone mappings are gathered before an account counts them.
+const usersDebounce = 500 * time.Millisecond

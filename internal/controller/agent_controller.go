@@ -1,0 +1,125 @@
+package controller
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+)
+
+// AgentReconciler makes DeepCall agree with the mappings of an agent.
+type AgentReconciler struct {
+	// Client reads from the cache, and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live     client.Reader
+	Clock    clock.WithDelayedExecution
+	Accounts *account.Registry
+	Access   Access
+	Written  *written
+	Events   events.EventRecorder
+	// Wake brings agents back to this reconciler, WakeAccount an account to its own.
+	Wake        func(AgentKey)
+	WakeAccount func(types.NamespacedName)
+	// Spread returns a random number in [0,1) that keeps retries apart.
+	Spread func() float64
+
+	memory *memory
+	// calls lives until the lease is lost, or for ever: a call in flight is not cut by a stop.
+	calls context.Context
+	// running is held shared by every run, and wholly once the manager stops.
+	running sync.RWMutex
+	stopped bool
+}
+
+// Reconcile brings an agent one step on: gather, settle the last call, plan, report what needs no
+// call, and start the next call. A call takes no worker; its end leads back here.
+func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcile.Result, error) {
+	r.running.RLock()
+	defer r.running.RUnlock()
+	if r.stopped || r.memory.calling(key) {
+		return reconcile.Result{}, nil
+	}
+	v, err := r.gather(ctx, key)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.settle(ctx, v); err != nil {
+		return r.again(ctx, err)
+	}
+	if v.account != nil && v.unknown {
+		r.WakeAccount(key.Account) // which comes back here once it is known
+		return reconcile.Result{}, nil
+	}
+	v.plan()
+	if err := r.report(ctx, v); err != nil {
+		return r.again(ctx, err)
+	}
+	if err := r.call(ctx, v); err != nil {
+		return r.again(ctx, err)
+	}
+	r.memory.keep(key, v.remembered())
+	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt())}, nil
+}
+
+// call starts the next call, if one is due and its turn has come.
+func (r *AgentReconciler) call(ctx context.Context, v *view) error {
+	if v.runtime == nil {
+		return nil
+	}
+	claims, changes := v.claims()
+	next := plan.Next(claims, changes)
+	if next < 0 {
+		v.runtime.Leave(v.key.Agent)
+		return nil
+	}
+	m := v.members[next]
+	turn := v.runtime.Turn(v.key.Agent, m.want())
+	if turn == nil {
+		return nil // it comes back here with its turn
+	}
+	if err := r.record(ctx, m); err != nil {
+		v.runtime.Leave(v.key.Agent)
+		return err
+	}
+	r.start(ctx, v, m, turn, plan.Request(claims, changes, next))
+	return nil
+}
+
+// again says what follows a failed write: a conflict means that newer news is on its way.
+func (r *AgentReconciler) again(ctx context.Context, err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		log.FromContext(ctx).V(1).Info("the object changed meanwhile", "cause", err.Error())
+		return reconcile.Result{RequeueAfter: staleAfter}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// staleAfter is when to look again after a conflict, should the cache's own news fail to come.
+const staleAfter = 200 * time.Millisecond
+
+// remembered are the mappings of which more is known than their status tells.
+func (v *view) remembered() map[types.UID]bool {
+	needed := map[types.UID]bool{}
+	for _, m := range v.members {
+		needed[m.uid()] = !m.known.empty()
+	}
+	return needed
+}
+
+func until(now, at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(at.Sub(now), time.Millisecond)
+}

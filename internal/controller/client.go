@@ -1,0 +1,41 @@
+package controller
+
+import (
+	"errors"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// newClient makes the client of an account, or says what is wrong with its spec.
+func (r *AccountReconciler) newClient(a *v1alpha1.DeepCallAccount) (*deepcall.Client, account.Problem) {
+	made, err := r.NewClient(a.Spec)
+	var caBundle *deepcall.CABundleError
+	switch {
+	case errors.As(err, &caBundle):
+		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidCABundle, Message: "spec.caBundle: " + err.Error()}
+	case err != nil:
+		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidEndpoint, Message: "spec.endpoint: " + err.Error()}
+	case a.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromSelector && r.Access.Namespaces == nil:
+		return made, account.Problem{Reason: v1alpha1.ReasonSelectorNotSupported, Message: errSelectorNotSupported.Error()}
+	}
+	return made, account.Problem{}
+}
+
+// ClientFactory makes clients of DeepCall as the manager's flags say.
+func ClientFactory(allowInsecure bool) func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
+	return func(spec v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
+		config := deepcall.Config{
+			Endpoint:      spec.Endpoint,
+			Timeout:       MaxRequestTimeout,
+			CABundle:      spec.CABundle,
+			AllowInsecure: allowInsecure,
+			MaxConns:      int(spec.Limits.MaxInFlight),
+		}
+		if spec.RequestTimeout != nil {
+			config.Timeout = min(spec.RequestTimeout.Duration, MaxRequestTimeout)
+		}
+		return deepcall.NewClient(config)
+	}
+}

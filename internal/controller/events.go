@@ -1,0 +1,49 @@
+package controller
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// Actions of events: what the operator was about when the event happened.
+const (
+	actionSync  = "Sync"
+	actionCheck = "Check"
+)
+
+// announce tells of a mapping that came to need a person's eye, or came out of it. That a new
+// mapping is Ready is told by its status alone, and what hinders its account by the account.
+func (r *AgentReconciler) announce(before, after *v1alpha1.AgentGroupMapping) {
+	if after.DeletionTimestamp != nil {
+		return // in a namespace that ends, events are refused
+	}
+	quiet := func(reason string) bool {
+		return reason == v1alpha1.ReasonAccountNotReady || reason == v1alpha1.ReasonSuspended
+	}
+	announce(r.Events, after, before.Status.Conditions, after.Status.Conditions, actionSync, quiet)
+}
+
+func announceAccount(recorder events.EventRecorder, before, after *v1alpha1.DeepCallAccount) {
+	if after.DeletionTimestamp != nil {
+		return
+	}
+	quiet := func(reason string) bool { return reason == v1alpha1.ReasonUntried }
+	announce(recorder, after, before.Status.Conditions, after.Status.Conditions, actionCheck, quiet)
+}
+
+func announce(recorder events.EventRecorder, obj client.Object, before, after []metav1.Condition, action string, quiet func(string) bool) {
+	was := meta.FindStatusCondition(before, v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(after, v1alpha1.ConditionReady)
+	switch {
+	case is == nil || quiet(is.Reason):
+	case is.Status == metav1.ConditionFalse && (was == nil || was.Reason != is.Reason || was.Message != is.Message):
+		recorder.Eventf(obj, nil, corev1.EventTypeWarning, is.Reason, action, "%s", is.Message)
+	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionFalse:
+		recorder.Eventf(obj, nil, corev1.EventTypeNormal, is.Reason, action, "%s", is.Message)
+	}
+}

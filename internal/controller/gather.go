@@ -1,0 +1,236 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+)
+
+// view is all that is known of an agent at one moment.
+type view struct {
+	key     AgentKey
+	now     time.Time
+	account *v1alpha1.DeepCallAccount // nil when there is none
+	runtime *account.Account          // nil when there is no account, or it was not looked at yet
+	// unknown is true while the account's own reconciler has not looked at it.
+	unknown  bool
+	standing account.Standing
+	members  []*member
+}
+
+// member is one mapping of the agent.
+type member struct {
+	mapping   *v1alpha1.AgentGroupMapping
+	known     *recollection
+	permitted bool
+	requested string // a resync asked for and not handled yet
+	refused   bool   // DeepCall said no to this generation
+	claims    plan.Claims
+	change    plan.Change
+	wakeAt    time.Time // when to look again although nothing happens; zero is never
+}
+
+// gather reads the agent's mappings and its account from the cache, or from what we wrote
+// ourselves if that is newer.
+func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, error) {
+	v := &view{key: key, now: r.Clock.Now()}
+	var list v1alpha1.AgentGroupMappingList
+	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
+		return nil, fmt.Errorf("list the agent's mappings: %w", err)
+	}
+	if err := r.gatherAccount(ctx, v); err != nil {
+		return nil, err
+	}
+	for i := range list.Items {
+		mapping := latest(r.Written, &list.Items[i])
+		if mapping.DeletionTimestamp != nil && len(mapping.Finalizers) == 0 {
+			continue // gone; the cache will know in a moment
+		}
+		permitted, err := r.Access.permits(ctx, v.account, mapping.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		m := &member{mapping: mapping, permitted: permitted, known: r.memory.of(key, mapping.UID)}
+		v.members = append(v.members, m)
+	}
+	return v, nil
+}
+
+func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
+	var found v1alpha1.DeepCallAccount
+	err := r.Client.Get(ctx, v.key.Account, &found)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get the account: %w", err)
+	}
+	v.account = latest(r.Written, &found)
+	v.runtime = r.Accounts.Get(v.key.Account)
+	v.unknown = v.runtime == nil || v.runtime.Settings().Revision != revisionOf(v.account) || !held(v.account)
+	if v.runtime != nil {
+		v.standing = v.runtime.Standing()
+	}
+	return nil
+}
+
+// held is true when the account can't vanish under a call: it carries our finalizer, or is
+// being deleted and takes none.
+func held(a *v1alpha1.DeepCallAccount) bool {
+	return hasFinalizer(a, v1alpha1.InUseFinalizer) || a.DeletionTimestamp != nil
+}
+
+// plan decides the change of every member.
+func (v *view) plan() {
+	claims := make([]plan.Claims, len(v.members))
+	for i, m := range v.members {
+		m.look(v)
+		claims[i] = m.claims
+	}
+	for i, change := range plan.Plan(claims) {
+		v.members[i].change = change
+	}
+}
+
+func (v *view) claims() ([]plan.Claims, []plan.Change) {
+	claims := make([]plan.Claims, len(v.members))
+	changes := make([]plan.Change, len(v.members))
+	for i, m := range v.members {
+		claims[i], changes[i] = m.claims, m.change
+	}
+	return claims, changes
+}
+
+// wakeAt is the earliest time at which a member wants to be looked at again.
+func (v *view) wakeAt() time.Time {
+	var earliest time.Time
+	for _, m := range v.members {
+		if !m.wakeAt.IsZero() && (earliest.IsZero() || m.wakeAt.Before(earliest)) {
+			earliest = m.wakeAt
+		}
+	}
+	return earliest
+}
+
+// look turns the mapping into claims, as of the view's time.
+func (m *member) look(v *view) {
+	spec, status := &m.mapping.Spec, &m.mapping.Status
+	m.wakeAt = time.Time{}
+	m.requested = ""
+	if at := m.mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]; at != status.LastHandledReconcileAt {
+		m.requested = at
+	}
+	m.refused = refusedByDeepCall(status.Conditions, m.mapping.Generation) &&
+		(m.known.refusedAt == "" || m.known.refusedAt == v.standing.Endpoint)
+	if m.known.trialOf != m.mapping.Generation {
+		m.known.trial = plan.Trial{}
+	}
+
+	m.claims = plan.Claims{
+		Owner:     m.mapping.Namespace + "/" + m.mapping.Name,
+		Created:   m.mapping.CreationTimestamp.Time,
+		Applied:   asMap(status.AppliedGroups),
+		Elsewhere: v.standing.Endpoint != "" && status.AppliedEndpoint != v.standing.Endpoint,
+		Uncertain: status.Uncertain || skipped(m.mapping),
+		Attempted: unanswered(m.mapping),
+		Removing:  m.mapping.DeletionTimestamp != nil,
+		Orphan:    spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
+		Suspended: spec.Suspend || (!m.permitted && m.mapping.DeletionTimestamp == nil),
+		Trial:     m.known.trial,
+	}
+	if !m.claims.Removing && m.permitted {
+		m.claims.Declared = asMap(spec.Groups)
+	}
+	m.claims.Due = m.due(v.now)
+	m.claims.Blocked = (m.refused && !m.claims.Due) || m.backsOff(v)
+}
+
+// due is true when the groups are to be sent again although nothing changed.
+func (m *member) due(now time.Time) bool {
+	if m.claims.Suspended {
+		return false
+	}
+	if m.requested != "" {
+		return true
+	}
+	last := lastAnswered(m.mapping, m.refused)
+	interval := m.mapping.Spec.ResyncInterval
+	if last.IsZero() || interval == nil || interval.Duration <= 0 {
+		return false
+	}
+	at := plan.ResyncAt(string(m.mapping.UID), last, interval.Duration)
+	if at.After(now) {
+		m.wakeBy(at)
+		return false
+	}
+	return true
+}
+
+// lastAnswered is from when the next resync counts.
+func lastAnswered(mapping *v1alpha1.AgentGroupMapping, refused bool) time.Time {
+	var last time.Time
+	if synced := mapping.Status.LastSyncTime; synced != nil {
+		last = synced.Time
+	}
+	if answer := mapping.Status.LastResponse; refused && answer != nil && answer.Time.After(last) {
+		last = answer.Time.Time
+	}
+	return last
+}
+
+func (m *member) backsOff(v *view) bool {
+	r := m.known.retry
+	if r.failures == 0 || !v.now.Before(r.until) || !v.standing.Ready() {
+		return false
+	}
+	if r.generation != m.mapping.Generation || r.requestedAt != m.requested || r.epoch != v.standing.Epoch {
+		return false
+	}
+	m.wakeBy(r.until)
+	return true
+}
+
+func (m *member) wakeBy(at time.Time) {
+	if m.wakeAt.IsZero() || at.Before(m.wakeAt) {
+		m.wakeAt = at
+	}
+}
+
+// want is what a turn for this member's change is asked for.
+func (m *member) want() account.Want {
+	want := account.Want{Priority: account.Resync, Removal: m.claims.Removing}
+	switch {
+	case m.requested != "":
+		want.Priority = account.Edit
+	case !m.change.Pending || m.refused:
+	case m.known.retry.generation == m.mapping.Generation && m.known.retry.failures > 0:
+		want.Priority = account.Retry
+	default:
+		want.Priority = account.Edit
+	}
+	return want
+}
+
+// skipped is true when generations passed unseen. A call for one of them may have been made, and its
+// outcome lost, so that going back to what was confirmed before is not enough to be sure.
+func skipped(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.Status.ObservedGeneration > 0 && mapping.Generation > mapping.Status.ObservedGeneration+1
+}
+
+func (m *member) uid() types.UID { return m.mapping.UID }
+
+func asMap(list []v1alpha1.AgentGroup) plan.Groups {
+	groups := make(plan.Groups, len(list))
+	for _, group := range list {
+		groups[group.GroupID] = group.ReceiveCall
+	}
+	return groups
+}

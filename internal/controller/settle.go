@@ -1,0 +1,203 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+)
+
+// DeepCall's codes that say more of a removal than that it was refused.
+const codeInvalidGroupData = 1505
+
+var codesUnknownAgent = []int{1003, 1507, 1509}
+
+// settle takes in the outcome of the agent's last call, and writes what it means into the status
+// of the mapping that it was made for. Until that is written, the outcome is kept and no further
+// call is made.
+func (r *AgentReconciler) settle(ctx context.Context, v *view) error {
+	o, ok := r.memory.outcome(v.key)
+	if !ok {
+		return nil
+	}
+	m := v.member(o)
+	if m == nil {
+		r.memory.reported(v.key) // the mapping is gone
+		return nil
+	}
+	m.look(v)
+	if err := r.settleMember(ctx, v, m, o); err != nil {
+		return err
+	}
+	r.memory.reported(v.key)
+	return nil
+}
+
+func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, o outcome) error {
+	if o.failure != nil && o.failure.Uncertain {
+		m.known.sure = 0
+	}
+	switch done, goesOn := o.advance(); {
+	case goesOn != nil:
+		m.known.trial, m.known.trialOf = *goesOn, o.generation
+		return nil
+	case done && o.removing && len(o.change.Kept) == 0:
+		*m.known = recollection{}
+		return r.release(ctx, m)
+	case done:
+		*m.known = recollection{}
+		return r.write(ctx, m, o.accepted)
+	}
+	switch {
+	case o.failure.Class == deepcall.Rejected:
+		sure := m.known.sure
+		*m.known = recollection{refusedAt: o.endpoint}
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.refused(status, sure) })
+	case o.failure.Class == deepcall.Denied:
+		sure := m.known.sure
+		*m.known = recollection{}
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
+			o.failed(status, sure, accountNotReady(v.key.Account.Name))
+		})
+	default:
+		r.backOff(v, m, o)
+		verdict := failing(o.failure)
+		if !v.standing.Ready() {
+			verdict = accountNotReady(v.key.Account.Name)
+		}
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.failed(status, 0, verdict) })
+	}
+}
+
+// advance says whether the change is through, or which trial goes on; neither means refused.
+func (o outcome) advance() (done bool, goesOn *plan.Trial) {
+	stops := o.change.Stops
+	var next plan.Trial
+	switch {
+	case o.failure == nil && o.trial.Through(stops):
+		return true, nil
+	case o.failure == nil:
+		next = o.trial.Accepted(stops)
+	case o.removing && slices.Contains(codesUnknownAgent, o.failure.Code):
+		return true, nil
+	case o.failure.Code == codeInvalidGroupData && o.failure.Class == deepcall.Rejected:
+		refused, taken := o.trial.Refused(stops, o.others)
+		if !taken {
+			return false, nil
+		}
+		next = refused
+	default:
+		return false, nil
+	}
+	if next.Done(stops) {
+		return true, nil
+	}
+	return false, &next
+}
+
+// accepted is the status once DeepCall confirmed the change.
+func (o outcome) accepted(status *v1alpha1.AgentGroupMappingStatus) {
+	at := metav1.NewTime(o.at)
+	applied := o.change.Applied()
+	status.AppliedGroups, status.Receiving = asList(applied), receiving(applied)
+	status.AppliedEndpoint = o.endpoint
+	status.AnsweredAttempt = max(status.AnsweredAttempt, o.attempt)
+	status.Uncertain = false
+	status.LastSyncTime = &at
+	o.answered(status)
+	verdict := synced()
+	if len(o.change.Conflicts) > 0 {
+		verdict = conflict(o.change.Conflicts)
+	}
+	o.conclude(status, verdict)
+}
+
+// refused is the status once DeepCall said no to the change, or to what it accepted before.
+func (o outcome) refused(status *v1alpha1.AgentGroupMappingStatus, sure int64) {
+	o.answered(status)
+	o.settleAttempt(status, sure)
+	if !o.change.Pending {
+		status.Uncertain = true
+	}
+	verdict := refused(o.failure)
+	if o.removing {
+		verdict = verdict.removing()
+	}
+	o.conclude(status, verdict)
+}
+
+// failed is the status while the change waits for something to pass. A mere repetition that
+// fails leaves everything as it was.
+func (o outcome) failed(status *v1alpha1.AgentGroupMappingStatus, sure int64, v verdict) {
+	if !o.change.Pending {
+		return
+	}
+	o.settleAttempt(status, sure)
+	status.Uncertain = status.Uncertain || o.failure.Uncertain
+	if last := status.LastResponse; o.failure.Answer != nil && (last == nil || last.Code != int64(o.failure.Answer.Code)) {
+		o.answered(status)
+	}
+	if o.removing {
+		v = v.removing()
+	}
+	v.apply(&status.Conditions, o.generation, o.at)
+	status.ObservedGeneration = o.generation
+}
+
+// conclude ends what was asked for, with a definite answer.
+func (o outcome) conclude(status *v1alpha1.AgentGroupMappingStatus, v verdict) {
+	v.apply(&status.Conditions, o.generation, o.at)
+	status.ObservedGeneration = o.generation
+	if o.requestedAt != "" {
+		status.LastHandledReconcileAt = o.requestedAt
+	}
+}
+
+// answered notes DeepCall's answer, if there was one.
+func (o outcome) answered(status *v1alpha1.AgentGroupMappingStatus) {
+	answer := o.answer
+	if o.failure != nil {
+		if o.failure.Answer == nil {
+			return
+		}
+		answer = *o.failure.Answer
+	}
+	status.LastResponse = &v1alpha1.LastResponse{Code: int64(answer.Code), Message: answer.Message, Time: metav1.NewTime(o.at)}
+}
+
+// settleAttempt notes that a definite no was the only answer to the attempt: nothing was added.
+func (o outcome) settleAttempt(status *v1alpha1.AgentGroupMappingStatus, sure int64) {
+	if sure != 0 && sure == o.attempt {
+		status.AnsweredAttempt = max(status.AnsweredAttempt, sure)
+	}
+}
+
+// backOff has the change wait before its next try.
+func (r *AgentReconciler) backOff(v *view, m *member, o outcome) {
+	last := m.known.retry
+	failures := 1
+	if last.generation == o.generation && last.requestedAt == o.requestedAt && last.epoch == v.standing.Epoch {
+		failures = last.failures + 1
+	}
+	m.known.retry = backoff{
+		generation: o.generation, requestedAt: o.requestedAt, epoch: v.standing.Epoch, failures: failures,
+		until: o.at.Add(plan.RetryAfter(failures, r.Spread())),
+	}
+}
+
+func (v *view) member(o outcome) *member {
+	for _, m := range v.members {
+		if m.uid() == o.uid {
+			return m
+		}
+	}
+	return nil
+}
+
+func (k *recollection) empty() bool {
+	return k.retry.failures == 0 && k.trialOf == 0 && k.sure == 0 && k.refusedAt == ""
+}

@@ -1,0 +1,226 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
+)
+
+// MaxRequestTimeout bounds a call. Lease and shutdown times must leave room for it (R14).
+const MaxRequestTimeout = 9 * time.Second
+
+// Options are what the manager's flags decide.
+type Options struct {
+	// AllowInsecureEndpoints allows http, and loopback and link-local addresses.
+	AllowInsecureEndpoints bool
+	// MaxConcurrentReconciles is how many agents are looked at, and written, at the same time.
+	MaxConcurrentReconciles int
+	// Namespaced is true when only some namespaces are watched; labels of namespaces are not read then.
+	Namespaced bool
+}
+
+// The rights of the manager, from which config/rbac/role.yaml is generated.
+//
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings;deepcallaccounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings/status;deepcallaccounts/status,verbs=update
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
+
+// Setup adds both reconcilers to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	agents, accounts := &waker[AgentKey]{}, &waker[reconcile.Request]{}
+	remembered := newWritten()
+	clk := clock.RealClock{}
+
+	registry := account.NewRegistry(clk, func(name types.NamespacedName) account.Hooks {
+		return account.Hooks{
+			Wake:    func(agent string) { agents.wake(AgentKey{Account: name, Agent: agent}) },
+			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}) },
+		}
+	})
+	access := Access{}
+	if !options.Namespaced {
+		access.Namespaces = mgr.GetClient()
+	}
+	agentReconciler := &AgentReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
+		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Spread: rand.Float64,
+		Wake:        agents.wake,
+		WakeAccount: func(name types.NamespacedName) { accounts.wake(reconcile.Request{NamespacedName: name}) },
+		memory:      newMemory(),
+	}
+	accountReconciler := &AccountReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
+		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"),
+		NewClient:  ClientFactory(options.AllowInsecureEndpoints),
+		WakeAgents: agentReconciler.wakeAgentsOf,
+	}
+	if err := setupCache(ctx, mgr, remembered); err != nil {
+		return err
+	}
+	if err := agentReconciler.setup(mgr, agents, options); err != nil {
+		return fmt.Errorf("set up the agents' controller: %w", err)
+	}
+	if err := accountReconciler.setup(mgr, accounts); err != nil {
+		return fmt.Errorf("set up the accounts' controller: %w", err)
+	}
+	if err := mgr.Add(newShutdown(ctx, agentReconciler)); err != nil {
+		return fmt.Errorf("add the shutdown: %w", err)
+	}
+	return nil
+}
+
+// setupCache adds the indexes, and the handlers that free remembered writes.
+func setupCache(ctx context.Context, mgr ctrl.Manager, remembered *written) error {
+	indexes := []struct {
+		obj   client.Object
+		field string
+		index client.IndexerFunc
+	}{
+		{&v1alpha1.AgentGroupMapping{}, agentIndex, indexAgent},
+		{&v1alpha1.AgentGroupMapping{}, accountIndex, indexAccount},
+		{&v1alpha1.DeepCallAccount{}, secretIndex, indexSecret},
+	}
+	for _, index := range indexes {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, index.obj, index.field, index.index); err != nil {
+			return fmt.Errorf("index %s: %w", index.field, err)
+		}
+	}
+	for _, obj := range []client.Object{&v1alpha1.AgentGroupMapping{}, &v1alpha1.DeepCallAccount{}} {
+		informer, err := mgr.GetCache().GetInformer(ctx, obj)
+		if err != nil {
+			return fmt.Errorf("get the informer of %T: %w", obj, err)
+		}
+		if _, err := informer.AddEventHandler(remembered.handler()); err != nil {
+			return fmt.Errorf("watch %T: %w", obj, err)
+		}
+	}
+	return nil
+}
+
+func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], options Options) error {
+	toAgent := func(_ context.Context, obj client.Object) []AgentKey {
+		mapping, ok := obj.(*v1alpha1.AgentGroupMapping)
+		if !ok {
+			return nil
+		}
+		return []AgentKey{agentOf(mapping)}
+	}
+	return builder.TypedControllerManagedBy[AgentKey](mgr).
+		Named("agent").
+		Watches(&v1alpha1.AgentGroupMapping{}, handler.TypedEnqueueRequestsFromMapFunc(toAgent)).
+		WatchesRawSource(agents.source()).
+		WithOptions(controller.TypedOptions[AgentKey]{
+			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+			RateLimiter:             retries[AgentKey](),
+		}).
+		Complete(r)
+}
+
+func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Request]) error {
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return builder.ControllerManagedBy(mgr).
+		Named("account").
+		For(&v1alpha1.DeepCallAccount{}).
+		Watches(&v1alpha1.AgentGroupMapping{}, usersChanged()).
+		WatchesMetadata(secret, handler.EnqueueRequestsFromMapFunc(r.accountsOfSecret)).
+		WatchesRawSource(accounts.source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: retries[reconcile.Request]()}).
+		Complete(r)
+}
+
+func (r *AccountReconciler) accountsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	var list v1alpha1.DeepCallAccountList
+	if err := r.Client.List(ctx, &list, client.MatchingFields{secretIndex: client.ObjectKeyFromObject(secret).String()}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list the accounts of a Secret")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// usersChanged has an account count its mappings, a moment after some came or went, or let go.
+func usersChanged() handler.EventHandler {
+	count := func(obj client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok {
+			queue.AddAfter(reconcile.Request{NamespacedName: accountOf(mapping)}, usersDebounce)
+		}
+	}
+	type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue requests) { count(e.Object, queue) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue requests) { count(e.Object, queue) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue requests) {
+			if !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers()) {
+				count(e.ObjectNew, queue)
+			}
+		},
+	}
+}
+
+// wakeAgentsOf brings all agents of an account back here.
+func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.NamespacedName) error {
+	var list v1alpha1.AgentGroupMappingList
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}); err != nil {
+		return fmt.Errorf("list the account's mappings: %w", err)
+	}
+	for i := range list.Items {
+		r.Wake(agentOf(&list.Items[i]))
+	}
+	return nil
+}
+
+// waker adds to a controller's queue from outside of its watches.
+type waker[request comparable] struct {
+	queue workqueue.TypedRateLimitingInterface[request]
+	ready chan struct{}
+}
+
+func (w *waker[request]) source() source.TypedSource[request] {
+	w.ready = make(chan struct{})
+	return source.TypedFunc[request](func(_ context.Context, queue workqueue.TypedRateLimitingInterface[request]) error {
+		w.queue = queue
+		close(w.ready)
+		return nil
+	})
+}
+
+// wake adds a request. It is a matter of start-up only that it waits for the queue.
+func (w *waker[request]) wake(r request) {
+	<-w.ready
+	w.queue.Add(r)
+}
+
+// retries is how failed reconciles, mostly API errors, are repeated: from 100 ms to 30 s, and all
+// together no more than 50 a second.
+func retries[request comparable]() workqueue.TypedRateLimiter[request] {
+	return workqueue.NewTypedMaxOfRateLimiter(
+		workqueue.NewTypedItemExponentialFailureRateLimiter[request](100*time.Millisecond, 30*time.Second),
+		&workqueue.TypedBucketRateLimiter[request]{Limiter: rate.NewLimiter(50, 100)},
+	)
+}

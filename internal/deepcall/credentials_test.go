@@ -1,0 +1,155 @@
+package deepcall
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+const (
+	testToken  = `s3cr3t/t+k"en<é>`
+	testUserID = "user-1001-xyz"
+)
+
+func credentials(t testing.TB, pairs ...string) Credentials {
+	t.Helper()
+	data := map[string][]byte{}
+	for i := 0; i < len(pairs); i += 2 {
+		data[pairs[i]] = []byte(pairs[i+1])
+	}
+	cred, err := ParseCredentials(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cred
+}
+
+func TestParseCredentials(t *testing.T) {
+	type data = map[string][]byte
+	for name, tc := range map[string]struct {
+		data data
+		want secrets
+		auth string
+		err  string // what the error says
+	}{
+		"takes a session ID":                      {data: data{"ssid": []byte("abc")}, want: secrets{ssid: "abc"}, auth: "Session"},
+		"takes a user ID with a token":            {data: data{"userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
+		"trims one newline":                       {data: data{"ssid": []byte("abc\n\n")}, want: secrets{ssid: "abc\n"}, auth: "Session"},
+		"trims one Windows newline":               {data: data{"ssid": []byte("abc\r\n")}, want: secrets{ssid: "abc"}, auth: "Session"},
+		"keeps other white space":                 {data: data{"ssid": []byte(" a b\r")}, want: secrets{ssid: " a b\r"}, auth: "Session"},
+		"takes an empty value for missing":        {data: data{"ssid": []byte("\n"), "userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
+		"ignores other keys":                      {data: data{"ssid": []byte("abc"), "SSID": []byte("x"), "note": {0xff}}, want: secrets{ssid: "abc"}, auth: "Session"},
+		"refuses both":                            {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ"), "token": []byte("QQQ")}, err: "remove either ssid, or userId and token"},
+		"refuses a session ID with a user ID":     {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ")}, err: "both ssid and userId"},
+		"refuses a session ID with a token":       {data: data{"ssid": []byte("QQQ"), "token": []byte("QQQ")}, err: "both ssid and token"},
+		"refuses neither":                         {data: data{}, err: "add ssid, or add userId and token"},
+		"refuses nil":                             {err: "neither ssid nor userId and token"},
+		"refuses a user ID alone":                 {data: data{"userId": []byte("QQQ")}, err: "no token: add token"},
+		"refuses a token alone":                   {data: data{"token": []byte("QQQ"), "userId": []byte("\r\n")}, err: "no userId: add userId"},
+		"refuses invalid UTF-8 and names the key": {data: data{"userId": []byte("QQQ"), "token": []byte("QQQ\xff")}, err: "key token is not valid UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cred, err := ParseCredentials(tc.data)
+			if tc.err == "" {
+				if err != nil || cred.secrets() != tc.want || cred.Authentication() != tc.auth || cred.IsZero() {
+					t.Fatalf("got %+v, %q, %v", cred.secrets(), cred.Authentication(), err)
+				}
+				return
+			}
+			var typed *CredentialsError
+			if !errors.As(err, &typed) || !strings.Contains(err.Error(), tc.err) || strings.Contains(err.Error(), "QQQ") {
+				t.Fatalf("error %v, want one that says %q", err, tc.err)
+			}
+			if !cred.IsZero() || cred.Authentication() != "" {
+				t.Fatal("credentials came with the error")
+			}
+		})
+	}
+}
+
+func TestCredentialsAreEqualOnlyFieldByField(t *testing.T) {
+	user := credentials(t, "userId", "ab", "token", "c")
+	for name, tc := range map[string]struct {
+		other Credentials
+		want  bool
+	}{
+		"the same values":                 {credentials(t, "userId", "ab", "token", "c\n"), true},
+		"values divided otherwise":        {credentials(t, "userId", "a", "token", "bc"), false},
+		"another token":                   {credentials(t, "userId", "ab", "token", "d"), false},
+		"a session ID of the same letter": {credentials(t, "ssid", "c"), false},
+		"none":                            {Credentials{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if user.Equal(tc.other) != tc.want || tc.other.Equal(user) != tc.want {
+				t.Errorf("Equal is not %v", tc.want)
+			}
+		})
+	}
+	if !(Credentials{}).Equal(Credentials{}) {
+		t.Error("no credentials are not equal to none")
+	}
+}
+
+func TestNothingPrintsCredentials(t *testing.T) {
+	cred := credentials(t, "userId", testUserID, "token", testToken)
+	type open struct{ Cred Credentials }
+	type openPointer struct{ Cred *Credentials }
+	type hidden struct{ cred Credentials } // fmt calls no methods here
+	type hiddenPointer struct{ cred *Credentials }
+	values := map[string]any{
+		"a value":                  cred,
+		"a pointer":                &cred,
+		"a field":                  open{cred},
+		"a field behind a pointer": &openPointer{&cred},
+		"an unexported field":      hidden{cred},
+		"an unexported pointer":    &hiddenPointer{&cred},
+		"a map":                    map[string]Credentials{"k": cred},
+		"a map of hidden":          map[string]*hidden{"k": {cred}},
+		"a slice":                  []any{cred, &cred, hidden{cred}},
+		"an error":                 fmt.Errorf("with %v", cred),
+		"the client's error":       &Error{Entry: entryTimeout, cause: cred.redactCause(errors.New("at "+testToken), nil)},
+	}
+	for name, value := range values {
+		for _, verb := range "vTtbcdoOqxXUeEfFgGspw" {
+			for _, flags := range []string{"", "+", "#", "-", " ", "0", "+#", "300", ".2"} {
+				format := "%" + flags + string(verb)
+				expectNoSecret(t, name+" by "+format, fmt.Sprintf(format, value))
+			}
+		}
+		expectNoSecret(t, name+" by Sprint", fmt.Sprint(value)+fmt.Sprintln(value))
+
+		var log bytes.Buffer
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+			slog.New(handler).With("with", value).Info("message", "key", value, slog.Group("group", "key", value))
+		}
+		expectNoSecret(t, name+" by slog", log.String())
+
+		asJSON, err := json.Marshal(value)
+		expectNoSecret(t, name+" by JSON", fmt.Sprint(string(asJSON), err))
+		asXML, err := xml.Marshal(value)
+		expectNoSecret(t, name+" by XML", fmt.Sprint(string(asXML), err))
+	}
+	text, _ := cred.MarshalText()
+	yaml, _ := cred.MarshalYAML()
+	for _, got := range []any{cred.String(), cred.GoString(), cred.MarshalLog(), string(text), yaml, fmt.Sprintf("%+v", cred),
+		fmt.Sprintf("%x", &cred), cred.LogValue().String(), fmt.Sprint(Credentials{})} {
+		if got != redacted {
+			t.Errorf("got %v, want %s", got, redacted)
+		}
+	}
+}
+
+// expectNoSecret looks for parts of the test's secrets, plain and in hex.
+func expectNoSecret(t *testing.T, what, text string) {
+	t.Helper()
+	for _, secret := range []string{"s3cr3t", "user-1001", fmt.Sprintf("%x", "s3cr3t"), fmt.Sprintf("%X", "user-1001")} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s reveals a credential: %s", what, text)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package deepcalltest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// result is what a client got.
+type result struct {
+	http   int
+	header http.Header
+	raw    string
+	Status string
+	Code   int
+	err    error
+}
+
+// body is a request for agent 7 by user 1001.
+func body(groups string) string { return bodyFor("7", groups) }
+
+func bodyFor(agent, groups string) string {
+	entries := map[string]map[string]string{}
+	for entry := range strings.FieldsSeq(groups) {
+		id, value, _ := strings.Cut(entry, "=")
+		entries[id] = map[string]string{"receive_call": value}
+	}
+	out, err := json.Marshal(map[string]any{"userId": "1001", "token": "s3cr3t", "agentId": agent, "group": entries})
+	if err != nil {
+		panic(err)
+	}
+	return string(out)
+}
+
+func post(ctx context.Context, url, body string) result {
+	return do(ctx, http.MethodPost, url+Path, body)
+}
+
+func do(ctx context.Context, method, url, body string) result {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return result{err: err}
+	}
+	transport := &http.Transport{DisableKeepAlives: true} // so that a cut is never replayed
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return result{err: err}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	r := result{http: resp.StatusCode, header: resp.Header, raw: string(raw), err: err}
+	_ = json.Unmarshal(raw, &r)
+	return r
+}
+
+// direct calls the handler without a network, as a test on fake time needs it.
+func direct(ctx context.Context, sim *Server, body string) (r result) {
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, Path, strings.NewReader(body))
+	w := httptest.NewRecorder()
+	defer func() {
+		if cut := recover(); cut != nil {
+			r = result{err: cut.(error)}
+		}
+	}()
+	sim.ServeHTTP(w, req)
+	r = result{http: w.Code, header: w.Header(), raw: w.Body.String()}
+	_ = json.Unmarshal(w.Body.Bytes(), &r)
+	return r
+}
+
+func wantCode(t *testing.T, r result, code int) {
+	t.Helper()
+	if r.err != nil || r.http != http.StatusOK || r.Code != code {
+		t.Fatalf("got HTTP %d %q, error %v; want code %d", r.http, r.raw, r.err, code)
+	}
+}
+
+func wantAgent(t *testing.T, sim *Server, agent, groups string) {
+	t.Helper()
+	if got := show(sim.Agent(agent)); got != groups {
+		t.Fatalf("agent %s has %q, want %q", agent, got, groups)
+	}
+}
+
+func wantApplied(t *testing.T, sim *Server, groups string) {
+	t.Helper()
+	wantAgent(t, sim, "7", groups)
+	calls := sim.Calls()
+	if last := calls[len(calls)-1]; last.Applied != (groups != "") {
+		t.Fatalf("the ledger says applied=%v, and the agent has %q", last.Applied, groups)
+	}
+}
+
+func show(groups map[string]string) string {
+	var out []string
+	for _, id := range sortIDs(slices.Collect(maps.Keys(groups))) {
+		out = append(out, fmt.Sprintf("%s=%s", id, groups[id]))
+	}
+	return strings.Join(out, " ")
+}
+
+// lines is a writer that any goroutine may write to.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

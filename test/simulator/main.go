@@ -1,0 +1,82 @@
+// Command simulator serves a simulated DeepCall, for the demo and by hand.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "simulator: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c, err := parse(args, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	if !c.quiet {
+		c.options.Log = stdout
+	}
+	sim := deepcalltest.New(c.options)
+	sim.Script(c.faults...)
+
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return err
+	}
+	scheme := "http"
+	if c.tlsCert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(stdout, "listening on %s://%s\n", scheme, listener.Addr())
+
+	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- serve(web, listener, c) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	return shutDown(ctx, sim, web)
+}
+
+func serve(web *http.Server, listener net.Listener, c config) error {
+	if c.tlsCert != "" {
+		return web.ServeTLS(listener, c.tlsCert, c.tlsKey)
+	}
+	return web.Serve(listener)
+}
+
+// shutDown ends the calls that would hang, and gives the others a moment.
+func shutDown(ctx context.Context, sim *deepcalltest.Server, web *http.Server) error {
+	sim.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		return web.Close() // idle connections that never sent a request
+	}
+	return nil
+}
