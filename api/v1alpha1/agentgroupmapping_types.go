@@ -95,7 +95,7 @@ type AgentGroupMappingStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready says whether DeepCall confirmed what is declared; Reconciling and Stalled
+	// conditions say how things stand: Ready says whether DeepCall confirmed what is declared; Reconciling and Stalled
 	// say whether the operator goes on trying or a person must act.
 	// +optional
 	// +listType=map

@@ -112,7 +112,7 @@ type DeepCallAccountStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready says whether calls can be made; Reconciling and Stalled say whether the
+	// conditions say how things stand: Ready says whether calls can be made; Reconciling and Stalled say whether the
 	// operator goes on trying or a person must act.
 	// +optional
 	// +listType=map

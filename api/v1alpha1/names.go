@@ -9,7 +9,7 @@ const (
 	// still be told to DeepCall when everything is deleted at once.
 	InUseFinalizer = "telephony.deepcall.com/in-use"
 
-	// AttemptedGroupsAnnotation, on a mapping, holds the groups that a call was about to
+	// AttemptedGroupsAnnotation holds, on a mapping, the groups that a call was about to
 	// add. If the answer to that call is lost, the groups may be live in DeepCall although
 	// status.appliedGroups does not name them. The operator writes it; leave it alone.
 	AttemptedGroupsAnnotation = "telephony.deepcall.com/attempted-groups"

@@ -1,0 +1,292 @@
+package controller_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+var (
+	plane  *testenv.ControlPlane
+	scheme = runtime.NewScheme()
+	admin  client.Client
+)
+
+func TestController(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Controller")
+}
+
+var _ = BeforeSuite(func() {
+	SetDefaultEventuallyTimeout(15 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(time.Second)
+	ctrl.SetLogger(logr.Discard())
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	var err error
+	plane, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
+	admin, err = client.New(plane.Config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+})
+
+// world is what one spec plays in: a namespace, a DeepCall, an account that works, and a manager.
+type world struct {
+	context   context.Context
+	namespace string
+	deepcall  *deepcalltest.Server
+	url       string
+	writes    *writes
+	stop      func()
+}
+
+// newWorld makes a world with the usual account; options may change the account.
+func newWorld(options ...func(*v1alpha1.DeepCallAccount)) *world {
+	GinkgoHelper()
+	w := emptyWorld()
+	w.create(testenv.UserToken("acme", "1001", "s3cr3t"))
+	account := testenv.Account("acme", w.url).Limits(1000, 1000, 16).Build()
+	for _, option := range options {
+		option(account)
+	}
+	w.create(account)
+	w.start()
+	return w
+}
+
+// emptyWorld has no account and no running manager yet.
+func emptyWorld() *world {
+	GinkgoHelper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &world{context: ctx, writes: newWrites()}
+	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{
+		Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
+	})
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
+	Expect(admin.Create(ctx, namespace)).To(Succeed())
+	w.namespace = namespace.Name
+	DeferCleanup(func() {
+		if w.stop != nil {
+			w.stop()
+		}
+		cancel()
+	})
+	return w
+}
+
+// start runs a manager for the world's namespace, as cmd does, until stop.
+func (w *world) start() {
+	GinkgoHelper()
+	leaks := []goleak.Option{
+		goleak.IgnoreCurrent(),
+		// apimachinery's filter of a namespaced watch stays behind if it is stopped with an event in hand.
+		goleak.IgnoreTopFunction("k8s.io/apimachinery/pkg/watch.(*filteredWatch).loop"),
+	}
+	ctx, cancel := context.WithCancel(w.context)
+	skip := true
+	shared := rest.CopyConfig(plane.Config)
+	shared.Wrap(w.writes.count)
+	mgr, err := ctrl.NewManager(shared, ctrl.Options{
+		Scheme:     scheme,
+		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: &skip},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(controller.Setup(ctx, mgr, controller.Options{AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4})).To(Succeed())
+	var running sync.WaitGroup
+	running.Go(func() {
+		defer GinkgoRecover()
+		Expect(mgr.Start(ctx)).To(Succeed())
+	})
+	w.stop = func() {
+		GinkgoHelper()
+		cancel()
+		running.Wait()
+		w.stop = nil
+		Eventually(func() error { return goleak.Find(leaks...) }).Should(Succeed(), "goroutines left behind by the manager")
+	}
+}
+
+func (w *world) restart() {
+	GinkgoHelper()
+	w.stop()
+	w.start()
+}
+
+func (w *world) create(obj client.Object) {
+	GinkgoHelper()
+	if obj.GetNamespace() == "" {
+		obj.SetNamespace(w.namespace)
+	}
+	Expect(admin.Create(w.context, obj)).To(Succeed())
+}
+
+func (w *world) mapping(name string) *v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	mapping := &v1alpha1.AgentGroupMapping{}
+	Expect(admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: name}, mapping)).To(Succeed())
+	return mapping
+}
+
+func (w *world) account() *v1alpha1.DeepCallAccount {
+	GinkgoHelper()
+	account := &v1alpha1.DeepCallAccount{}
+	Expect(admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: "acme"}, account)).To(Succeed())
+	return account
+}
+
+// edit changes a mapping as a person would, on top of whatever it is by now.
+func (w *world) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
+	GinkgoHelper()
+	mapping := w.mapping(name)
+	base := mapping.DeepCopy()
+	change(mapping)
+	Expect(admin.Patch(w.context, mapping, client.MergeFrom(base))).To(Succeed())
+}
+
+func (w *world) editAccount(change func(*v1alpha1.DeepCallAccount)) {
+	GinkgoHelper()
+	account := w.account()
+	base := account.DeepCopy()
+	change(account)
+	Expect(admin.Patch(w.context, account, client.MergeFrom(base))).To(Succeed())
+}
+
+func (w *world) editSecret(data map[string]string) {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Expect(admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: "acme-deepcall"}, secret)).To(Succeed())
+	secret.Data, secret.StringData = nil, data
+	Expect(admin.Update(w.context, secret)).To(Succeed())
+}
+
+func (w *world) delete(obj client.Object) {
+	GinkgoHelper()
+	Expect(admin.Delete(w.context, obj)).To(Succeed())
+}
+
+// eventuallyGone waits until the mapping no longer exists.
+func (w *world) eventuallyGone(name string) {
+	GinkgoHelper()
+	Eventually(func() error {
+		return admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: name}, &v1alpha1.AgentGroupMapping{})
+	}).Should(MatchError(ContainSubstring("not found")))
+}
+
+// eventually waits until the mapping stands as described, such as "Ready=False InvalidGroupData
+// Stalled", for its current generation, and returns it.
+func (w *world) eventually(name string, description string) *v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	Eventually(func() string { return standing(w.mapping(name)) }).Should(Equal(description))
+	return w.mapping(name)
+}
+
+// settled waits for calls to have ended, and for a while in which no other begins.
+func (w *world) settled(calls int) {
+	GinkgoHelper()
+	Eventually(func() int { return len(w.deepcall.Calls()) }).Should(Equal(calls))
+	Consistently(func() int { return len(w.deepcall.Calls()) }).Should(Equal(calls))
+}
+
+// standing is the current generation's conditions in a line; "pending" while they are of an older one.
+func standing(mapping *v1alpha1.AgentGroupMapping) string {
+	if mapping.Status.ObservedGeneration != mapping.Generation {
+		return "pending"
+	}
+	return conditions(mapping.Generation, mapping.Status.Conditions)
+}
+
+func conditions(generation int64, list []metav1.Condition) string {
+	ready := meta.FindStatusCondition(list, v1alpha1.ConditionReady)
+	if ready == nil {
+		return "no Ready"
+	}
+	line := []string{fmt.Sprintf("Ready=%s %s", ready.Status, ready.Reason)}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if condition := meta.FindStatusCondition(list, kind); condition != nil {
+			line = append(line, kind)
+		}
+	}
+	for _, condition := range list {
+		if condition.ObservedGeneration != generation {
+			line = append(line, fmt.Sprintf("%s is of generation %d", condition.Type, condition.ObservedGeneration))
+		}
+	}
+	return strings.Join(line, " ")
+}
+
+// writes counts what a manager writes to the API server, by verb and resource.
+type writes struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func newWrites() *writes { return &writes{by: map[string]int{}} }
+
+func (w *writes) count(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if request.Method != http.MethodGet {
+			parts := strings.Split(strings.TrimPrefix(request.URL.Path, "/apis/telephony.deepcall.com/v1alpha1/namespaces/"), "/")
+			if len(parts) < 2 {
+				parts = []string{"", request.URL.Path}
+			}
+			key := parts[1]
+			if len(parts) > 3 {
+				key += "/" + parts[3]
+			}
+			w.mu.Lock()
+			w.by[key]++
+			w.mu.Unlock()
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+// of is how many writes went to mappings, status included.
+func (w *writes) ofMappings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.by["agentgroupmappings"] + w.by["agentgroupmappings/status"]
+}
+
+func (w *writes) total() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, count := range w.by {
+		n += count
+	}
+	return n
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
