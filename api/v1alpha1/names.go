@@ -60,6 +60,8 @@ const (
 	ReasonUnreachable = "Unreachable"
 	// ReasonSecretNotFound: the Secret of spec.credentialsSecretRef does not exist.
 	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretForbidden: the operator has no right to read the Secret. It looks again every minute.
+	ReasonSecretForbidden = "SecretForbidden"
 	// ReasonInvalidCredentials: the Secret must hold ssid, or userId and token, and not both.
 	ReasonInvalidCredentials = "InvalidCredentials"
 	// ReasonInvalidEndpoint: the endpoint can't be used, for example http without --allow-insecure-endpoints.

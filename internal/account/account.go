@@ -278,7 +278,7 @@ func (a *Account) inFlight() int {
 // timer for the next look. It returns who got one.
 func (a *Account) pump() []string {
 	var woken []string
-	for !a.closed && a.settings.Client != nil {
+	for !a.closed && a.settings.Client != nil && !a.last.IsZero() {
 		agent, waits := a.queue.first(a.settings.Problem != Problem{})
 		wait, open := a.free()
 		if !waits || !open {

@@ -74,8 +74,14 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 			return reconcile.Result{}, err
 		}
 	}
-	return reconcile.Result{}, r.conflictIsNews(r.report(ctx, a, standing, users))
+	result := reconcile.Result{}
+	if standing.Problem.Reason == v1alpha1.ReasonSecretForbidden {
+		result.RequeueAfter = forbiddenAfter // no watch tells when the right is granted
+	}
+	return result, r.conflictIsNews(r.report(ctx, a, standing, users))
 }
+
+const forbiddenAfter = time.Minute
 
 // conflictIsNews drops a conflict: the change that caused it brings the account back here.
 func (r *AccountReconciler) conflictIsNews(err error) error {
@@ -94,7 +100,7 @@ func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccou
 	var n users
 	for i := range list.Items {
 		mapping := latest(r.Written, &list.Items[i])
-		if mapping.DeletionTimestamp != nil && len(mapping.Finalizers) == 0 {
+		if released(mapping) {
 			continue
 		}
 		holds := hasFinalizer(mapping, v1alpha1.StopCallsFinalizer)
@@ -173,9 +179,9 @@ func (r *AccountReconciler) settings(ctx context.Context, a *v1alpha1.DeepCallAc
 	return settings, nil
 }
 
-// revisionOf changes with the spec, and with a person's request to try the account again.
+// revisionOf changes with the object, its spec, and a person's request to try the account again.
 func revisionOf(a *v1alpha1.DeepCallAccount) string {
-	return strconv.FormatInt(a.Generation, 10) + "@" + a.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
+	return string(a.UID) + "/" + strconv.FormatInt(a.Generation, 10) + "@" + a.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
 }
 
 // credentials reads the account's Secret, past the cache and past any log: client-go logs bodies
@@ -189,6 +195,12 @@ func (r *AccountReconciler) credentials(ctx context.Context, a *v1alpha1.DeepCal
 		return deepcall.Credentials{}, account.Problem{
 			Reason:  v1alpha1.ReasonSecretNotFound,
 			Message: fmt.Sprintf("There is no Secret %q in this namespace; create it with userId and token, or with ssid", name),
+		}, nil
+	}
+	if apierrors.IsForbidden(err) {
+		return deepcall.Credentials{}, account.Problem{
+			Reason:  v1alpha1.ReasonSecretForbidden,
+			Message: "The operator may not read Secrets of this namespace; grant it get on secrets here",
 		}, nil
 	}
 	if err != nil {

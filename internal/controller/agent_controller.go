@@ -65,6 +65,9 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 	if err := r.report(ctx, v); err != nil {
 		return r.again(ctx, err)
 	}
+	if v.anyReleased() {
+		v.plan()
+	}
 	if err := r.call(ctx, v); err != nil {
 		return r.again(ctx, err)
 	}

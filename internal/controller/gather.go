@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,8 +52,8 @@ func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, erro
 	}
 	for i := range list.Items {
 		mapping := latest(r.Written, &list.Items[i])
-		if mapping.DeletionTimestamp != nil && len(mapping.Finalizers) == 0 {
-			continue // gone; the cache will know in a moment
+		if released(mapping) {
+			continue
 		}
 		permitted, err := r.Access.permits(ctx, v.account, mapping.Namespace)
 		if err != nil {
@@ -62,6 +63,12 @@ func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, erro
 		v.members = append(v.members, m)
 	}
 	return v, nil
+}
+
+// released is true for a mapping that is being deleted and does not wait for us: it never had
+// to, or DeepCall was told. What it once applied must not ride along any more.
+func released(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.DeletionTimestamp != nil && !hasFinalizer(mapping, v1alpha1.StopCallsFinalizer)
 }
 
 func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
@@ -88,8 +95,9 @@ func held(a *v1alpha1.DeepCallAccount) bool {
 	return hasFinalizer(a, v1alpha1.InUseFinalizer) || a.DeletionTimestamp != nil
 }
 
-// plan decides the change of every member.
+// plan decides the change of every member that is still there.
 func (v *view) plan() {
+	v.members = slices.DeleteFunc(v.members, func(m *member) bool { return released(m.mapping) })
 	claims := make([]plan.Claims, len(v.members))
 	for i, m := range v.members {
 		m.look(v)
@@ -98,6 +106,11 @@ func (v *view) plan() {
 	for i, change := range plan.Plan(claims) {
 		v.members[i].change = change
 	}
+}
+
+// anyReleased is true when a member was let go since the plan was made.
+func (v *view) anyReleased() bool {
+	return slices.ContainsFunc(v.members, func(m *member) bool { return released(m.mapping) })
 }
 
 func (v *view) claims() ([]plan.Claims, []plan.Change) {

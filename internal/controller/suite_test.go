@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -135,6 +136,16 @@ func (w *world) start() {
 	}
 }
 
+// crash ends the manager as if it had been killed: nothing that it does from now on is seen
+// outside. A fence cuts it off before it is stopped.
+func (w *world) crash() {
+	GinkgoHelper()
+	w.writes.fence(true)
+	w.deepcall.Release()
+	w.stop()
+	w.writes.fence(false)
+}
+
 func (w *world) restart() {
 	GinkgoHelper()
 	w.stop()
@@ -201,6 +212,38 @@ func (w *world) eventuallyGone(name string) {
 	}).Should(MatchError(ContainSubstring("not found")))
 }
 
+// request asks for a resync, and waits until it was handled.
+func (w *world) request(name, at string) {
+	GinkgoHelper()
+	w.patchRequest(name, at)
+	Eventually(func() string { return w.mapping(name).Status.LastHandledReconcileAt }).Should(Equal(at))
+}
+
+func (w *world) patchRequest(name, at string) {
+	GinkgoHelper()
+	w.edit(name, func(mapping *v1alpha1.AgentGroupMapping) {
+		if mapping.Annotations == nil {
+			mapping.Annotations = map[string]string{}
+		}
+		mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation] = at
+	})
+}
+
+func (w *world) eventuallyAccount(description string) {
+	GinkgoHelper()
+	Eventually(func() string {
+		account := w.account()
+		return conditions(account.Generation, account.Status.Conditions)
+	}).Should(Equal(description))
+}
+
+func (w *world) accountEventuallyGone() {
+	GinkgoHelper()
+	Eventually(func() error {
+		return admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: "acme"}, &v1alpha1.DeepCallAccount{})
+	}).Should(MatchError(ContainSubstring("not found")))
+}
+
 // eventually waits until the mapping stands as described, such as "Ready=False InvalidGroupData
 // Stalled", for its current generation, and returns it.
 func (w *world) eventually(name string, description string) *v1alpha1.AgentGroupMapping {
@@ -245,11 +288,13 @@ func conditions(generation int64, list []metav1.Condition) string {
 
 // writes counts what a manager writes to the API server, by verb and resource.
 type writes struct {
-	mu sync.Mutex
-	by map[string]int
+	mu      sync.Mutex
+	by      map[string]int
+	fenced  bool
+	failing map[string]int
 }
 
-func newWrites() *writes { return &writes{by: map[string]int{}} }
+func newWrites() *writes { return &writes{by: map[string]int{}, failing: map[string]int{}} }
 
 func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
@@ -263,14 +308,32 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 				key += "/" + parts[3]
 			}
 			w.mu.Lock()
+			fails := w.fenced || w.failing[key] > 0
+			w.failing[key]--
 			w.by[key]++
 			w.mu.Unlock()
+			if fails {
+				return nil, errors.New("the write did not get through")
+			}
 		}
 		return next.RoundTrip(request)
 	})
 }
 
-// of is how many writes went to mappings, status included.
+func (w *writes) fence(up bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fenced = up
+}
+
+// fail lets the next writes of a kind fail.
+func (w *writes) fail(kind string, times int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failing[kind] = times
+}
+
+// ofMappings is how many writes went to mappings, status included.
 func (w *writes) ofMappings() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"reflect"
+	"testing"
+)
+
+func TestWhatIsLeftOutIsDefaulted(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		object      object
+		given, want string
+	}{
+		{"a mapping", mapping, `{}`, `{accountRef: {name: acme}, agentID: "7",
+			removalPolicy: StopCalls, resyncInterval: 1h, suspend: false}`},
+		{"an account", account, `{}`, `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
+			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 20, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},
+		{"an account with some limits", account, `{limits: {burst: 5}, allowedNamespaces: {}}`,
+			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
+			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 5, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},
+		{"an account with everything", account,
+			`{requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`,
+			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
+			requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			obj := created(t, test.object.with(t, "defaults", test.given))
+			if want := integers(fromYAML(t, test.want)); !reflect.DeepEqual(obj.Object["spec"], want) {
+				t.Errorf("got  %v\nwant %v", obj.Object["spec"], want)
+			}
+			if want := map[string]any{"observedGeneration": int64(-1)}; !reflect.DeepEqual(obj.Object["status"], want) {
+				t.Errorf("got the status %v, want %v, so that nobody takes a new object for done", obj.Object["status"], want)
+			}
+		})
+	}
+}
+
+// integers are the numbers as the API server's client reads them.
+func integers(in map[string]any) map[string]any {
+	for key, value := range in {
+		switch value := value.(type) {
+		case float64:
+			in[key] = int64(value)
+		case map[string]any:
+			in[key] = integers(value)
+		}
+	}
+	return in
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// asha is a mapping as a person writes it: its agent, group, and whether it receives calls.
+func asha(agentID, groupID, receiveCall string) string {
+	return mapping.document("asha", fmt.Sprintf(
+		"  accountRef: {name: acme}\n  agentID: %s\n  groups:\n  - {groupID: %s, receiveCall: %s}\n", agentID, groupID, receiveCall))
+}
+
+const acme = "  endpoint: https://v4-api.deepcall.com\n  credentialsSecretRef: {name: acme-deepcall}\n"
+
+func TestKubectlReadsAnUnquotedYAsTrueAndNAsFalse(t *testing.T) {
+	for written, want := range map[string]string{"true": "true", "false": "false", "Y": "true", "N": "false", "yes": "true", "no": "false"} {
+		t.Run(written, func(t *testing.T) {
+			got, err := kubectl(t, asha(`"7"`, `"90"`, written), "apply", "--dry-run=server", "-f-", "-o=jsonpath={.spec.groups[0].receiveCall}")
+			if err != nil || got != want {
+				t.Errorf("got %s %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
+func TestKubectlSaysWhatIsWrongWithADocument(t *testing.T) {
+	for _, test := range []struct{ name, document, want string }{
+		{`"Y" for receiveCall`, asha(`"7"`, `"90"`, `"Y"`), "spec.groups[0].receiveCall in body must be of type boolean"},
+		{"an unquoted group", asha(`"7"`, `90`, "true"), "spec.groups[0].groupID in body must be of type string"},
+		{"an unquoted agent", asha(`7`, `"90"`, "true"), "spec.agentID in body must be of type string"},
+		{"an agent named Y, unquoted", asha(`Y`, `"90"`, "true"), "spec.agentID in body must be of type string"},
+		{"a misspelt field of a mapping", asha(`"7"`, `"90"`, "true") + "  removalPolcy: Orphan\n", `unknown field "spec.removalPolcy"`},
+		{"a misspelt field of a group", asha(`"7"`, `"90"`, "true, recieveCall: true"), `unknown field "spec.groups[0].recieveCall"`},
+		{"a misspelt field of an account", account.document("acme", acme+"  limits: {burts: 5}\n"), `unknown field "spec.limits.burts"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := kubectl(t, test.document, "apply", "-f-")
+			if err == nil || !strings.Contains(got, test.want) {
+				t.Errorf("got %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTwoManagersOwnGroupsOfOneMappingByServerSideApply(t *testing.T) {
+	apply := func(manager, document string) {
+		t.Helper()
+		if got, err := kubectl(t, document, "apply", "--server-side", "--validate=strict", "--field-manager="+manager, "-f-"); err != nil {
+			t.Fatalf("%s: %s", manager, got)
+		}
+	}
+	expectGroups := func(want string) {
+		t.Helper()
+		if got, err := kubectl(t, "", "get", "agm", "asha", "-o=jsonpath={.spec.groups[*].groupID}"); err != nil || got != want {
+			t.Errorf("got the groups %s, want %s", got, want)
+		}
+	}
+	deletedAtTheEnd(t, "agm/asha", "dca/acme")
+	apply("gitops", account.document("acme", acme))
+	apply("gitops", asha(`"7"`, `"90"`, "true"))
+	apply("desk", asha(`"7"`, `"91"`, "false"))
+	expectGroups("90 91")
+	apply("desk", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n"))
+	expectGroups("90")
+}
+
+func TestKubectlGetShowsTheColumns(t *testing.T) {
+	deletedAtTheEnd(t, "agm/asha", "dca/acme")
+	if got, err := kubectl(t, asha(`"7"`, `"90"`, "Y")+"---\n"+account.document("acme", acme), "apply", "-f-"); err != nil {
+		t.Fatal(got)
+	}
+	const (
+		agents   = "NAME AGENT RECEIVING READY REASON SYNCED AGE"
+		accounts = "NAME ENDPOINT MAPPINGS READY REASON AGE"
+	)
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"get agm", []string{agents}},
+		{"get agentgroupmappings", []string{agents}},
+		{"get agm -o wide", []string{agents + " ACCOUNT MESSAGE"}},
+		{"get dca", []string{accounts}},
+		{"get deepcallaccounts -o wide", []string{accounts}},
+		{"get deepcall", []string{agents, accounts}},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			got, err := kubectl(t, "", strings.Fields(test.args)...)
+			if err != nil {
+				t.Fatal(got)
+			}
+			var headers []string
+			for line := range strings.Lines(got) {
+				if strings.HasPrefix(line, "NAME") {
+					headers = append(headers, strings.Join(strings.Fields(line), " "))
+				}
+			}
+			if strings.Join(headers, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("got  %q\nwant %q", headers, test.want)
+			}
+		})
+	}
+}
+
+func TestEveryFieldIsExplained(t *testing.T) {
+	for _, plural := range []string{"agentgroupmappings", "deepcallaccounts"} {
+		t.Run(plural, func(t *testing.T) {
+			crd := &unstructured.Unstructured{}
+			crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+			if err := admin.Get(t.Context(), client.ObjectKey{Name: plural + ".telephony.deepcall.com"}, crd); err != nil {
+				t.Fatal(err)
+			}
+			versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+			root, found, _ := unstructured.NestedMap(versions[0].(map[string]any), "schema", "openAPIV3Schema")
+			if !found {
+				t.Fatal("there is no schema")
+			}
+			unexplained(t, plural, root)
+		})
+	}
+	t.Run("by kubectl", func(t *testing.T) {
+		got, err := kubectl(t, "", "explain", "agm.spec.groups.receiveCall")
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), "receiveCall says whether the agent receives calls for this group") {
+			t.Error(got)
+		}
+	})
+}
+
+// unexplained fails the test for every field below without a description.
+func unexplained(t *testing.T, path string, node map[string]any) {
+	t.Helper()
+	properties, _, _ := unstructured.NestedMap(node, "properties")
+	for name, field := range properties {
+		field := field.(map[string]any)
+		inherited := name == "metadata" // explained by the API server
+		if text, _ := field["description"].(string); text == "" && !inherited {
+			t.Errorf("%s.%s has no description", path, name)
+		}
+		unexplained(t, path+"."+name, field)
+	}
+	for _, inner := range []string{"items", "additionalProperties"} {
+		if below, found, _ := unstructured.NestedMap(node, inner); found {
+			unexplained(t, path, below)
+		}
+	}
+}
+
+func deletedAtTheEnd(t *testing.T, names ...string) {
+	t.Cleanup(func() {
+		if got, err := kubectl(t, "", append([]string{"delete"}, names...)...); err != nil {
+			t.Error(got)
+		}
+	})
+}
