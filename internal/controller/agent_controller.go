@@ -91,6 +91,10 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 	if turn == nil {
 		return nil // it comes back here with its turn
 	}
+	if m.known.inquiry != nil {
+		r.start(ctx, v, m, turn, m.known.inquiry.Request(claims))
+		return nil
+	}
 	if err := r.record(ctx, m); err != nil {
 		v.runtime.Leave(v.key.Agent)
 		return err

@@ -49,7 +49,7 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 	result := outcome{
 		uid: m.uid(), generation: m.mapping.Generation, requestedAt: m.requested, removing: m.claims.Removing,
 		endpoint: v.standing.Endpoint, attempt: attemptsOf(m.mapping).Attempt,
-		change: m.change, trial: m.claims.Trial, others: len(groups) - m.claims.Trial.Stops(m.change.Stops),
+		change: m.change, inquiry: m.known.inquiry, trial: m.claims.Trial, others: len(groups) - m.claims.Trial.Stops(m.change.Stops),
 	}
 	r.memory.begin(v.key)
 	go func() {

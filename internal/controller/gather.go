@@ -146,6 +146,9 @@ func (m *member) look(v *view) {
 	if m.known.trialOf != m.mapping.Generation {
 		m.known.trial = plan.Trial{}
 	}
+	if q := m.known.inquiry; q != nil && q.refusal.generation != m.mapping.Generation {
+		m.known.inquiry = nil
+	}
 
 	m.claims = plan.Claims{
 		Owner:     m.mapping.Namespace + "/" + m.mapping.Name,

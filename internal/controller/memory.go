@@ -20,6 +20,8 @@ type outcome struct {
 	attempt     int64
 	change      plan.Change
 	trial       plan.Trial
+	// inquiry is set when the request was not the change, but a step to find out who is to blame.
+	inquiry *inquiry
 	// others is how many groups the request carried beside the stops.
 	others int
 	answer deepcall.Answer
@@ -38,12 +40,21 @@ type backoff struct {
 	until       time.Time
 }
 
+// inquiry is a plan.Inquiry into the refusal of a call.
+type inquiry struct {
+	plan.Inquiry
+	// refusal is how that call ended.
+	refusal outcome
+}
+
 // recollection is what is known of one mapping beyond its status; a restart may forget it.
 type recollection struct {
 	retry backoff
 	// trial belongs to trialOf, the generation whose removal is taken apart.
 	trial   plan.Trial
 	trialOf int64
+	// inquiry looks for the one to blame for the refusal of a change.
+	inquiry *inquiry
 	// sure is the attempt that this process recorded, as long as every call since was answered.
 	sure int64
 	// refusedAt is the endpoint that refused the mapping.

@@ -39,8 +39,8 @@ func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) 
 	switch {
 	case hindrance != nil:
 		return r.say(ctx, v, m, *hindrance)
-	case m.refused || m.change.Pending:
-		return nil // a call, past or to come, has the word
+	case m.refused || m.change.Pending || len(m.change.Kept) > 0:
+		return nil // a call, past or to come, of this mapping or of one that takes over, has the word
 	case len(m.change.Conflicts) > 0:
 		return r.confirm(ctx, v, m, conflict(m.change.Conflicts))
 	case len(m.change.Applied()) == 0:
@@ -56,7 +56,7 @@ func (v *view) hindrance(m *member) *verdict {
 	switch {
 	case v.account != nil && !m.permitted && len(m.mapping.Spec.Groups) > 0:
 		found = accountNotPermitted()
-	case !m.change.Pending:
+	case !m.change.Pending && len(m.change.Kept) == 0:
 		return nil
 	case m.mapping.Spec.Suspend:
 		found = suspended()

@@ -29,8 +29,12 @@ func (r *AgentReconciler) settle(ctx context.Context, v *view) error {
 		r.memory.reported(v.key) // the mapping is gone
 		return nil
 	}
-	m.look(v)
-	if err := r.settleMember(ctx, v, m, o); err != nil {
+	v.plan()
+	settle := r.settleMember
+	if o.inquiry != nil && (o.failure == nil || o.failure.Class == deepcall.Rejected) {
+		settle = r.settleInquiry
+	}
+	if err := settle(ctx, v, m, o); err != nil {
 		return err
 	}
 	r.memory.reported(v.key)
@@ -54,9 +58,7 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 	}
 	switch {
 	case o.failure.Class == deepcall.Rejected:
-		sure := m.known.sure
-		*m.known = recollection{refusedAt: o.endpoint}
-		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.refused(status, sure) })
+		return r.settleRefusal(ctx, v, m, o)
 	case o.failure.Class == deepcall.Denied:
 		sure := m.known.sure
 		*m.known = recollection{}
@@ -71,6 +73,71 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 		}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.failed(status, 0, verdict) })
 	}
+}
+
+// settleRefusal takes in DeepCall's no to a change. If other mappings' groups rode along, the
+// refusal may be theirs, which an inquiry finds out.
+func (r *AgentReconciler) settleRefusal(ctx context.Context, v *view, m *member, o outcome) error {
+	claims, changes := v.claims()
+	q, open := plan.Inquire(claims, changes, slices.Index(v.members, m))
+	if !open || slices.Contains(codesUnknownAgent, o.failure.Code) {
+		return r.blame(ctx, m, o, !m.change.Pending)
+	}
+	return r.proceed(ctx, v, m, inquiry{Inquiry: q, refusal: o})
+}
+
+// settleInquiry takes in the answer to one step of an inquiry.
+func (r *AgentReconciler) settleInquiry(ctx context.Context, v *view, m *member, o outcome) error {
+	claims, _ := v.claims()
+	return r.proceed(ctx, v, m, inquiry{Inquiry: o.inquiry.Next(claims, o.failure == nil), refusal: o.inquiry.refusal})
+}
+
+// proceed goes on with an inquiry, or carries out what it found.
+func (r *AgentReconciler) proceed(ctx context.Context, v *view, m *member, q inquiry) error {
+	if q.Step != plan.Closed {
+		m.known.inquiry = &q
+		return nil
+	}
+	if guilty := slices.Contains(q.Guilty, m.claims.Owner); guilty || len(q.Guilty) == 0 {
+		if err := r.blame(ctx, m, q.refusal, guilty); err != nil {
+			return err
+		}
+	}
+	for _, other := range v.members {
+		if other != m && slices.Contains(q.Guilty, other.claims.Owner) {
+			if err := r.exclude(ctx, v, other, q.refusal); err != nil {
+				return err
+			}
+		}
+	}
+	m.known.inquiry = nil
+	return nil
+}
+
+// blame writes that DeepCall refuses what the mapping declares, and perhaps also what it accepted
+// of it before.
+func (r *AgentReconciler) blame(ctx context.Context, m *member, o outcome, alsoApplied bool) error {
+	sure := m.known.sure
+	*m.known = recollection{refusedAt: o.endpoint}
+	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
+		o.refused(status, sure)
+		if alsoApplied {
+			status.AppliedEndpoint = ""
+		}
+	})
+}
+
+// exclude writes that DeepCall refuses by now what it accepted of the mapping before: it rides along
+// no more until its own change is accepted. If one is waiting already, it has the next word.
+func (r *AgentReconciler) exclude(ctx context.Context, v *view, m *member, o outcome) error {
+	m.known.refusedAt = o.endpoint
+	o.generation, o.removing, o.requestedAt, o.attempt = m.mapping.Generation, m.claims.Removing, "", 0
+	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
+		status.AppliedEndpoint = ""
+		if !m.change.Pending || m.refused {
+			o.refused(status, 0)
+		}
+	})
 }
 
 // advance says whether the change is through, or which trial goes on; neither means refused.
@@ -120,9 +187,6 @@ func (o outcome) accepted(status *v1alpha1.AgentGroupMappingStatus) {
 func (o outcome) refused(status *v1alpha1.AgentGroupMappingStatus, sure int64) {
 	o.answered(status)
 	o.settleAttempt(status, sure)
-	if !o.change.Pending {
-		status.Uncertain = true
-	}
 	verdict := refused(o.failure)
 	if o.removing {
 		verdict = verdict.removing()
@@ -199,5 +263,5 @@ func (v *view) member(o outcome) *member {
 }
 
 func (k *recollection) empty() bool {
-	return k.retry.failures == 0 && k.trialOf == 0 && k.sure == 0 && k.refusedAt == ""
+	return k.retry.failures == 0 && k.trialOf == 0 && k.inquiry == nil && k.sure == 0 && k.refusedAt == ""
 }

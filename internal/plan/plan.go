@@ -36,7 +36,8 @@ type Claims struct {
 	Declared Groups
 	// Applied is what DeepCall last confirmed for this source.
 	Applied Groups
-	// Elsewhere is true when Applied was confirmed at another endpoint than the present one.
+	// Elsewhere is true when Applied no longer counts: it was confirmed at another endpoint than the
+	// present one, or DeepCall refuses it by now. It does not ride along with other sources' changes.
 	Elsewhere bool
 	// Uncertain is true when DeepCall may hold something else than Applied, since an answer was lost.
 	Uncertain bool
@@ -172,8 +173,8 @@ func Request(sources []Claims, changes []Change, self int) Groups {
 	return request
 }
 
-// Adds are the groups of the target that DeepCall may learn of by the next call: neither
-// applied nor attempted before. They are recorded before the call. Sorted.
+// Adds are the groups that DeepCall learns of by the next call, neither applied nor attempted
+// before. They are recorded before the call. Sorted.
 func Adds(s Claims, c Change) []string {
 	held := s.held()
 	var adds []string
@@ -228,19 +229,19 @@ func older(a, b Claims) bool {
 	return a.Owner < b.Owner
 }
 
-// applied is what counts as applied at the present endpoint. A removal goes by what was ever
-// applied: better one stop too many than a phone that goes on ringing.
+// applied is what counts as applied, at the present endpoint.
 func (s Claims) applied() Groups {
-	if s.Elsewhere && !s.Removing {
+	if s.Elsewhere {
 		return nil
 	}
 	return s.Applied
 }
 
-// held are the groups that DeepCall holds, or may hold, for the source.
+// held are the groups that DeepCall holds, or may hold, for the source. Those applied elsewhere
+// are among them: better one stop too many than a phone that goes on ringing.
 func (s Claims) held() map[string]bool {
 	held := make(map[string]bool, len(s.Applied)+len(s.Attempted))
-	for group := range s.applied() {
+	for group := range s.Applied {
 		held[group] = true
 	}
 	for _, group := range s.Attempted {

@@ -15,13 +15,17 @@ func TestWhatIsLeftOutIsDefaulted(t *testing.T) {
 			removalPolicy: StopCalls, resyncInterval: 1h, suspend: false}`},
 		{"an account", account, `{}`, `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
 			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 20, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},
-		{"an account with some limits", account, `{limits: {burst: 5}, allowedNamespaces: {}}`,
+		{
+			"an account with some limits", account, `{limits: {burst: 5}, allowedNamespaces: {}}`,
 			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
-			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 5, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},
-		{"an account with everything", account,
+			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 5, maxInFlight: 4}, allowedNamespaces: {from: Same}}`,
+		},
+		{
+			"an account with everything", account,
 			`{requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`,
 			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
-			requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`},
+			requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			obj := created(t, test.object.with(t, "defaults", test.given))

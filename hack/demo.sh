@@ -1,0 +1,374 @@
+#!/usr/bin/env bash
+# Shows the operator at work: a control plane, a simulated DeepCall and the manager on
+# free ports of this machine, and kubectl. Every step is checked; the exit status tells.
+#
+#   make demo              builds what is needed and runs this
+#   make demo KEEP=1       the same, and leaves everything running afterwards
+#   hack/demo.sh stop DIR  stops what KEEP=1 left; the demo prints the DIR
+#
+# Needs bash and coreutils, and what make demo puts into bin. All its files are in one
+# temporary directory, which is removed at the end.
+set -euo pipefail
+set -f # the words of commands below are no file names
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root k8s=$root/bin/k8s
+readonly patience=60s # for every wait; only a failure takes that long
+readonly started_within=600 # tenths of a second for a process to come up
+readonly stopped_within=150 # tenths of a second until a process is killed
+
+bold='' red='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+	bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
+fi
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n%s== %s%s\n%s\n' "$bold" "$1" "$plain" "$2"; }
+fail() {
+	printf '\n%sdemo: %s%s\n' "$red" "$*" "$plain" >&2
+	exit 1
+}
+
+# ---- processes ----------------------------------------------------------------
+
+# alive PID is true while the process runs; one that ended but was not collected does not.
+alive() {
+	local stat=''
+	kill -0 "$1" 2>/dev/null || return 1
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || true
+	[[ $stat != *') Z '* ]]
+}
+
+# stop_all DIR stops what was started there, the newest first, and removes the directory.
+stop_all() {
+	local pid name pids='' tenths
+	while read -r pid name; do pids="$pid $pids"; done <"$1/pids"
+	for pid in $pids; do
+		if [[ -d /proc/$pid && ! /proc/$pid/cwd -ef $1 ]]; then
+			continue # the number was given to somebody else since
+		fi
+		kill -TERM "$pid" 2>/dev/null || continue
+		for ((tenths = 0; tenths < stopped_within; tenths++)); do
+			alive "$pid" || continue 2
+			sleep 0.1
+		done
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	rm -rf "$1"
+}
+
+dir='' keep=''
+cleanup() {
+	local status=$? last=${!:-} name
+	trap '' INT TERM HUP
+	trap - EXIT
+	if [[ -z $dir || -n $keep ]]; then
+		exit "$status"
+	fi
+	if ((status != 0 && status < 128)); then
+		for name in etcd kube-apiserver simulator manager; do
+			if [[ -s $dir/$name.log ]]; then
+				printf '\n%s---- the last lines of %s.log%s\n' "$bold" "$name" "$plain" >&2
+				tail -n 25 "$dir/$name.log" >&2
+			fi
+		done
+	fi
+	# A signal may have come before the newest process was written down.
+	printf '%s\n' ${last:+"$last last"} >>"$dir/pids"
+	cd /
+	stop_all "$dir"
+	exit "$status"
+}
+
+# start NAME COMMAND... runs a program in the background and writes its process ID down. It gets a
+# process group of its own, so that Ctrl-C reaches this script alone.
+start() {
+	local name=$1
+	shift
+	: >"$dir/$name.log"
+	set -m
+	"$@" >"$dir/$name.log" 2>&1 </dev/null &
+	pid=$!
+	set +m
+	printf '%s %s\n' "$pid" "$name" >>"$dir/pids"
+	disown "$pid"
+}
+
+# up NAME COMMAND... waits until the command succeeds, as long as the process just started lives.
+up() {
+	local name=$1 tenths
+	shift
+	for ((tenths = 0; tenths < started_within; tenths += 2)); do
+		! "$@" || return 0
+		alive "$pid" || return 1
+		sleep 0.2
+	done
+	fail "$name did not come up in $((started_within / 10))s"
+}
+
+# ---- the machine room ---------------------------------------------------------
+
+# logged FILE PATTERN finds the first line that matches; what it catches is in BASH_REMATCH.
+logged() {
+	local line
+	while read -r line; do
+		[[ ! $line =~ $2 ]] || return 0
+	done <"$1"
+	return 1
+}
+
+random_hex() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# kubeconfig USER TOKEN prints a kubeconfig for the control plane. Its namespace is support.
+kubeconfig() {
+	cat <<-YAML
+		apiVersion: v1
+		kind: Config
+		current-context: demo
+		clusters: [{name: demo, cluster: {server: "https://127.0.0.1:$port", certificate-authority: certs/apiserver.crt}}]
+		users: [{name: $1, user: {token: $2}}]
+		contexts: [{name: demo, context: {cluster: demo, user: $1, namespace: support}}]
+	YAML
+}
+
+start_etcd() {
+	local none=http://127.0.0.1:0 # port 0: a free one
+	start etcd "$k8s/etcd" --name=demo --data-dir="$dir/etcd" --unsafe-no-fsync \
+		--listen-client-urls=$none --advertise-client-urls=$none \
+		--listen-peer-urls=$none --initial-advertise-peer-urls=$none --initial-cluster=demo=$none
+	up etcd logged "$dir/etcd.log" 'serving client traffic.*"address":"([^"]+)"' || fail 'etcd ended'
+	etcd=http://${BASH_REMATCH[1]}
+}
+
+serving() { "$k8s/kubectl" get --raw=/readyz >"$dir/readyz.log" 2>&1; }
+
+# start_kube_apiserver has it make its own certificate, whose key also signs service accounts. It can't
+# take port 0, so a port below those that the kernel gives out is tried, and another if it is taken.
+start_kube_apiserver() {
+	local admin manager attempt
+	admin=$(random_hex)
+	manager=$(random_hex)
+	printf '%s\n' "$admin,admin,admin,system:masters" "$manager,manager,manager," >"$dir/tokens.csv"
+	for attempt in 1 2 3 4 5; do
+		port=$((20000 + RANDOM % 12000))
+		kubeconfig admin "$admin" >"$dir/kubeconfig"
+		kubeconfig manager "$manager" >"$dir/manager.kubeconfig"
+		start kube-apiserver "$k8s/kube-apiserver" --etcd-servers="$etcd" \
+			--secure-port=$port --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --cert-dir="$dir/certs" \
+			--service-account-issuer=https://kubernetes.default.svc \
+			--service-account-signing-key-file="$dir/certs/apiserver.key" \
+			--service-account-key-file="$dir/certs/apiserver.key" \
+			--token-auth-file="$dir/tokens.csv" --authorization-mode=RBAC --endpoint-reconciler-type=none
+		! up kube-apiserver serving || return 0
+		logged "$dir/kube-apiserver.log" 'address already in use' || break
+	done
+	fail 'kube-apiserver ended'
+}
+
+start_simulator() {
+	start simulator "$root/bin/simulator" --listen=127.0.0.1:0 --user=1001:s3cr3t --agents=7 --groups=90,91,92
+	up simulator logged "$dir/simulator.log" '^listening on (http://127\.0\.0\.1:([0-9]+))$' || fail 'the simulator ended'
+	deepcall=${BASH_REMATCH[1]} deepcall_port=${BASH_REMATCH[2]}
+}
+
+# start_manager runs it with the rights that it has in a cluster, and no others.
+start_manager() {
+	{
+		kubectl apply -f "$root/config/crd/bases" -f "$root/config/rbac/role.yaml" &&
+			kubectl create clusterrolebinding manager --clusterrole=manager-role --user=manager &&
+			kubectl create namespace support &&
+			kubectl wait crd --all --for=condition=Established --timeout=$patience
+	} >set-up.log 2>&1 || fail "the set-up failed: $(<set-up.log)"
+	start manager "$root/bin/manager" --kubeconfig="$dir/manager.kubeconfig" --leader-elect=false \
+		--allow-insecure-endpoints --health-probe-bind-address=0 --metrics-bind-address=0
+}
+
+# copy_samples takes the sample objects, with the simulator for DeepCall.
+copy_samples() {
+	local account
+	account=$(<"$root/config/samples/account.yaml")
+	account=${account/'https://v4-api.deepcall.com'/$deepcall}
+	[[ $account == *"endpoint: $deepcall"* && $account != *v4-api* ]] ||
+		fail 'config/samples/account.yaml has not the endpoint that the demo replaces'
+	printf '%s\n' "$account" >account.yaml
+	cp "$root/config/samples/mapping.yaml" mapping.yaml
+}
+
+# ---- telling and checking -----------------------------------------------------
+
+# run 'COMMAND' shows the command as one types it, and runs it.
+run() {
+	local words
+	printf '%s$ %s%s\n' "$bold" "$1" "$plain"
+	eval "words=($1)"
+	"${words[@]}" </dev/null &
+	wait "$!" || fail "this failed: $1"
+}
+
+# because KIND/NAME REASON checks the reason of the condition Ready.
+because() {
+	kubectl wait "$1" --for=jsonpath='{.status.conditions[?(@.type=="Ready")].reason}'="$2" --timeout=$patience >/dev/null ||
+		fail "$1 is not $2"
+}
+
+# deepcall_got N shows the calls since the last time, and checks that there were N in all.
+told=0
+deepcall_got() {
+	local line n=-1 # the first line is no call
+	while read -r line; do
+		if ((++n > told)); then
+			say "  DeepCall got: $line"
+		fi
+	done <simulator.log
+	told=$n
+	((n == $1)) || fail "DeepCall got $n calls by now, not $1"
+}
+
+# deepcall_has GROUPS shows the agent's groups as DeepCall has them, and checks them.
+deepcall_has() {
+	local line table=''
+	exec 3<>"/dev/tcp/127.0.0.1/$deepcall_port"
+	printf 'GET /_sim/agents/7?format=text HTTP/1.0\r\n\r\n' >&3
+	while read -r -t 10 line <&3; do
+		table=$line
+	done
+	exec 3>&-
+	[[ $table == *"  $1" ]] || fail "DeepCall has '$table', not '$1'"
+	say "  DeepCall has: agent 7  $1"
+}
+
+set_up() {
+	say "Starting etcd, kube-apiserver, a simulated DeepCall and the manager, in $dir"
+	start_etcd
+	start_kube_apiserver
+	start_simulator
+	start_manager
+	copy_samples
+}
+
+tell() {
+	local receive_91='[{"op":"replace","path":"/spec/groups/1/receiveCall","value":true}]'
+	local add_99='[{"op":"add","path":"/spec/groups/-","value":{"groupID":"99","receiveCall":true}}]'
+
+	step '1. Create' 'A Secret, an account and a mapping say which groups agent 7 serves. The operator tells DeepCall.'
+	run 'cat account.yaml mapping.yaml'
+	run 'kubectl apply -f account.yaml -f mapping.yaml'
+	run "kubectl wait agm/asha --for=condition=Ready --timeout=$patience"
+	run 'kubectl get agm'
+	because agm/asha Synced
+	deepcall_got 1
+	deepcall_has '90=Y 91=N 92=Y'
+
+	step '2. Edit' 'The agent now receives calls for group 91, too. One edit, one call.'
+	run "kubectl patch agm asha --type=json -p '$receive_91'"
+	run "kubectl wait agm/asha --for=condition=Ready --timeout=$patience"
+	run 'kubectl get agm'
+	deepcall_got 2
+	deepcall_has '90=Y 91=Y 92=Y'
+
+	step '3. Refuse' 'DeepCall knows no group 99 and refuses the edit. The mapping says so; what was applied stays applied.'
+	run "kubectl patch agm asha --type=json -p '$add_99'"
+	run "kubectl wait agm/asha --for=condition=Stalled --timeout=$patience"
+	run 'kubectl get agm -o wide'
+	run "kubectl get agm asha -o jsonpath='{range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{\"\\n\"}{end}'"
+	because agm/asha InvalidGroupData
+	deepcall_got 3
+	deepcall_has '90=Y 91=Y 92=Y'
+
+	step '4. Repair' 'The file never had group 99. It is applied again.'
+	run 'kubectl apply -f mapping.yaml'
+	run "kubectl wait agm/asha --for=condition=Ready --timeout=$patience"
+	run 'kubectl get agm'
+	because agm/asha Synced
+	deepcall_got 4
+	deepcall_has '90=Y 91=N 92=Y'
+
+	step '5. Wrong token' 'Somebody breaks the token. The next edit finds out: DeepCall refuses the account, and the operator stops calling.'
+	run "kubectl patch secret acme-deepcall -p '{\"stringData\":{\"token\":\"expired\"}}'"
+	run "kubectl wait dca/acme --for=jsonpath='{.status.conditions[?(@.type==\"Ready\")].reason}'=Untried --timeout=$patience"
+	run "kubectl patch agm asha --type=json -p '$receive_91'"
+	run "kubectl wait dca/acme agm/asha --for=condition=Ready=False --timeout=$patience"
+	run 'kubectl get deepcall'
+	because dca/acme InvalidToken
+	because agm/asha AccountNotReady
+	deepcall_got 5
+	deepcall_has '90=Y 91=N 92=Y'
+
+	step '6. Recover' 'The Secret is mended. The mapping follows by itself.'
+	run 'kubectl apply -f account.yaml'
+	run "kubectl wait agm/asha dca/acme --for=condition=Ready --timeout=$patience"
+	run 'kubectl get deepcall'
+	because agm/asha Synced
+	because dca/acme Usable
+	deepcall_got 6
+	deepcall_has '90=Y 91=Y 92=Y'
+
+	step '7. Delete' 'All at once, the Secret too. The operator first tells DeepCall that the agent receives no more calls.'
+	run "kubectl delete -f account.yaml -f mapping.yaml --timeout=$patience"
+	run 'kubectl get deepcall'
+	deepcall_got 7
+	deepcall_has '90=N 91=N 92=N'
+
+	printf '\n%sAll was as told: 7 changes, 7 calls, in %ds.%s\n' "$bold" $SECONDS "$plain"
+}
+
+leave_running() {
+	step 'Now you' 'The sample objects are back, and everything keeps running.'
+	run 'kubectl apply -f account.yaml -f mapping.yaml'
+	run "kubectl wait agm/asha --for=condition=Ready --timeout=$patience"
+	deepcall_got 8
+	deepcall_has '90=Y 91=N 92=Y'
+	local q_dir q_root
+	printf -v q_dir %q "$dir"
+	printf -v q_root %q "$root"
+	cat <<-TEXT
+
+		To use it:
+		  export KUBECONFIG=$q_dir/kubeconfig PATH=$q_root/bin/k8s:\$PATH
+
+		To try:
+		  kubectl get deepcall
+		  kubectl describe agm asha
+		  kubectl patch agm asha --type=merge -p '{"spec":{"groups":[{"groupID":"90","receiveCall":true}]}}'
+		  kubectl explain agm.spec
+		  tail $q_dir/simulator.log
+
+		To stop it:
+		  $q_root/hack/demo.sh stop $q_dir
+	TEXT
+}
+
+# ---- the run ------------------------------------------------------------------
+
+case ${1:-} in
+'') ;;
+stop)
+	[[ -f ${2:-}/pids ]] || fail "${2:-no directory} is not a demo that runs"
+	stop_all "$2"
+	say 'stopped'
+	exit
+	;;
+*)
+	say 'usage: hack/demo.sh [stop DIR]' >&2
+	exit 2
+	;;
+esac
+
+for program in "$k8s"/{etcd,kube-apiserver,kubectl} "$root"/bin/{simulator,manager}; do
+	[[ -x $program ]] || fail "there is no $program; run: make demo"
+done
+
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+dir=$(mktemp -d "${TMPDIR:-/tmp}/deepcall-demo.XXXXXX")
+cd "$dir"
+export KUBECONFIG=$dir/kubeconfig KUBECACHEDIR=$dir/cache KUBERC=off PATH=$k8s:$PATH
+
+set_up
+tell
+if [[ -n ${KEEP:-} && $KEEP != 0 ]]; then
+	leave_running
+	keep=1
+fi

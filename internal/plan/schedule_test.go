@@ -1,0 +1,114 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+)
+
+func TestARetryWaitsTwiceAsLongAfterEachFailure(t *testing.T) {
+	for failures, want := range map[int]time.Duration{
+		1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 8 * time.Second, 5: 16 * time.Second,
+		6: 32 * time.Second, 7: 64 * time.Second, 8: 128 * time.Second, 9: 256 * time.Second,
+		10: 5 * time.Minute, 11: 5 * time.Minute, 1000: 5 * time.Minute, math.MaxInt: 5 * time.Minute,
+	} {
+		t.Run(fmt.Sprintf("after failure %d it waits %s", failures, want), func(t *testing.T) {
+			if got := RetryAfter(failures, 0); got != want {
+				t.Errorf("without spread it waits %s", got)
+			}
+			latest := min(want+want/4, 5*time.Minute)
+			for seed := 0.0; seed < 1; seed += 0.01 {
+				if got := RetryAfter(failures, seed); got < want || got > latest {
+					t.Errorf("with seed %.2f it waits %s, not %s to %s", seed, got, want, latest)
+				}
+			}
+		})
+	}
+
+	t.Run("what failed together does not return together", func(t *testing.T) {
+		if a, b := RetryAfter(1, 0.1), RetryAfter(1, 0.9); b-a != 200*time.Millisecond {
+			t.Errorf("%s and %s", a, b)
+		}
+	})
+}
+
+func TestBackoffStaysWithinItsBounds(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		first, last time.Duration
+		failures    int
+		want        time.Duration
+	}{
+		{"the first failure waits the first delay", 5 * time.Minute, time.Hour, 1, 5 * time.Minute},
+		{"no failure waits no less", 5 * time.Minute, time.Hour, 0, 5 * time.Minute},
+		{"it doubles", 5 * time.Minute, time.Hour, 3, 20 * time.Minute},
+		{"it ends at the last delay", 5 * time.Minute, time.Hour, 5, time.Hour},
+		{"a last delay below the first one wins", time.Hour, time.Minute, 1, time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := Backoff(tc.first, tc.last, tc.failures, 0); got != tc.want {
+				t.Errorf("waits %s, not %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAResyncComesAfterItsInterval(t *testing.T) {
+	last := day(1)
+	const owners = 2000
+
+	t.Run("never when the interval is zero", func(t *testing.T) {
+		for _, interval := range []time.Duration{0, -time.Second} {
+			if at := ResyncAt("support/asha", last, interval); !at.IsZero() {
+				t.Errorf("%s: at %s", interval, at)
+			}
+		}
+	})
+
+	for _, interval := range []time.Duration{time.Minute, time.Hour, 365 * 24 * time.Hour} {
+		t.Run(fmt.Sprintf("give or take a tenth of %s", interval), func(t *testing.T) {
+			var buckets [10]int
+			least, most := interval*9/10, interval*11/10
+			for n := range owners {
+				after := ResyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
+				if after < least || after > most {
+					t.Fatalf("after %s", after)
+				}
+				buckets[min(9, int(10*(after-least)/(most-least)))]++
+			}
+			for n, count := range buckets {
+				if count < owners/20 || count > owners/5 {
+					t.Errorf("%d of %d come in tenth %d of the time between", count, owners, n)
+				}
+			}
+		})
+	}
+
+	t.Run("at the same time after a restart", func(t *testing.T) {
+		at := ResyncAt("support/asha", last, time.Hour)
+		if again := ResyncAt("support/asha", last, time.Hour); !again.Equal(at) {
+			t.Errorf("%s and %s", at, again)
+		}
+		// A restart reads the time from the status, which has neither fractions nor our time zone.
+		read := last.In(time.FixedZone("", 3600)).Truncate(time.Second)
+		if again := ResyncAt("support/asha", read, time.Hour); !again.Equal(at) {
+			t.Errorf("%s and %s", at, again)
+		}
+		written := last.Add(300 * time.Millisecond)
+		if shift := ResyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
+			t.Errorf("a fraction of a second shifts it by %s", shift)
+		}
+	})
+
+	t.Run("with another spread each time", func(t *testing.T) {
+		seen := map[time.Duration]bool{}
+		for n := range 50 {
+			sent := last.Add(time.Duration(n) * time.Hour)
+			seen[ResyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
+		}
+		if len(seen) < 25 {
+			t.Errorf("only %d different ones", len(seen))
+		}
+	})
+}
