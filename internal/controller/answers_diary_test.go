@@ -127,12 +127,14 @@ func conditionsOf(sights []sight) []string {
 	return slices.Compact(lines)
 }
 
-// createAccount creates an account with credentials that the world's DeepCall accepts.
+// createAccount creates an account with credentials that the world's DeepCall accepts, and waits
+// until the manager knows it: a mapping that it sees earlier says AccountNotFound for a moment.
 func (w *world) createAccount(builder *testenv.AccountBuilder) {
 	GinkgoHelper()
 	account := builder.Build()
 	w.create(testenv.UserToken(account.Name, "1001", "s3cr3t"))
 	w.create(account)
+	Eventually(func() string { return lookAt(w.accountNamed(account.Name)).conditions }).Should(Equal("Ready=True Untried"))
 }
 
 func (w *world) accountNamed(name string) *v1alpha1.DeepCallAccount {

@@ -159,8 +159,8 @@ var _ = Describe("R10: an answer with a Retry-After", func() {
 		w := emptyWorld()
 		seen := keepDiary(w)
 		w.deepcall.Script(deepcalltest.Status(status).RetryAfter("2"))
-		w.createAccount(testenv.Account("acme", w.url))
 		w.start()
+		w.createAccount(testenv.Account("acme", w.url))
 		w.create(testenv.Mapping("asha").Agent("7").Group("90", true).Build())
 		Eventually(seen.ofMapping("asha")).Should(HaveLen(1))
 		w.create(testenv.Mapping("ben").Agent("8").Group("90", true).Build())
@@ -172,6 +172,7 @@ var _ = Describe("R10: an answer with a Retry-After", func() {
 		Eventually(seen.ofMapping("ben")).Should(Equal([]sight{synced}), "nothing is wrong with it")
 		w.settled(3)
 		calls := w.deepcall.Calls()
+		for _, c := range calls { GinkgoWriter.Println("DBG", c.Start.Format("05.000"), c.String()) }
 		Expect(calls[0].Agent).To(Equal("7"))
 		Expect(calls[1].Start.Sub(calls[0].Start)).To(BeNumerically(">=", 2*time.Second))
 		Expect(calls[2].Start).NotTo(BeTemporally("<", calls[1].End), "the next call is a single probe")

@@ -44,7 +44,7 @@ var _ = Describe("R6: an answer to a removal", Ordered, func() {
 		w.start()
 	})
 
-	// synced makes an account and a mapping of that name, with groups that receive calls, and
+	// syncedMapping makes an account and a mapping of that name, with groups that receive calls, and
 	// waits until the one call is made.
 	syncedMapping := func(name string, groups ...string) *v1alpha1.AgentGroupMapping {
 		GinkgoHelper()

@@ -180,7 +180,7 @@ var _ = Describe("R9 and R10: an answer that refuses the account", Ordered, func
 			Expect(w.deepcall.CallsFor(name)).To(HaveLen(2))
 
 			By("adding a mapping, for which no call is made")
-			w.create(testenv.Mapping(name + "-other").Account(name).Agent(name + "-other").Group("90", true).Build())
+			w.create(testenv.Mapping(name+"-other").Account(name).Agent(name+"-other").Group("90", true).Build())
 			waiting.answer = ""
 			Eventually(seen.ofMapping(name + "-other")).Should(Equal([]sight{waiting}))
 			Expect(w.deepcall.CallsFor(name + "-other")).To(BeEmpty())

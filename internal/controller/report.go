@@ -39,7 +39,7 @@ func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) 
 	switch {
 	case hindrance != nil:
 		return r.say(ctx, v, m, *hindrance)
-	case m.refused || m.change.Pending || len(m.change.Kept) > 0:
+	case m.refused || !m.change.Still():
 		return nil // a call, past or to come, of this mapping or of one that takes over, has the word
 	case len(m.change.Conflicts) > 0:
 		return r.confirm(ctx, v, m, conflict(m.change.Conflicts))
@@ -56,10 +56,10 @@ func (v *view) hindrance(m *member) *verdict {
 	switch {
 	case v.account != nil && !m.permitted && len(m.mapping.Spec.Groups) > 0:
 		found = accountNotPermitted()
-	case !m.change.Pending && len(m.change.Kept) == 0:
-		return nil
-	case m.mapping.Spec.Suspend:
+	case m.mapping.Spec.Suspend && (!m.change.Still() || len(m.change.Conflicts) > 0):
 		found = suspended()
+	case m.change.Still():
+		return nil
 	case v.account == nil && v.key.Account.Namespace != m.mapping.Namespace:
 		found = accountNotPermitted()
 	case v.account == nil:

@@ -45,15 +45,15 @@ func (d *deepCall) vanish(groups ...string) {
 // mapping is a source with its spec, its status and what the process remembers of it, as the
 // controller keeps them.
 type mapping struct {
-	Claims                         // Applied, Attempted and the flags are the record
-	wishes               Groups    // the spec
-	generation, observed int       // of the spec, and of the last verdict
-	refused              int       // the generation that DeepCall refused
-	doubtful             bool      // an answer was lost
-	trial                Trial     // forgotten by a restart
-	trialOf              int       // the generation that the trial belongs to
-	sure                 bool      // all calls since the attempt was recorded were answered
-	gone                 bool      // the object exists no more
+	Claims                      // Applied, Attempted and the flags are the record
+	wishes               Groups // the spec
+	generation, observed int    // of the spec, and of the last verdict
+	refused              int    // the generation that DeepCall refused
+	doubtful             bool   // an answer was lost
+	trial                Trial  // forgotten by a restart
+	trialOf              int    // the generation that the trial belongs to
+	sure                 bool   // all calls since the attempt was recorded were answered
+	gone                 bool   // the object exists no more
 }
 
 func newMapping(owner string, age int, wishes string) *mapping {
@@ -160,10 +160,10 @@ func (a *agent) orphan(s Claims, c Change) {
 type fate int
 
 const (
-	answered    fate = iota
-	lostOnWay        // the request never arrived, and nobody knows
-	lostOnReturn     // the request was applied, and nobody knows
-	crashed          // the same, and the process ended before it wrote anything
+	answered     fate = iota
+	lostOnWay         // the request never arrived, and nobody knows
+	lostOnReturn      // the request was applied, and nobody knows
+	crashed           // the same, and the process ended before it wrote anything
 )
 
 // step makes the next call, if there is one. Something may happen while it is in flight.

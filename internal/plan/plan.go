@@ -83,6 +83,11 @@ func (c Change) Applied() Groups {
 	return applied
 }
 
+// Still is true when there is nothing to send, and nothing to be taken over by another source.
+func (c Change) Still() bool {
+	return !c.Pending && len(c.Kept) == 0
+}
+
 // Empty is true when the source holds nothing in DeepCall, and has nothing to send.
 func (c Change) Empty() bool {
 	return len(c.Target) == 0 && len(c.Kept) == 0 && len(c.Stops) == 0
