@@ -171,12 +171,13 @@ start_simulator() {
 	deepcall=${BASH_REMATCH[1]} deepcall_port=${BASH_REMATCH[2]}
 }
 
-# start_manager runs it with the rights that it has in a cluster, and no others.
+# start_manager runs it with the rights that it has in a cluster, and no others. The namespaced ones
+# are in system, as kustomize finds them.
 start_manager() {
 	{
-		kubectl apply -f "$root/config/crd/bases" -f "$root/config/rbac/role.yaml" &&
+		kubectl create namespace support && kubectl create namespace system &&
+			kubectl apply -f "$root/config/crd/bases" -f "$root/config/rbac/role.yaml" &&
 			kubectl create clusterrolebinding manager --clusterrole=manager-role --user=manager &&
-			kubectl create namespace support &&
 			kubectl wait crd --all --for=condition=Established --timeout=$patience
 	} >set-up.log 2>&1 || fail "the set-up failed: $(<set-up.log)"
 	start manager "$root/bin/manager" --kubeconfig="$dir/manager.kubeconfig" --leader-elect=false \
@@ -309,7 +310,7 @@ tell() {
 	deepcall_got 7
 	deepcall_has '90=N 91=N 92=N'
 
-	printf '\n%sAll was as told: 7 changes, 7 calls, in %ds.%s\n' "$bold" $SECONDS "$plain"
+	printf '\n%sAll went as told: 7 steps, one call each, in %ds.%s\n' "$bold" $SECONDS "$plain"
 }
 
 leave_running() {
@@ -330,7 +331,7 @@ leave_running() {
 		  kubectl get deepcall
 		  kubectl describe agm asha
 		  kubectl patch agm asha --type=merge -p '{"spec":{"groups":[{"groupID":"90","receiveCall":true}]}}'
-		  kubectl explain agm.spec
+		  kubectl events
 		  tail $q_dir/simulator.log
 
 		To stop it:

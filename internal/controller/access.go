@@ -6,11 +6,10 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -48,8 +47,7 @@ func (a Access) selects(ctx context.Context, labelSelector *metav1.LabelSelector
 	if err != nil || a.Namespaces == nil {
 		return false, nil // the account's own conditions tell
 	}
-	found := &metav1.PartialObjectMetadata{}
-	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	found := namespaceMetadata()
 	if err := a.Namespaces.Get(ctx, client.ObjectKey{Name: namespace}, found); err != nil {
 		if apierrors.IsNotFound(err) {
 			return false, nil
@@ -57,4 +55,10 @@ func (a Access) selects(ctx context.Context, labelSelector *metav1.LabelSelector
 		return false, fmt.Errorf("get the namespace's labels: %w", err)
 	}
 	return selector.Matches(labels.Set(found.Labels)), nil
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return namespace
 }

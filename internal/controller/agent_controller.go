@@ -77,13 +77,17 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 
 // call starts the next call, if one is due and its turn has come.
 func (r *AgentReconciler) call(ctx context.Context, v *view) error {
-	if v.runtime == nil {
+	if v.account == nil || v.runtime == nil {
 		return nil
 	}
 	claims, changes := v.claims()
 	next := plan.Next(claims, changes)
 	if next < 0 {
 		v.runtime.Leave(v.key.Agent)
+		return nil
+	}
+	if !held(v.account) {
+		r.WakeAccount(v.key.Account) // which comes back here once the account can't vanish under a call
 		return nil
 	}
 	m := v.members[next]

@@ -21,6 +21,8 @@ type passing struct {
 	answer  string // DeepCall's, where there is one
 	// refusedForSure is true when DeepCall can't have applied the request.
 	refusedForSure bool
+	// timeout is the account's requestTimeout, if not the default.
+	timeout time.Duration
 }
 
 func (p passing) twice() string { return p.name + "-twice" }
@@ -32,11 +34,23 @@ func (p passing) failing() sight {
 	}
 }
 
-// shortTimeout is the requestTimeout of the accounts here.
-const shortTimeout = 500 * time.Millisecond
+func (p passing) account(endpoint string) *testenv.AccountBuilder {
+	builder := testenv.Account(p.name, endpoint)
+	if p.timeout > 0 {
+		builder.Timeout(p.timeout)
+	}
+	return builder
+}
 
 func elsewhere(status int) deepcalltest.Fault {
 	return deepcalltest.Status(status).WithHeader("Location", "/elsewhere"+deepcalltest.Path)
+}
+
+func late(name string, fault deepcalltest.Fault) passing {
+	return passing{
+		name: name, fault: fault, timeout: time.Second,
+		reason: "Timeout", message: "DeepCall did not answer in time",
+	}
 }
 
 func unreadable(name, body string) passing {
@@ -66,11 +80,12 @@ var passingAnswers = func() []passing {
 		{name: "redirect-307", fault: elsewhere(307), reason: "Redirected", message: "DeepCall answered HTTP 307"},
 		{name: "redirect-308", fault: elsewhere(308), reason: "Redirected", message: "DeepCall answered HTTP 308"},
 
-		{name: "hang", fault: deepcalltest.Hang(), reason: "Timeout", message: "DeepCall did not answer in time"},
-		{name: "hang-after-applying", fault: deepcalltest.Hang().AfterApplying(), reason: "Timeout", message: "DeepCall did not answer in time"},
-		{name: "drip", fault: deepcalltest.Drip(100 * time.Millisecond), reason: "Timeout", message: "DeepCall did not answer in time"},
 		{name: "cut-before-applying", fault: deepcalltest.CutBefore(), reason: "ConnectionFailed", message: "The connection to DeepCall failed"},
 		{name: "cut-after-applying", fault: deepcalltest.CutAfter(), reason: "ConnectionFailed", message: "The connection to DeepCall failed"},
+
+		late("hang", deepcalltest.Hang()),
+		late("hang-after-applying", deepcalltest.Hang().AfterApplying()),
+		late("drip", deepcalltest.Drip(100*time.Millisecond)),
 
 		unreadable("html", "<!DOCTYPE html><html><body>Bad gateway</body></html>"),
 		unreadable("empty-body", ""),
@@ -110,7 +125,7 @@ var _ = Describe("R9: an answer that may pass by itself", Ordered, func() {
 		w.start()
 		for _, p := range passingAnswers {
 			w.deepcall.Script(p.fault.ForAgent(p.name), p.fault.ForAgent(p.twice()).Times(2))
-			w.createAccount(testenv.Account(p.name, w.url).Timeout(shortTimeout))
+			w.createAccount(p.account(w.url))
 			for _, mapping := range []string{p.name, p.twice()} {
 				w.create(testenv.Mapping(mapping).Account(p.name).Agent(mapping).Group("90", true).Build())
 			}
@@ -141,7 +156,7 @@ var _ = Describe("R9: an answer that may pass by itself", Ordered, func() {
 		for _, agent := range []string{"hang", "hang-after-applying"} {
 			call := w.deepcall.CallsFor(agent)[0]
 			Expect(call.ClientGone).To(BeTrue())
-			Expect(call.End.Sub(call.Start)).To(And(BeNumerically(">", shortTimeout/2), BeNumerically("<", 8*time.Second)))
+			Expect(call.End.Sub(call.Start)).To(And(BeNumerically(">", 500*time.Millisecond), BeNumerically("<", 8*time.Second)))
 		}
 	})
 
@@ -172,7 +187,6 @@ var _ = Describe("R10: an answer with a Retry-After", func() {
 		Eventually(seen.ofMapping("ben")).Should(Equal([]sight{synced}), "nothing is wrong with it")
 		w.settled(3)
 		calls := w.deepcall.Calls()
-		for _, c := range calls { GinkgoWriter.Println("DBG", c.Start.Format("05.000"), c.String()) }
 		Expect(calls[0].Agent).To(Equal("7"))
 		Expect(calls[1].Start.Sub(calls[0].Start)).To(BeNumerically(">=", 2*time.Second))
 		Expect(calls[2].Start).NotTo(BeTemporally("<", calls[1].End), "the next call is a single probe")

@@ -82,7 +82,7 @@ func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
 	}
 	v.account = latest(r.Written, &found)
 	v.runtime = r.Accounts.Get(v.key.Account)
-	v.unknown = v.runtime == nil || v.runtime.Settings().Revision != revisionOf(v.account) || !held(v.account)
+	v.unknown = v.runtime == nil || v.runtime.Settings().Revision != revisionOf(v.account)
 	if v.runtime != nil {
 		v.standing = v.runtime.Standing()
 	}

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -127,10 +128,15 @@ func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], optio
 		}
 		return []AgentKey{agentOf(mapping)}
 	}
-	return builder.TypedControllerManagedBy[AgentKey](mgr).
+	controlled := builder.TypedControllerManagedBy[AgentKey](mgr).
 		Named("agent").
 		Watches(&v1alpha1.AgentGroupMapping{}, handler.TypedEnqueueRequestsFromMapFunc(toAgent)).
-		WatchesRawSource(agents.source()).
+		WatchesRawSource(agents.source())
+	if r.Access.Namespaces != nil {
+		controlled.WatchesMetadata(namespaceMetadata(), handler.TypedEnqueueRequestsFromMapFunc(r.agentsOfNamespace),
+			builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	return controlled.
 		WithOptions(controller.TypedOptions[AgentKey]{
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			RateLimiter:             retries[AgentKey](),
@@ -162,6 +168,24 @@ func (r *AccountReconciler) accountsOfSecret(ctx context.Context, secret client.
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
+}
+
+// agentsOfNamespace are the agents that a namespace reaches through accounts of others, which may
+// or may not allow it by its labels.
+func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []AgentKey {
+	var list v1alpha1.AgentGroupMappingList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list the mappings of a namespace")
+		return nil
+	}
+	var keys []AgentKey
+	for i := range list.Items {
+		if key := agentOf(&list.Items[i]); key.Account.Namespace != namespace.GetName() {
+			keys = append(keys, key)
+			r.WakeAccount(key.Account) // which counts the mappings that may use it
+		}
+	}
+	return keys
 }
 
 // usersChanged has an account count its mappings, a moment after some came or went, or let go.

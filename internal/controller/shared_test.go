@@ -137,7 +137,7 @@ var _ = Describe("R3 and R4: an agent that several mappings serve", func() {
 
 			It("blames a refusal on the mapping whose group vanished, and the edit of another goes through", func() {
 				for _, name := range []string{"90", "91", "92"} {
-					w.create(testenv.Mapping("team-" + name).Group(name, true).Build())
+					w.create(testenv.Mapping("team-"+name).Group(name, true).Build())
 					w.eventually("team-"+name, "Ready=True Synced")
 				}
 				w.deepcall.RemoveGroups("91")
@@ -160,7 +160,7 @@ var _ = Describe("R3 and R4: an agent that several mappings serve", func() {
 
 			It("blames two mappings whose groups vanished", func() {
 				for _, name := range []string{"90", "91", "92", "93"} {
-					w.create(testenv.Mapping("team-" + name).Group(name, true).Build())
+					w.create(testenv.Mapping("team-"+name).Group(name, true).Build())
 					w.eventually("team-"+name, "Ready=True Synced")
 				}
 				w.deepcall.RemoveGroups("91", "92")

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +58,7 @@ var _ = BeforeSuite(func() {
 type world struct {
 	context   context.Context
 	namespace string
+	watched   []string
 	deepcall  *deepcalltest.Server
 	url       string
 	writes    *writes
@@ -93,7 +95,7 @@ func emptyWorld(semantics ...deepcalltest.Semantics) *world {
 	})
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(admin.Create(ctx, namespace)).To(Succeed())
-	w.namespace = namespace.Name
+	w.namespace, w.watched = namespace.Name, []string{namespace.Name}
 	DeferCleanup(func() {
 		if w.stop != nil {
 			w.stop()
@@ -115,9 +117,13 @@ func (w *world) start() {
 	skip := true
 	shared := rest.CopyConfig(plane.Config)
 	shared.Wrap(w.writes.count)
+	watched := map[string]cache.Config{}
+	for _, namespace := range w.watched {
+		watched[namespace] = cache.Config{}
+	}
 	mgr, err := ctrl.NewManager(shared, ctrl.Options{
 		Scheme:     scheme,
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Cache:      cache.Options{DefaultNamespaces: watched},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
@@ -161,11 +167,25 @@ func (w *world) create(obj client.Object) {
 	Expect(admin.Create(w.context, obj)).To(Succeed())
 }
 
+// mapping reads a mapping of the world's namespace, or of another: "namespace/name".
 func (w *world) mapping(name string) *v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
+	key := client.ObjectKey{Namespace: w.namespace, Name: name}
+	if namespace, rest, found := strings.Cut(name, "/"); found {
+		key = client.ObjectKey{Namespace: namespace, Name: rest}
+	}
 	mapping := &v1alpha1.AgentGroupMapping{}
-	Expect(admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: name}, mapping)).To(Succeed())
+	Expect(admin.Get(w.context, key, mapping)).To(Succeed())
 	return mapping
+}
+
+// neighbour makes another namespace, which a manager watches that is started afterwards.
+func (w *world) neighbour() string {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "neighbour-"}}
+	Expect(admin.Create(w.context, namespace)).To(Succeed())
+	w.watched = append(w.watched, namespace.Name)
+	return namespace.Name
 }
 
 func (w *world) account() *v1alpha1.DeepCallAccount {

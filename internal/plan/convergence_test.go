@@ -25,13 +25,12 @@ func TestWhateverHappensDeepCallEndsUpAsDeclared(t *testing.T) {
 type story struct {
 	*agent
 	*rand.Rand
-	names   int
-	told    []string
-	drifted map[string]bool // groups that came back without their agents
+	names int
+	told  []string
 }
 
 func newStory(r *rand.Rand) *story {
-	s := &story{agent: newAgent(r.IntN(2) == 0), Rand: r, drifted: map[string]bool{}}
+	s := &story{agent: newAgent(r.IntN(2) == 0), Rand: r}
 	s.order = func(m []*mapping) { r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] }) }
 	return s
 }
@@ -53,8 +52,7 @@ func (s *story) play() error {
 	}
 	s.mend()
 	calls := 0
-	for ; s.step(answered, func() {}); calls++ {
-		s.tell("-> " + s.asked[len(s.asked)-1])
+	for ; s.step(answered, func() { s.tell(s.lastCall(answered)) }); calls++ {
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -102,7 +100,6 @@ func (s *story) happen() {
 			s.tell("group " + group + " returns")
 		} else {
 			s.vanish(group)
-			s.drifted[group] = true
 			s.tell("group " + group + " vanishes")
 		}
 	case event < 3:
@@ -130,7 +127,7 @@ func (s *story) callOnce() error {
 		what = fate(1 + s.IntN(3))
 	}
 	called := s.step(what, func() {
-		s.tell(fmt.Sprintf("-> %s (%s)", s.asked[max(0, len(s.asked)-1):], [...]string{"answered", "lost on its way", "answer lost", "crash"}[what]))
+		s.tell(s.lastCall(what))
 		if s.IntN(5) == 0 {
 			s.happen()
 		}
@@ -139,6 +136,14 @@ func (s *story) callOnce() error {
 		return nil
 	}
 	return s.check()
+}
+
+func (s *story) lastCall(what fate) string {
+	if what == lostOnWay {
+		return "-> a call is lost on its way"
+	}
+	verdict := map[bool]string{true: "accepted", false: "refused"}[s.lastAccepted]
+	return fmt.Sprintf("-> %s: %s%s", s.asked[len(s.asked)-1], verdict, [...]string{"", "", ", its answer lost", ", then a crash"}[what])
 }
 
 // mend ends all trouble.

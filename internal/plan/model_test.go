@@ -13,12 +13,16 @@ type deepCall struct {
 	// unknown groups don't exist; a request with one is refused as a whole (1505).
 	unknown map[string]bool
 	holds   Groups
+	// drifted groups were changed behind everybody's back since they were last sent.
+	drifted map[string]bool
 	// asked are the requests, in order.
-	asked []string
+	asked        []string
+	lastAccepted bool
 }
 
 func (d *deepCall) update(request Groups) (accepted bool) {
 	d.asked = append(d.asked, text(request))
+	defer func() { d.lastAccepted = accepted }()
 	if len(request) == 0 {
 		return false
 	}
@@ -31,13 +35,16 @@ func (d *deepCall) update(request Groups) (accepted bool) {
 		d.holds = Groups{}
 	}
 	maps.Copy(d.holds, request)
+	for group := range request {
+		delete(d.drifted, group)
+	}
 	return true
 }
 
 // vanish deletes groups in DeepCall.
 func (d *deepCall) vanish(groups ...string) {
 	for _, group := range groups {
-		d.unknown[group] = true
+		d.unknown[group], d.drifted[group] = true, true
 		delete(d.holds, group)
 	}
 }
@@ -53,6 +60,9 @@ type mapping struct {
 	trial                Trial  // forgotten by a restart
 	trialOf              int    // the generation that the trial belongs to
 	sure                 bool   // all calls since the attempt was recorded were answered
+	inquiry              *Inquiry
+	asked                Change // whose refusal the inquiry is about
+	askedOf              int    // and the generation
 	gone                 bool   // the object exists no more
 }
 
@@ -86,6 +96,9 @@ func (m *mapping) look() Claims {
 	if m.trialOf == m.generation {
 		c.Trial = m.trial
 	}
+	if m.askedOf != m.generation {
+		m.inquiry = nil
+	}
 	return c
 }
 
@@ -99,7 +112,7 @@ type agent struct {
 }
 
 func newAgent(replaces bool, mappings ...*mapping) *agent {
-	return &agent{deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}}, mappings: mappings, left: map[string]bool{}}
+	return &agent{deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}, drifted: map[string]bool{}}, mappings: mappings, left: map[string]bool{}}
 }
 
 func (a *agent) plan() (live []*mapping, claims []Claims, changes []Change) {
@@ -127,15 +140,15 @@ func (a *agent) report() {
 		}
 		switch {
 		case m.Removing && (m.Orphan || m.Suspended || c.Empty()):
-			if m.Suspended {
+			if m.Suspended || m.Orphan {
 				a.orphan(claims[i], Change{})
 			}
 			m.gone = true
 		case m.Removing:
-		case m.Suspended && c.Pending:
+		case m.Suspended && !c.Still():
 			m.doubtful = claims[i].Uncertain && len(m.Applied) > 0
 			m.observed = m.generation
-		case m.refused != m.generation && !c.Pending:
+		case m.refused != m.generation && c.Still():
 			if c.Outdated {
 				m.Applied = c.Applied()
 			}
@@ -175,12 +188,18 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 		return false
 	}
 	m, s, c := live[next], claims[next], changes[next]
-	generation := m.generation
-	if adds := Adds(s, c); len(adds) > 0 {
-		m.sure = len(m.Attempted) == 0 || m.sure
-		m.Attempted = append(slices.Clone(m.Attempted), adds...)
+	generation, inquiry := m.generation, m.inquiry
+	var request Groups
+	if inquiry != nil {
+		request = inquiry.Request(claims)
+		a.temporary(request)
+	} else {
+		if adds := Adds(s, c); len(adds) > 0 {
+			m.sure = len(m.Attempted) == 0 || m.sure
+			m.Attempted = append(slices.Clone(m.Attempted), adds...)
+		}
+		request = Request(claims, changes, next)
 	}
-	request := Request(claims, changes, next)
 	accepted := what != lostOnWay && a.update(request)
 	meanwhile()
 	switch {
@@ -191,30 +210,35 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 		if c.Pending {
 			m.doubtful, m.observed = true, generation
 		}
+	case inquiry != nil:
+		_, claims, _ := a.plan()
+		a.proceed(m, inquiry.Next(claims, accepted))
 	default:
-		m.settle(s, c, accepted, len(request), generation)
+		a.settle(m, s, c, accepted, len(request)-s.Trial.Stops(c.Stops), generation)
 	}
 	a.report()
 	return true
 }
 
-// settle takes in DeepCall's answer.
-func (m *mapping) settle(s Claims, c Change, accepted bool, carried, generation int) {
+// temporary notes what a step of an inquiry takes out of a DeepCall that replaces.
+func (a *agent) temporary(request Groups) {
+	for group := range a.holds {
+		if _, sent := request[group]; a.replaces && !sent {
+			a.drifted[group] = true
+		}
+	}
+}
+
+// settle takes in DeepCall's answer to a change.
+func (a *agent) settle(m *mapping, s Claims, c Change, accepted bool, others, generation int) {
 	var next Trial
-	goesOn := true
-	switch {
-	case accepted && s.Trial.Through(c.Stops):
-		goesOn = false
-	case accepted:
+	goesOn := !accepted || !s.Trial.Through(c.Stops)
+	if accepted && goesOn {
 		next = s.Trial.Accepted(c.Stops)
-	default:
-		if next, goesOn = s.Trial.Refused(c.Stops, carried-s.Trial.Stops(c.Stops)); !goesOn {
-			if m.sure {
-				m.Attempted = nil
-			}
-			m.doubtful = m.doubtful || !c.Pending
-			m.refused, m.observed, m.Due = generation, generation, false
-			m.trial, m.trialOf, m.sure = Trial{}, 0, false
+	}
+	if !accepted {
+		if next, goesOn = s.Trial.Refused(c.Stops, others); !goesOn {
+			a.refuse(m, c, generation)
 			return
 		}
 	}
@@ -222,19 +246,68 @@ func (m *mapping) settle(s Claims, c Change, accepted bool, carried, generation 
 		m.trial, m.trialOf = next, generation
 		return
 	}
-	m.trial, m.trialOf, m.sure = Trial{}, 0, false
+	m.forget()
 	if s.Removing && len(c.Kept) == 0 {
 		m.gone = true
 		return
 	}
-	m.Applied, m.Attempted = c.Applied(), nil
+	m.Applied, m.Attempted, m.Elsewhere = c.Applied(), nil, false
 	m.doubtful, m.Due, m.observed = false, false, generation
+}
+
+// refuse takes in that DeepCall refused a change, or opens an inquiry into it.
+func (a *agent) refuse(m *mapping, c Change, generation int) {
+	live, claims, changes := a.plan()
+	self := slices.Index(live, m)
+	m.asked, m.askedOf = c, generation
+	if q, open := Inquire(claims, changes, self); open {
+		a.proceed(m, q)
+		return
+	}
+	m.blame(!changes[self].Pending)
+}
+
+// proceed goes on with an inquiry, or carries out what it found.
+func (a *agent) proceed(m *mapping, q Inquiry) {
+	if q.Step != Closed {
+		m.inquiry = &q
+		return
+	}
+	live, claims, changes := a.plan()
+	if guilty := slices.Contains(q.Guilty, m.Owner); guilty || len(q.Guilty) == 0 {
+		m.blame(guilty)
+	}
+	for i, other := range live {
+		if other != m && slices.Contains(q.Guilty, other.Owner) {
+			other.Elsewhere = true
+			if !changes[i].Pending || claims[i].Blocked {
+				other.refused, other.observed = other.generation, other.generation
+				other.doubtful = other.doubtful || !m.asked.Pending
+			}
+		}
+	}
+	m.inquiry = nil
+}
+
+// blame writes that DeepCall refuses what a mapping declares, and perhaps what it has applied.
+func (m *mapping) blame(alsoApplied bool) {
+	if m.sure {
+		m.Attempted = nil
+	}
+	m.doubtful = m.doubtful || !m.asked.Pending
+	m.Elsewhere = m.Elsewhere || alsoApplied
+	m.refused, m.observed, m.Due = m.askedOf, m.askedOf, false
+	m.forget()
+}
+
+func (m *mapping) forget() {
+	m.trial, m.trialOf, m.inquiry, m.sure = Trial{}, 0, nil, false
 }
 
 // restart forgets what no status tells.
 func (a *agent) restart() {
 	for _, m := range a.mappings {
-		m.trial, m.trialOf, m.sure = Trial{}, 0, false
+		m.forget()
 	}
 }
 

@@ -149,12 +149,12 @@ func TestWhenAChangeIsPending(t *testing.T) {
 		{"what may differ since an answer was lost is",
 			Claims{Declared: groups("90=Y"), Applied: groups("90=Y"), Uncertain: true}, "send 90=Y; pending"},
 		{"an uncertain record without a group left is not", Claims{Uncertain: true}, ""},
-		{"everything is at another endpoint",
-			Claims{Declared: groups("90=Y"), Applied: groups("90=Y 91=Y"), Elsewhere: true}, "send 90=Y; pending"},
-		{"what was applied elsewhere and is declared no more is forgotten without a call",
-			Claims{Applied: groups("90=Y"), Elsewhere: true}, "outdated"},
+		{"everything is at another endpoint, and what was dropped is stopped there too",
+			Claims{Declared: groups("90=Y"), Applied: groups("90=Y 91=Y"), Elsewhere: true}, "send 90=Y; stop 91; pending"},
+		{"what was applied elsewhere and is declared no more is let go under Orphan",
+			Claims{Applied: groups("90=Y"), Elsewhere: true, Orphan: true}, "outdated"},
 		{"what was attempted is stopped also at another endpoint",
-			Claims{Applied: groups("90=Y"), Attempted: []string{"91"}, Elsewhere: true}, "stop 91; pending"},
+			Claims{Applied: groups("90=Y"), Attempted: []string{"91"}, Elsewhere: true}, "stop 90 91; pending"},
 		{"a removal stops what was applied elsewhere too",
 			Claims{Applied: groups("90=Y"), Elsewhere: true, Removing: true}, "stop 90; pending"},
 		{"a suspended source's change is, though it is not sent",
@@ -211,7 +211,7 @@ func TestAddsAreRecordedBeforeTheCall(t *testing.T) {
 		{"another value is no addition", Claims{Declared: groups("90=N"), Applied: groups("90=Y")}, ""},
 		{"what was attempted is recorded already", Claims{Declared: groups("90=Y 91=Y"), Attempted: []string{"91"}}, "90"},
 		{"a group to be stopped is no addition", Claims{Applied: groups("90=Y")}, ""},
-		{"another endpoint makes everything an addition", Claims{Declared: groups("90=Y"), Applied: groups("90=Y"), Elsewhere: true}, "90"},
+		{"what was applied elsewhere is on record already", Claims{Declared: groups("90=Y 91=Y"), Applied: groups("90=Y"), Elsewhere: true}, "91"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			changes := Plan([]Claims{tc.me})
