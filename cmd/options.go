@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"strings"
 	"time"
@@ -105,7 +106,7 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthProbeBindAddress,
 		LeaderElection:                f.leaderElect,
-		LeaderElectionID:              "deepcall-operator.telephony.deepcall.com",
+		LeaderElectionID:              f.leaseName(),
 		LeaderElectionNamespace:       f.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true, // safe: the lease is released after the last call has ended
 		LeaseDuration:                 &t.leaseDuration,
@@ -114,6 +115,18 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 		GracefulShutdownTimeout:       &t.shutdown,
 		Controller:                    config.Controller{EnableWarmup: &warm},
 	}, nil
+}
+
+// leaseName is the same for the managers that stand in for each other. Those that share the work by
+// label have a lease for each selector.
+func (f *flags) leaseName() string {
+	const name = "deepcall-operator.telephony.deepcall.com"
+	if f.watchLabelSelector == "" {
+		return name
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(f.watchLabelSelector))
+	return fmt.Sprintf("%s-%08x", name, hash.Sum32())
 }
 
 func (f *flags) namespaces() []string {

@@ -1,0 +1,102 @@
+package controller_test
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+// many creates mappings of an account, one for each of so many agents.
+func (w *world) many(account string, n int) {
+	GinkgoHelper()
+	for i := range n {
+		w.create(testenv.Mapping(fmt.Sprintf("%s-%d", account, i)).Account(account).Agent(fmt.Sprintf("%s-%d", account, i)).Group("90", true).Build())
+	}
+}
+
+// ready counts the mappings of an account that are Ready.
+func (w *world) ready(account string) int {
+	GinkgoHelper()
+	var list v1alpha1.AgentGroupMappingList
+	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
+	n := 0
+	for i := range list.Items {
+		if list.Items[i].Spec.AccountRef.Name == account && standing(&list.Items[i]) == "Ready=True Synced" {
+			n++
+		}
+	}
+	return n
+}
+
+// makeDue has all mappings be due for a resync.
+func (w *world) makeDue() {
+	GinkgoHelper()
+	var list v1alpha1.AgentGroupMappingList
+	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
+	for i := range list.Items {
+		list.Items[i].Status.LastSyncTime.Time = time.Now().Add(-2 * time.Hour)
+		Expect(admin.Status().Update(w.context, &list.Items[i])).To(Succeed())
+	}
+}
+
+var _ = Describe("R11: an account", func() {
+	It("is not held up by another one whose endpoint hangs", func() {
+		w := newWorld()
+		hanging, url := deepcalltest.Start(GinkgoTB(), deepcalltest.Options{})
+		hanging.Script(deepcalltest.Hang().Times(-1))
+		w.create(testenv.UserToken("slow", "1", "t"))
+		w.create(testenv.Account("slow", url).Limits(1000, 1000, 100).Build())
+		w.many("slow", 100)
+		Expect(hanging.WaitForInFlight(w.context, 1)).To(Succeed())
+		w.many("acme", 100)
+		Eventually(func() int { return w.ready("acme") }, 10*time.Second).Should(Equal(100))
+		Expect(w.ready("slow")).To(BeZero())
+		hanging.ClearFaults()
+		hanging.Release()
+	})
+
+	It("serves a person's edit before a backlog of resyncs", func() {
+		w := newWorld(func(a *v1alpha1.DeepCallAccount) {
+			a.Spec.Limits = v1alpha1.Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1}
+		})
+		w.many("acme", 30)
+		Eventually(func() int { return w.ready("acme") }).Should(Equal(30))
+		w.stop()
+		w.makeDue()
+		w.deepcall.Script(deepcalltest.Hang())
+		before := len(w.deepcall.Calls())
+		w.start()
+		Expect(w.deepcall.WaitForInFlight(w.context, 1)).To(Succeed())
+		w.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
+		w.create(testenv.Mapping("later").Agent("later").Build())
+		w.eventually("later", "Ready=True Synced") // so the edit, which came before it, waits for its turn by now
+		w.deepcall.Release()
+		w.eventually("edit", "Ready=True Synced")
+		Eventually(func() int { return len(w.deepcall.Calls()) - before }).Should(Equal(31))
+		Expect(w.deepcall.Calls()[before+1].Agent).To(Equal("edit"))
+	})
+})
+
+var _ = Describe("R10: an endpoint that is down", func() {
+	It("is called at most once a second by 300 mappings, and all are Ready within a minute once it is back", func() {
+		w := newWorld()
+		w.deepcall.Script(deepcalltest.Status(503).Times(-1))
+		w.many("acme", 300)
+		w.eventuallyAccount("Ready=False Unreachable Reconciling")
+		Eventually(func() int { return len(w.deepcall.Calls()) }, 30*time.Second).Should(BeNumerically(">=", 9))
+		calls := w.deepcall.Calls()
+		for i := 5; i < len(calls); i++ {
+			Expect(calls[i].Start.Sub(calls[i-1].Start)).To(BeNumerically(">=", time.Second), "call %d", i)
+		}
+		w.deepcall.ClearFaults()
+		Eventually(func() int { return w.ready("acme") }, time.Minute).Should(Equal(300))
+		w.eventuallyAccount("Ready=True Usable")
+	})
+})
