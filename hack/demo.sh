@@ -17,7 +17,7 @@ readonly patience=60s # for every wait; only a failure takes that long
 readonly started_within=600 # tenths of a second for a process to come up
 readonly stopped_within=150 # tenths of a second until a process is killed
 
-bold='' red='' plain=''
+bold='' red='' plain='' why=''
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
 	bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
 fi
@@ -25,7 +25,7 @@ fi
 say() { printf '%s\n' "$*"; }
 step() { printf '\n%s== %s%s\n%s\n' "$bold" "$1" "$plain" "$2"; }
 fail() {
-	printf '\n%sdemo: %s%s\n' "$red" "$*" "$plain" >&2
+	why=$*
 	exit 1
 }
 
@@ -62,16 +62,17 @@ cleanup() {
 	local status=$? last=${!:-} name
 	trap '' INT TERM HUP
 	trap - EXIT
-	if [[ -z $dir || -n $keep ]]; then
-		exit "$status"
-	fi
 	if ((status != 0 && status < 128)); then
 		for name in etcd kube-apiserver simulator manager; do
-			if [[ -s $dir/$name.log ]]; then
+			if [[ -n $dir && -s $dir/$name.log ]]; then
 				printf '\n%s---- the last lines of %s.log%s\n' "$bold" "$name" "$plain" >&2
-				tail -n 25 "$dir/$name.log" >&2
+				tail -n 20 "$dir/$name.log" >&2
 			fi
 		done
+		printf '\n%sdemo: %s%s\n' "$red" "${why:-ended with status $status}" "$plain" >&2
+	fi
+	if [[ -z $dir || -n $keep ]]; then
+		exit "$status"
 	fi
 	# A signal may have come before the newest process was written down.
 	printf '%s\n' ${last:+"$last last"} >>"$dir/pids"
@@ -285,7 +286,7 @@ tell() {
 	deepcall_has '90=Y 91=N 92=Y'
 
 	step '5. Wrong token' 'Somebody breaks the token. The next edit finds out: DeepCall refuses the account, and the operator stops calling.'
-	run "kubectl patch secret acme-deepcall -p '{\"stringData\":{\"token\":\"expired\"}}'"
+	run "kubectl patch secret acme-deepcall -p '{\"stringData\":{\"token\":\"wrong\"}}'"
 	run "kubectl wait dca/acme --for=jsonpath='{.status.conditions[?(@.type==\"Ready\")].reason}'=Untried --timeout=$patience"
 	run "kubectl patch agm asha --type=json -p '$receive_91'"
 	run "kubectl wait dca/acme agm/asha --for=condition=Ready=False --timeout=$patience"
@@ -341,6 +342,11 @@ leave_running() {
 
 # ---- the run ------------------------------------------------------------------
 
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
 case ${1:-} in
 '') ;;
 stop)
@@ -350,8 +356,7 @@ stop)
 	exit
 	;;
 *)
-	say 'usage: hack/demo.sh [stop DIR]' >&2
-	exit 2
+	fail 'usage: hack/demo.sh [stop DIR]'
 	;;
 esac
 
@@ -359,10 +364,6 @@ for program in "$k8s"/{etcd,kube-apiserver,kubectl} "$root"/bin/{simulator,manag
 	[[ -x $program ]] || fail "there is no $program; run: make demo"
 done
 
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
 dir=$(mktemp -d "${TMPDIR:-/tmp}/deepcall-demo.XXXXXX")
 cd "$dir"
 export KUBECONFIG=$dir/kubeconfig KUBECACHEDIR=$dir/cache KUBERC=off PATH=$k8s:$PATH

@@ -68,6 +68,8 @@ const (
 	ReasonInvalidEndpoint = "InvalidEndpoint"
 	// ReasonInvalidCABundle: spec.caBundle holds no PEM certificate.
 	ReasonInvalidCABundle = "InvalidCABundle"
+	// ReasonInvalidSelector: allowedNamespaces.selector can't be read.
+	ReasonInvalidSelector = "InvalidSelector"
 	// ReasonSelectorNotSupported: allowedNamespaces.from Selector needs to read namespaces,
 	// which an operator that watches only some namespaces can't.
 	ReasonSelectorNotSupported = "SelectorNotSupported"

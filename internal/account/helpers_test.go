@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -235,6 +236,14 @@ func (b *bench) launch(agent string) {
 // crowd has many agents want a call each, as reconcilers do: who is woken asks again; who failed
 // asks again too, unless it was told to give up.
 func (b *bench) crowd(n int, want Want, insists bool) {
+	agents := make([]string, n)
+	for i := range agents {
+		agents[i] = fmt.Sprint(i)
+	}
+	b.gather(want, insists, agents...)
+}
+
+func (b *bench) gather(want Want, insists bool, agents ...string) {
 	var visit func(agent string)
 	var mu sync.Mutex
 	calling, done := map[string]bool{}, map[string]bool{}
@@ -261,12 +270,19 @@ func (b *bench) crowd(n int, want Want, insists bool) {
 		}
 	}
 	b.mu.Lock()
-	b.onWake = func(agent string) { go visit(agent) }
-	b.mu.Unlock()
-	for i := range n {
-		go visit(fmt.Sprint(i))
+	before := b.onWake
+	b.onWake = func(agent string) {
+		if slices.Contains(agents, agent) {
+			go visit(agent)
+		} else if before != nil {
+			before(agent)
+		}
 	}
-	synctest.Wait()
+	b.mu.Unlock()
+	for _, agent := range agents {
+		go visit(agent)
+		synctest.Wait() // so that they ask in order
+	}
 }
 
 // elapse lets fake time pass.

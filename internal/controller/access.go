@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
 )
 
 // Access tells which namespaces an account allows.
@@ -21,18 +21,33 @@ type Access struct {
 	Namespaces client.Reader
 }
 
-var errSelectorNotSupported = errors.New("allowedNamespaces.from Selector needs an operator that watches all namespaces")
+// problem says what is wrong with an account's allowedNamespaces.
+func (a Access) problem(allowed v1alpha1.AllowedNamespaces) account.Problem {
+	if allowed.From != v1alpha1.NamespacesFromSelector {
+		return account.Problem{}
+	}
+	if a.Namespaces == nil {
+		return account.Problem{
+			Reason:  v1alpha1.ReasonSelectorNotSupported,
+			Message: "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All",
+		}
+	}
+	if _, err := metav1.LabelSelectorAsSelector(allowed.Selector); err != nil {
+		return account.Problem{
+			Reason:  v1alpha1.ReasonInvalidSelector,
+			Message: "spec.allowedNamespaces.selector: " + err.Error(),
+		}
+	}
+	return account.Problem{}
+}
 
 // permits says whether a mapping of the namespace may use the account. Without an account, a
 // mapping is permitted if it could be: whether one exists elsewhere is not told.
-func (a Access) permits(ctx context.Context, account *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
-	if account == nil {
+func (a Access) permits(ctx context.Context, owner *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
+	if owner == nil || owner.Namespace == namespace {
 		return true, nil
 	}
-	if account.Namespace == namespace {
-		return true, nil
-	}
-	switch allowed := account.Spec.AllowedNamespaces; allowed.From {
+	switch allowed := owner.Spec.AllowedNamespaces; allowed.From {
 	case v1alpha1.NamespacesFromAll:
 		return true, nil
 	case v1alpha1.NamespacesFromSelector:
@@ -43,9 +58,12 @@ func (a Access) permits(ctx context.Context, account *v1alpha1.DeepCallAccount, 
 }
 
 func (a Access) selects(ctx context.Context, labelSelector *metav1.LabelSelector, namespace string) (bool, error) {
-	selector, err := metav1.LabelSelectorAsSelector(labelSelector)
-	if err != nil || a.Namespaces == nil {
+	if a.Namespaces == nil {
 		return false, nil // the account's own conditions tell
+	}
+	selector, err := metav1.LabelSelectorAsSelector(labelSelector)
+	if err != nil {
+		return false, nil //nolint:nilerr // it selects nothing, and the account's own conditions tell
 	}
 	found := namespaceMetadata()
 	if err := a.Namespaces.Get(ctx, client.ObjectKey{Name: namespace}, found); err != nil {

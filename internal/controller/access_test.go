@@ -40,7 +40,7 @@ var _ = Describe("allowedNamespaces", func() {
 	It("Same refuses another namespace, and tells it nothing of whether the account exists", func() {
 		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
 		w.eventually(neighbour+"/nobody", "Ready=False AccountNotPermitted Stalled")
-		exists, missing := w.mapping(guest()).Status.Conditions[0].Message, w.mapping(neighbour+"/nobody").Status.Conditions[0].Message
+		exists, missing := w.mapping(guest()).Status.Conditions[0].Message, w.mapping(neighbour + "/nobody").Status.Conditions[0].Message
 		Expect(exists).To(Equal(missing))
 		w.settled(0)
 	})

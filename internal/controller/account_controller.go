@@ -220,7 +220,7 @@ func (r *AccountReconciler) credentials(ctx context.Context, a *v1alpha1.DeepCal
 func (r *AccountReconciler) report(ctx context.Context, a *v1alpha1.DeepCallAccount, s account.Standing, n users) error {
 	updated := a.DeepCopy()
 	status := &updated.Status
-	status.Mappings = int32(min(n.mappings, 1<<31-1)) //nolint:gosec // bounded
+	status.Mappings = int32(min(n.mappings, 1<<31-1))
 	status.Authentication = s.Authentication
 	if s.Cause != nil && s.Cause.Answer != nil && (status.LastResponse == nil || status.LastResponse.Code != int64(s.Cause.Answer.Code)) {
 		status.LastResponse = &v1alpha1.LastResponse{

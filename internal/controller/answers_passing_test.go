@@ -62,17 +62,23 @@ func unreadable(name, body string) passing {
 
 var passingAnswers = func() []passing {
 	all := []passing{
-		{name: "unknown-code-9999", fault: deepcalltest.Code(9999), reason: "UnknownCode",
-			message: "DeepCall error 9999: unknown code", answer: "9999 Unknown error"},
-		{name: "unknown-code-1531", fault: deepcalltest.Code(1531), reason: "UnknownCode",
-			message: "DeepCall error 1531: unknown code", answer: "1531 Unknown error"},
+		{
+			name: "unknown-code-9999", fault: deepcalltest.Code(9999), reason: "UnknownCode",
+			message: "DeepCall error 9999: unknown code", answer: "9999 Unknown error",
+		},
+		{
+			name: "unknown-code-1531", fault: deepcalltest.Code(1531), reason: "UnknownCode",
+			message: "DeepCall error 1531: unknown code", answer: "1531 Unknown error",
+		},
 
 		{name: "http-429", fault: deepcalltest.Status(429), reason: "TooManyRequests", message: "DeepCall answered HTTP 429", refusedForSure: true},
 		{name: "http-500", fault: deepcalltest.Status(500), reason: "ServerError", message: "DeepCall answered HTTP 500"},
 		{name: "http-503", fault: deepcalltest.Status(503), reason: "ServerError", message: "DeepCall answered HTTP 503"},
 		{name: "http-503-though-applied", fault: deepcalltest.Status(503).AfterApplying(), reason: "ServerError", message: "DeepCall answered HTTP 503"},
-		{name: "http-500-with-code-1505", fault: deepcalltest.Fault{Status: 500, Code: 1505}, reason: "ServerError",
-			message: "DeepCall answered HTTP 500", answer: "1505 Invalid group data"},
+		{
+			name: "http-500-with-code-1505", fault: deepcalltest.Fault{Status: 500, Code: 1505}, reason: "ServerError",
+			message: "DeepCall answered HTTP 500", answer: "1505 Invalid group data",
+		},
 		{name: "http-404", fault: deepcalltest.Status(404), reason: "UnexpectedStatus", message: "DeepCall answered HTTP 404"},
 
 		{name: "redirect-301", fault: elsewhere(301), reason: "Redirected", message: "DeepCall answered HTTP 301"},
@@ -153,9 +159,11 @@ var _ = Describe("R9: an answer that may pass by itself", Ordered, func() {
 	}, entries)
 
 	It("is given up after the account's requestTimeout when it doesn't come", func() {
-		for _, agent := range []string{"hang", "hang-after-applying"} {
+		for agent, outcome := range map[string]string{
+			"hang": "client left before applying", "hang-after-applying": "client left after applying",
+		} {
 			call := w.deepcall.CallsFor(agent)[0]
-			Expect(call.ClientGone).To(BeTrue())
+			Expect(call.Outcome).To(Equal(outcome))
 			Expect(call.End.Sub(call.Start)).To(And(BeNumerically(">", 500*time.Millisecond), BeNumerically("<", 8*time.Second)))
 		}
 	})

@@ -142,7 +142,9 @@ var _ = Describe("R6: an answer to a removal", Ordered, func() {
 		w.eventuallyGone("groups")
 		Expect(sent("groups")).To(Equal([]map[string]string{
 			{"390": "N", "391": "N", "392": "N"},
-			{"390": "N"}, {"391": "N"}, {"392": "N"},
+			{"390": "N"},
+			{"391": "N"},
+			{"392": "N"},
 		}))
 		Expect(w.deepcall.Agent("groups")).To(Equal(map[string]string{"390": "N", "392": "N"}))
 		Expect(conditionsOf(seen.ofMapping("groups")())).To(Equal([]string{"Ready=True Synced"}), "nothing went wrong")
@@ -164,7 +166,8 @@ var _ = Describe("R6: an answer to a removal", Ordered, func() {
 		Expect(sent("edit")).To(Equal([]map[string]string{
 			{"590": "Y", "591": "N", "592": "N"},
 			{"590": "Y"},
-			{"590": "Y", "591": "N"}, {"590": "Y", "592": "N"},
+			{"590": "Y", "591": "N"},
+			{"590": "Y", "592": "N"},
 		}))
 		Expect(w.deepcall.Agent("edit")).To(Equal(map[string]string{"590": "Y", "592": "N"}))
 		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{{GroupID: "590", ReceiveCall: true}}))

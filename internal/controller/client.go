@@ -17,10 +17,8 @@ func (r *AccountReconciler) newClient(a *v1alpha1.DeepCallAccount) (*deepcall.Cl
 		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidCABundle, Message: "spec.caBundle: " + err.Error()}
 	case err != nil:
 		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidEndpoint, Message: "spec.endpoint: " + err.Error()}
-	case a.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromSelector && r.Access.Namespaces == nil:
-		return made, account.Problem{Reason: v1alpha1.ReasonSelectorNotSupported, Message: errSelectorNotSupported.Error()}
 	}
-	return made, account.Problem{}
+	return made, r.Access.problem(a.Spec.AllowedNamespaces)
 }
 
 // ClientFactory makes clients of DeepCall as the manager's flags say.

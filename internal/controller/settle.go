@@ -56,10 +56,10 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 		*m.known = recollection{}
 		return r.write(ctx, m, o.accepted)
 	}
-	switch {
-	case o.failure.Class == deepcall.Rejected:
+	switch o.failure.Class {
+	case deepcall.Rejected:
 		return r.settleRefusal(ctx, v, m, o)
-	case o.failure.Class == deepcall.Denied:
+	case deepcall.Denied:
 		sure := m.known.sure
 		*m.known = recollection{}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
@@ -105,7 +105,7 @@ func (r *AgentReconciler) proceed(ctx context.Context, v *view, m *member, q inq
 	}
 	for _, other := range v.members {
 		if other != m && slices.Contains(q.Guilty, other.claims.Owner) {
-			if err := r.exclude(ctx, v, other, q.refusal); err != nil {
+			if err := r.exclude(ctx, other, q.refusal); err != nil {
 				return err
 			}
 		}
@@ -129,7 +129,7 @@ func (r *AgentReconciler) blame(ctx context.Context, m *member, o outcome, alsoA
 
 // exclude writes that DeepCall refuses by now what it accepted of the mapping before: it rides along
 // no more until its own change is accepted. If one is waiting already, it has the next word.
-func (r *AgentReconciler) exclude(ctx context.Context, v *view, m *member, o outcome) error {
+func (r *AgentReconciler) exclude(ctx context.Context, m *member, o outcome) error {
 	m.known.refusedAt = o.endpoint
 	o.generation, o.removing, o.requestedAt, o.attempt = m.mapping.Generation, m.claims.Removing, "", 0
 	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {

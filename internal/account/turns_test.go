@@ -1,0 +1,258 @@
+package account
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+func TestLimitsHoldExactly(t *testing.T) {
+	scenario(t, "a burst at once, then so many a second", func(t *testing.T) {
+		b := newBench(t, Limits{RequestsPerSecond: 10, Burst: 20, MaxInFlight: 1000}, always(success))
+		b.crowd(45, Want{Priority: Edit}, true)
+		b.until(time.Minute)
+		for n, c := range b.made() {
+			want := time.Duration(max(0, n-19)) * 100 * time.Millisecond
+			if early, late := want-c.start, c.start-want; early > time.Microsecond || late > time.Microsecond {
+				t.Errorf("call %d at %s, not %s", n, c.start, want)
+			}
+		}
+		expect(t, "the calls", len(b.made()), 45)
+	})
+
+	scenario(t, "a burst comes back while nothing is sent", func(t *testing.T) {
+		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 3, MaxInFlight: 10}, always(success))
+		for _, pause := range []time.Duration{time.Hour, 2 * time.Second, 0} {
+			b.crowd(3, Want{Priority: Edit}, true)
+			elapse(pause)
+		}
+		elapse(time.Minute)
+		want := "0s 0s 0s 1h0m0s 1h0m0s 1h0m0s 1h0m2s 1h0m2s 1h0m3s"
+		expect(t, "the calls", b.starts(), want)
+	})
+
+	scenario(t, "no more in flight than allowed", func(t *testing.T) {
+		b := newBench(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 4}, always(success.in(time.Second)))
+		b.crowd(10, Want{Priority: Edit}, true)
+		b.until(time.Minute)
+		expect(t, "the calls", b.starts(), "0s 1s 1s 1s 1s 2s 2s 2s 2s 3s")
+		expect(t, "at once", b.most, 4)
+	})
+
+	scenario(t, "new limits count at once", func(t *testing.T) {
+		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}, always(success))
+		b.crowd(30, Want{Priority: Edit}, true)
+		b.until(2500 * time.Millisecond)
+		expect(t, "the calls before", len(b.made()), 3)
+		b.reconfigure(func(s *Settings) { s.Limits = Limits{RequestsPerSecond: 10, Burst: 5, MaxInFlight: 10} })
+		elapse(0)
+		expect(t, "the calls after", len(b.made()), 8)
+		b.reconfigure(func(s *Settings) { s.Revision = "2" }) // the same limits give no new burst
+		elapse(0)
+		expect(t, "the calls after the same limits", len(b.made()), 8)
+	})
+}
+
+func TestATurn(t *testing.T) {
+	narrow := Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}
+
+	scenario(t, "is one at a time for an agent", func(t *testing.T) {
+		b := newBench(t, generous, always(success.in(time.Second)))
+		turn := b.Turn("1", Want{})
+		expect(t, "asking again gives the same", b.Turn("1", Want{Priority: Edit}), turn)
+		expect(t, "used once", turn.Use(), true)
+		expect(t, "used twice", turn.Use(), false)
+		expect(t, "while it is used there is no other", b.Turn("1", Want{}), nil)
+		_, _ = turn.Call(t.Context(), deepcall.Request{AgentID: "1"})
+		expect(t, "afterwards there is", b.Turn("1", Want{}) != nil, true)
+		expect(t, "nobody is woken for what it looks at itself", b.wakes(), "")
+	})
+
+	scenario(t, "that is given back is the next agent's, and costs nothing", func(t *testing.T) {
+		b := newBench(t, narrow, always(success))
+		turn := b.Turn("1", Want{})
+		expect(t, "no second turn", b.Turn("2", Want{}), nil)
+		b.Leave("1")
+		expect(t, "a turn left is void", turn.Use(), false)
+		expect(t, "woken", b.wakes(), "2")
+		expect(t, "at once", b.Turn("2", Want{}).Use(), true)
+	})
+
+	scenario(t, "in use is not given back", func(t *testing.T) {
+		b := newBench(t, narrow, always(success.in(time.Second)))
+		b.launch("1")
+		b.Leave("1")
+		expect(t, "no second turn", b.Turn("2", Want{}), nil)
+		elapse(2 * time.Second)
+		expect(t, "woken", b.wakes(), "2")
+	})
+
+	scenario(t, "is not given to an agent that left the queue", func(t *testing.T) {
+		b := newBench(t, narrow, always(success.in(time.Second)))
+		b.launch("1")
+		b.Turn("2", Want{})
+		b.Leave("2")
+		b.Leave("3") // which never asked
+		elapse(time.Minute)
+		expect(t, "woken", b.wakes(), "")
+	})
+
+	scenario(t, "is void after a refusal, and comes again when the account may be probed", func(t *testing.T) {
+		deepCall := &switching{success}
+		b := newBench(t, generous, deepCall.say)
+		_ = b.now("0")
+		turn := b.Turn("1", Want{Priority: Edit})
+		deepCall.answer = denied
+		_ = b.now("0")
+		expect(t, "used", turn.Use(), false)
+		b.wakes()
+		elapse(5 * time.Minute)
+		expect(t, "woken", b.wakes(), "1")
+		expect(t, "used then", b.Turn("1", Want{Priority: Edit}).Use(), true)
+	})
+
+	scenario(t, "is void while a Retry-After holds, and comes again afterwards", func(t *testing.T) {
+		deepCall := &switching{success}
+		b := newBench(t, generous, deepCall.say)
+		_ = b.now("0")
+		turn := b.Turn("1", Want{Priority: Edit})
+		deepCall.answer = limited.retry("30")
+		_ = b.now("0")
+		expect(t, "used", turn.Use(), false)
+		elapse(30 * time.Second)
+		expect(t, "woken", b.wakes(), "1")
+	})
+
+	scenario(t, "is void once the Secret is gone, but for a removal", func(t *testing.T) {
+		b := newBench(t, generous, always(success))
+		_ = b.now("0")
+		edit, removal := b.Turn("1", Want{Priority: Edit}), b.Turn("2", Want{Priority: Edit, Removal: true})
+		b.reconfigure(func(s *Settings) {
+			s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
+		})
+		expect(t, "the edit's used", edit.Use(), false)
+		expect(t, "the removal's used", removal.Use(), true)
+	})
+
+	scenario(t, "is void once the spec can't be used", func(t *testing.T) {
+		b := newBench(t, generous, always(success))
+		_ = b.now("0")
+		removal := b.Turn("2", Want{Priority: Edit, Removal: true})
+		b.reconfigure(func(s *Settings) { s.Client, s.Problem = nil, Problem{Reason: "InvalidSpec"} })
+		expect(t, "used", removal.Use(), false)
+		expect(t, "removals can be told", b.CanRemove(), false)
+	})
+}
+
+func TestWhoIsNext(t *testing.T) {
+	serial := Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}
+
+	scenario(t, "an edit before a retry before a resync, and then who asked first", func(t *testing.T) {
+		b := newBench(t, serial, always(success.in(time.Second)))
+		b.launch("0")
+		b.gather(Want{Priority: Resync}, true, "resync1", "resync2")
+		b.gather(Want{Priority: Retry}, true, "retry1", "retry2")
+		b.gather(Want{Priority: Edit}, true, "edit1", "edit2")
+		elapse(time.Minute)
+		expect(t, "the order", b.agents(), "0 edit1 edit2 retry1 retry2 resync1 resync2")
+	})
+
+	scenario(t, "a person's edit, also before a queued resync of the same agent", func(t *testing.T) {
+		b := newBench(t, serial, always(success.in(time.Second)))
+		b.launch("0")
+		for _, agent := range []string{"1", "2", "3"} {
+			b.Turn(agent, Want{Priority: Resync})
+		}
+		b.Turn("3", Want{Priority: Edit})
+		elapse(time.Second)
+		expect(t, "woken", b.wakes(), "3")
+	})
+
+	scenario(t, "only removals while the Secret is gone, with the credentials last read", func(t *testing.T) {
+		b := newBench(t, serial, always(success))
+		gone := func(s *Settings) {
+			s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
+		}
+		b.reconfigure(gone)
+		expect(t, "removals can be told", b.CanRemove(), true)
+		expect(t, "an edit's turn", b.Turn("1", Want{Priority: Edit}), nil)
+		_, _ = b.use(t, "2", Want{Priority: Retry, Removal: true})
+		expect(t, "the user", b.made()[0].user, "1001")
+		b.wakes()
+		b.reconfigure(func(s *Settings) { s.Credentials, s.Problem = credentials(t, "1002"), Problem{} })
+		expect(t, "woken when the Secret is back", b.wakes(), "1")
+	})
+
+	scenario(t, "nobody while no credentials were ever read", func(t *testing.T) {
+		b := newBench(t, serial, always(success))
+		fresh := newAccount(b.clock, b.hooks)
+		s := b.settings("1001", serial)
+		s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
+		fresh.Configure(s)
+		expect(t, "removals can be told", fresh.CanRemove(), false)
+		expect(t, "a removal's turn", fresh.Turn("1", Want{Priority: Edit, Removal: true}), nil)
+		expect(t, "an edit's turn", fresh.Turn("2", Want{Priority: Edit}), nil)
+		elapse(time.Hour)
+		expect(t, "woken", b.wakes(), "")
+	})
+}
+
+// use makes a call that must be possible at once.
+func (b *bench) use(t *testing.T, agent string, want Want) (deepcall.Answer, error) {
+	t.Helper()
+	turn := b.Turn(agent, want)
+	if turn == nil || !turn.Use() {
+		t.Fatalf("agent %s got no turn", agent)
+	}
+	return turn.Call(t.Context(), deepcall.Request{AgentID: agent, Groups: map[string]bool{"90": true}})
+}
+
+func TestHooksAreCalledWithoutTheLock(t *testing.T) {
+	scenario(t, "so that they may call back", func(t *testing.T) {
+		deepCall := &switching{denied.in(time.Second)}
+		b := newBench(t, generous, deepCall.say)
+		called := map[string]bool{}
+		check := func(hook string) {
+			called[hook] = true
+			if !b.Account.mu.TryLock() {
+				t.Errorf("%s is called under the lock", hook)
+				return
+			}
+			b.Account.mu.Unlock()
+			b.Standing()
+			b.Settings()
+			b.CanRemove()
+			b.Leave("nobody")
+		}
+		b.hooks = Hooks{
+			Wake:    func(agent string) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
+			Changed: func() { check("Changed") },
+		}
+		b.launch("1")
+		b.Turn("2", Want{Priority: Edit})
+		elapse(time.Second)     // refused
+		elapse(5 * time.Minute) // the timer wakes 2
+		deepCall.answer = success
+		_, _ = b.use(t, "2", Want{Priority: Edit})
+		b.reconfigure(func(s *Settings) { s.Problem = Problem{Reason: "SecretNotFound"} })
+		expect(t, "the hooks", fmt.Sprint(called), "map[Changed:true Wake:true]")
+	})
+
+	scenario(t, "and Changed only when the standing did", func(t *testing.T) {
+		deepCall := &switching{success}
+		b := newBench(t, generous, deepCall.say)
+		b.changed = 0
+		for n, step := range []struct {
+			answer  answer
+			changed int
+		}{{success, 1}, {success, 1}, {rejected, 1}, {down, 1}, {success, 1}, {denied, 2}} {
+			deepCall.answer = step.answer
+			_ = b.now("1")
+			expect(t, fmt.Sprintf("after call %d", n), b.changed, step.changed)
+		}
+		expect(t, "nobody waits", strings.TrimSpace(b.wakes()), "")
+	})
+}
