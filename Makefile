@@ -47,6 +47,7 @@ build: ## Build bin/manager and bin/simulator.
 
 .PHONY: test
 test: control-plane ## Run every test but the long ones.
+	@hack/controller-manager.sh
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: test-unit

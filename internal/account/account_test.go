@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +17,22 @@ func scenario(t *testing.T, name string, run func(t *testing.T)) {
 }
 
 // switching is a DeepCall whose answer can be changed.
-type switching struct{ answer answer }
+type switching struct {
+	mu     sync.Mutex
+	answer answer
+}
 
-func (s *switching) say(call) answer { return s.answer }
+func (s *switching) becomes(a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = a
+}
+
+func (s *switching) say(call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer
+}
 
 func TestCredentialsThatWereNotTriedYet(t *testing.T) {
 	scenario(t, "get one call at a time until one succeeds, then all at once", func(t *testing.T) {
@@ -67,14 +81,14 @@ func TestARefusedAccountIsNotHammered(t *testing.T) {
 	})
 
 	scenario(t, "calls in flight end, and none starts", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 3}, deepCall.say)
 		_ = b.now("0")
-		deepCall.answer = denied.in(time.Second)
+		deepCall.becomes(denied.in(time.Second))
 		b.launch("a")
-		deepCall.answer = success.in(2 * time.Second)
+		deepCall.becomes(success.in(2 * time.Second))
 		b.launch("b")
-		deepCall.answer = denied.in(3 * time.Second)
+		deepCall.becomes(denied.in(3 * time.Second))
 		b.launch("c")
 		if b.Turn("d", Want{Priority: Edit}) != nil {
 			t.Error("a fourth call at once")
@@ -95,7 +109,7 @@ func TestARefusedAccountIsNotHammered(t *testing.T) {
 		"a new revision with new clients": func(b *bench, s *Settings) { s.Revision, s.Client = "2", b.client() },
 	} {
 		scenario(t, "after "+name+" the next call follows at once, and a success serves all", func(t *testing.T) {
-			deepCall := &switching{denied}
+			deepCall := &switching{answer: denied}
 			b := newBench(t, generous, deepCall.say)
 			b.crowd(20, Want{Priority: Edit}, true)
 			b.until(time.Minute)
@@ -104,7 +118,7 @@ func TestARefusedAccountIsNotHammered(t *testing.T) {
 			elapse(0)
 			expect(t, "the calls", b.starts(), "0s 1m0s")
 			expect(t, "back-offs are void", b.Standing().Epoch > epoch, true)
-			deepCall.answer = success
+			deepCall.becomes(success)
 			b.reconfigure(func(s *Settings) { s.Revision = "3" })
 			elapse(0)
 			expect(t, "the calls", len(b.made()), 22)
@@ -134,11 +148,11 @@ func TestARefusedAccountIsNotHammered(t *testing.T) {
 	})
 
 	scenario(t, "an answer to old credentials says nothing about new ones", func(t *testing.T) {
-		deepCall := &switching{denied.in(time.Second)}
+		deepCall := &switching{answer: denied.in(time.Second)}
 		b := newBench(t, generous, deepCall.say)
 		b.launch("1")
 		b.reconfigure(func(s *Settings) { s.Credentials = credentials(t, "1002") })
-		deepCall.answer = success
+		deepCall.becomes(success)
 		elapse(2 * time.Second)
 		expect(t, "the state", b.Standing().State, Untried)
 		_ = b.now("2")
@@ -157,25 +171,25 @@ func TestARefusedAccountIsNotHammered(t *testing.T) {
 
 func TestAnUnreachableAccountIsProbed(t *testing.T) {
 	scenario(t, "by one call at a time, from 1 s to 1 min apart, and recovers at once", func(t *testing.T) {
-		deepCall := &switching{down}
+		deepCall := &switching{answer: down}
 		b := newBench(t, generous, deepCall.say)
 		b.crowd(50, Want{Priority: Edit}, true)
 		b.until(200 * time.Second)
 		expect(t, "the calls", b.starts(), "0s 0s 0s 0s 0s 1s 3s 7s 15s 31s 1m3s 2m3s 3m3s")
 		expect(t, "the state", b.Standing().State, Unreachable)
 		epoch := b.Standing().Epoch
-		deepCall.answer = success
+		deepCall.becomes(success)
 		b.until(243 * time.Second)
 		expect(t, "the calls", len(b.made()), 13+50)
 		expect(t, "back-offs are void", b.Standing().Epoch > epoch, true)
 	})
 
 	scenario(t, "not after failures in flight together", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
 		for n := range 8 {
-			deepCall.answer = failing.in(time.Duration(1+n) * time.Second)
+			deepCall.becomes(failing.in(time.Duration(1+n) * time.Second))
 			b.launch(fmt.Sprint(n))
 		}
 		elapse(time.Minute)
@@ -204,12 +218,12 @@ func TestAnUnreachableAccountIsProbed(t *testing.T) {
 
 func TestARetryAfterHoldsAllAgents(t *testing.T) {
 	scenario(t, "then one call probes, and its success opens the account at once", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
-		deepCall.answer = limited.retry("30").in(time.Second)
+		deepCall.becomes(limited.retry("30").in(time.Second))
 		_ = b.now("0")
-		deepCall.answer = success.in(time.Second)
+		deepCall.becomes(success.in(time.Second))
 		b.crowd(4, Want{Priority: Edit}, true)
 		b.until(time.Minute)
 		expect(t, "the calls", b.starts(), "0s 0s 31s 32s 32s 32s")
@@ -217,12 +231,12 @@ func TestARetryAfterHoldsAllAgents(t *testing.T) {
 	})
 
 	scenario(t, "even when calls that were in flight succeed", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
-		deepCall.answer = success.in(2 * time.Second)
+		deepCall.becomes(success.in(2 * time.Second))
 		b.launch("1")
-		deepCall.answer = limited.retry("30").in(time.Second)
+		deepCall.becomes(limited.retry("30").in(time.Second))
 		b.launch("2")
 		elapse(5 * time.Second)
 		if b.Turn("3", Want{Priority: Edit}) != nil {
@@ -231,11 +245,11 @@ func TestARetryAfterHoldsAllAgents(t *testing.T) {
 	})
 
 	scenario(t, "at most for an hour, and a new revision does not lift it", func(t *testing.T) {
-		deepCall := &switching{failing.retry("99999")}
+		deepCall := &switching{answer: failing.retry("99999")}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
 		b.reconfigure(func(s *Settings) { s.Revision = "2" })
-		deepCall.answer = success
+		deepCall.becomes(success)
 		b.crowd(1, Want{Priority: Edit}, true)
 		b.until(2 * time.Hour)
 		expect(t, "the calls", b.starts(), "0s 1h0m0s")

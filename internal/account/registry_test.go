@@ -56,7 +56,7 @@ func TestARegistryHoldsTheAccountsInUse(t *testing.T) {
 	scenario(t, "and a closed one gives no turn in any account, new or old, while calls in flight end", func(t *testing.T) {
 		r, b := newRegistry(t, generous, always(success.in(time.Second)))
 		_ = b.now("0")
-		var verdict error = context.Canceled
+		verdict := context.Canceled
 		turn, unused := b.Turn("1", Want{}), b.Turn("2", Want{})
 		turn.Use()
 		go func() { _, verdict = turn.Call(context.Background(), deepcall.Request{AgentID: "1"}) }()
@@ -124,8 +124,7 @@ func TestAnAccountIsSafeForConcurrentUse(t *testing.T) {
 		var mu sync.Mutex
 		r, end := rand.New(rand.NewPCG(seed, 0)), 10*time.Minute
 		random := func(n int) int { mu.Lock(); defer mu.Unlock(); return r.IntN(n) }
-		var b *bench
-		b = newBench(t, limits, func(c call) answer {
+		b := newBench(t, limits, func(c call) answer {
 			latency := time.Duration(random(900)) * time.Millisecond
 			if c.start > end {
 				return success.in(latency)

@@ -101,11 +101,11 @@ func TestATurn(t *testing.T) {
 	})
 
 	scenario(t, "is void after a refusal, and comes again when the account may be probed", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
 		turn := b.Turn("1", Want{Priority: Edit})
-		deepCall.answer = denied
+		deepCall.becomes(denied)
 		_ = b.now("0")
 		expect(t, "used", turn.Use(), false)
 		b.wakes()
@@ -115,11 +115,11 @@ func TestATurn(t *testing.T) {
 	})
 
 	scenario(t, "is void while a Retry-After holds, and comes again afterwards", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		_ = b.now("0")
 		turn := b.Turn("1", Want{Priority: Edit})
-		deepCall.answer = limited.retry("30")
+		deepCall.becomes(limited.retry("30"))
 		_ = b.now("0")
 		expect(t, "used", turn.Use(), false)
 		elapse(30 * time.Second)
@@ -212,7 +212,7 @@ func (b *bench) use(t *testing.T, agent string, want Want) (deepcall.Answer, err
 
 func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 	scenario(t, "so that they may call back", func(t *testing.T) {
-		deepCall := &switching{denied.in(time.Second)}
+		deepCall := &switching{answer: denied.in(time.Second)}
 		b := newBench(t, generous, deepCall.say)
 		called := map[string]bool{}
 		check := func(hook string) {
@@ -235,21 +235,21 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 		b.Turn("2", Want{Priority: Edit})
 		elapse(time.Second)     // refused
 		elapse(5 * time.Minute) // the timer wakes 2
-		deepCall.answer = success
+		deepCall.becomes(success)
 		_, _ = b.use(t, "2", Want{Priority: Edit})
 		b.reconfigure(func(s *Settings) { s.Problem = Problem{Reason: "SecretNotFound"} })
 		expect(t, "the hooks", fmt.Sprint(called), "map[Changed:true Wake:true]")
 	})
 
 	scenario(t, "and Changed only when the standing did", func(t *testing.T) {
-		deepCall := &switching{success}
+		deepCall := &switching{answer: success}
 		b := newBench(t, generous, deepCall.say)
 		b.changed = 0
 		for n, step := range []struct {
 			answer  answer
 			changed int
 		}{{success, 1}, {success, 1}, {rejected, 1}, {down, 1}, {success, 1}, {denied, 2}} {
-			deepCall.answer = step.answer
+			deepCall.becomes(step.answer)
 			_ = b.now("1")
 			expect(t, fmt.Sprintf("after call %d", n), b.changed, step.changed)
 		}

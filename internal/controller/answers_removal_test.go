@@ -17,7 +17,7 @@ import (
 const andHowToDelete = ". The deletion waits until DeepCall was told to stop the agent's calls; " +
 	"to delete without that, set spec.removalPolicy to Orphan"
 
-var _ = Describe("R6: an answer to a removal", Ordered, func() {
+var _ = Describe("R6: an answer to a removal", Ordered, ContinueOnFailure, func() {
 	var (
 		w    *world
 		seen *diary

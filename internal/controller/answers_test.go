@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
@@ -88,7 +89,7 @@ func codesOn(on verdictOn) []code {
 	return found
 }
 
-var _ = Describe("R9: a code that refuses the mapping", Ordered, func() {
+var _ = Describe("R9: a code that refuses the mapping", Ordered, ContinueOnFailure, func() {
 	var (
 		w        *world
 		seen     *diary
@@ -119,7 +120,7 @@ var _ = Describe("R9: a code that refuses the mapping", Ordered, func() {
 		Expect(w.account().Status.Conditions).To(HaveLen(1), "the account only says whether it is Ready")
 
 		w.edit(c.name(), func(m *v1alpha1.AgentGroupMapping) {
-			m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation] = "now"
+			metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, "now")
 		})
 		Eventually(func() string { return w.mapping(c.name()).Status.LastHandledReconcileAt }).Should(Equal("now"))
 		Expect(w.deepcall.CallsFor(c.name())).To(HaveLen(2))
@@ -133,7 +134,7 @@ var _ = Describe("R9: a code that refuses the mapping", Ordered, func() {
 	})
 })
 
-var _ = Describe("R9 and R10: an answer that refuses the account", Ordered, func() {
+var _ = Describe("R9 and R10: an answer that refuses the account", Ordered, ContinueOnFailure, func() {
 	var (
 		w        *world
 		seen     *diary

@@ -85,24 +85,60 @@ func TestWhoOwnsAGroup(t *testing.T) {
 		a, b  Claims
 		owner string
 	}{
-		{"the holder keeps it against an older source",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(2), Applied: groups("90=Y")}, "b"},
-		{"the holder keeps it whatever value it holds",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(2), Applied: groups("90=N")}, "b"},
-		{"the holder keeps it though it is suspended",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(2), Applied: groups("90=Y"), Suspended: true}, "b"},
-		{"the holder keeps it across a change of the endpoint",
-			Claims{Owner: "a", Created: day(1), Elsewhere: true}, Claims{Owner: "b", Created: day(2), Applied: groups("90=Y"), Elsewhere: true}, "b"},
-		{"holding another group does not count",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(2), Applied: groups("91=Y")}, "a"},
-		{"an attempt is no hold",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(2), Attempted: []string{"90"}}, "a"},
-		{"the older source owns what nobody holds",
-			Claims{Owner: "b", Created: day(1)}, Claims{Owner: "a", Created: day(2)}, "b"},
-		{"the older source owns it though it is refused now",
-			Claims{Owner: "b", Created: day(1), Blocked: true}, Claims{Owner: "a", Created: day(2)}, "b"},
-		{"the name decides between two of one age",
-			Claims{Owner: "a", Created: day(1)}, Claims{Owner: "b", Created: day(1)}, "a"},
+		{
+			"the holder keeps it against an older source",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(2), Applied: groups("90=Y")},
+			"b",
+		},
+		{
+			"the holder keeps it whatever value it holds",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(2), Applied: groups("90=N")},
+			"b",
+		},
+		{
+			"the holder keeps it though it is suspended",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(2), Applied: groups("90=Y"), Suspended: true},
+			"b",
+		},
+		{
+			"the holder keeps it across a change of the endpoint",
+			Claims{Owner: "a", Created: day(1), Elsewhere: true},
+			Claims{Owner: "b", Created: day(2), Applied: groups("90=Y"), Elsewhere: true},
+			"b",
+		},
+		{
+			"holding another group does not count",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(2), Applied: groups("91=Y")},
+			"a",
+		},
+		{
+			"an attempt is no hold",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(2), Attempted: []string{"90"}},
+			"a",
+		},
+		{
+			"the older source owns what nobody holds",
+			Claims{Owner: "b", Created: day(1)},
+			Claims{Owner: "a", Created: day(2)},
+			"b",
+		},
+		{
+			"the older source owns it though it is refused now",
+			Claims{Owner: "b", Created: day(1), Blocked: true},
+			Claims{Owner: "a", Created: day(2)},
+			"b",
+		},
+		{
+			"the name decides between two of one age",
+			Claims{Owner: "a", Created: day(1)},
+			Claims{Owner: "b", Created: day(1)},
+			"a",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.a.Declared, tc.b.Declared = groups("90=Y"), groups("90=N")
@@ -146,23 +182,44 @@ func TestWhenAChangeIsPending(t *testing.T) {
 	}{
 		{"nothing declared and nothing applied is not", Claims{}, ""},
 		{"what is applied as declared is not", Claims{Declared: groups("90=Y"), Applied: groups("90=Y")}, "send 90=Y"},
-		{"what may differ since an answer was lost is",
-			Claims{Declared: groups("90=Y"), Applied: groups("90=Y"), Uncertain: true}, "send 90=Y; pending"},
+		{
+			"what may differ since an answer was lost is",
+			Claims{Declared: groups("90=Y"), Applied: groups("90=Y"), Uncertain: true},
+			"send 90=Y; pending",
+		},
 		{"an uncertain record without a group left is not", Claims{Uncertain: true}, ""},
-		{"everything is at another endpoint, and what was dropped is stopped there too",
-			Claims{Declared: groups("90=Y"), Applied: groups("90=Y 91=Y"), Elsewhere: true}, "send 90=Y; stop 91; pending"},
-		{"what was applied elsewhere and is declared no more is let go under Orphan",
-			Claims{Applied: groups("90=Y"), Elsewhere: true, Orphan: true}, "outdated"},
-		{"what was attempted is stopped also at another endpoint",
-			Claims{Applied: groups("90=Y"), Attempted: []string{"91"}, Elsewhere: true}, "stop 90 91; pending"},
-		{"a removal stops what was applied elsewhere too",
-			Claims{Applied: groups("90=Y"), Elsewhere: true, Removing: true}, "stop 90; pending"},
-		{"a suspended source's change is, though it is not sent",
-			Claims{Declared: groups("90=Y"), Suspended: true}, "send 90=Y; pending"},
+		{
+			"everything is at another endpoint, and what was dropped is stopped there too",
+			Claims{Declared: groups("90=Y"), Applied: groups("90=Y 91=Y"), Elsewhere: true},
+			"send 90=Y; stop 91; pending",
+		},
+		{
+			"what was applied elsewhere and is declared no more is let go under Orphan",
+			Claims{Applied: groups("90=Y"), Elsewhere: true, Orphan: true},
+			"outdated",
+		},
+		{
+			"what was attempted is stopped also at another endpoint",
+			Claims{Applied: groups("90=Y"), Attempted: []string{"91"}, Elsewhere: true},
+			"stop 90 91; pending",
+		},
+		{
+			"a removal stops what was applied elsewhere too",
+			Claims{Applied: groups("90=Y"), Elsewhere: true, Removing: true},
+			"stop 90; pending",
+		},
+		{
+			"a suspended source's change is, though it is not sent",
+			Claims{Declared: groups("90=Y"), Suspended: true},
+			"send 90=Y; pending",
+		},
 		{"a refused change stays so", Claims{Declared: groups("90=Y"), Blocked: true}, "send 90=Y; pending"},
 		{"being due alone is no change", Claims{Declared: groups("90=Y"), Applied: groups("90=Y"), Due: true}, "send 90=Y"},
-		{"an edit that only drops what is gone needs no call",
-			Claims{Declared: groups("91=Y"), Applied: groups("90=Y 91=Y"), Trial: Trial{Phase: OneStop, Gone: []string{"90"}}}, "send 91=Y; outdated"},
+		{
+			"an edit that only drops what is gone needs no call",
+			Claims{Declared: groups("91=Y"), Applied: groups("90=Y 91=Y"), Trial: Trial{Phase: OneStop, Gone: []string{"90"}}},
+			"send 91=Y; outdated",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.me.Owner = "me"

@@ -101,46 +101,70 @@ func TestARefusedRemovalIsTakenApart(t *testing.T) {
 		holds          string
 		rejected       bool
 	}{
-		{name: "an edit that drops groups that are there takes one call",
+		{
+			name:   "an edit that drops groups that are there takes one call",
 			before: "1=Y 2=Y 3=Y", edit: "1=N",
-			asked: []string{"1=N 2=N 3=N"}, holds: "1=N 2=N 3=N"},
-		{name: "an edit that drops a vanished group is sent without it",
+			asked: []string{"1=N 2=N 3=N"}, holds: "1=N 2=N 3=N",
+		},
+		{
+			name:   "an edit that drops a vanished group is sent without it",
 			before: "1=Y 2=Y", vanish: "2", edit: "1=N",
-			asked: []string{"1=N 2=N", "1=N"}, holds: "1=N"},
-		{name: "an edit that drops a vanished group among others stops the others one by one",
+			asked: []string{"1=N 2=N", "1=N"}, holds: "1=N",
+		},
+		{
+			name:   "an edit that drops a vanished group among others stops the others one by one",
 			before: "1=Y 2=Y 3=Y 4=Y", vanish: "3", edit: "1=N",
 			asked: []string{"1=N 2=N 3=N 4=N", "1=N", "1=N 2=N", "1=N 3=N", "1=N 4=N"},
-			holds: "1=N 2=N 4=N"},
-		{name: "an edit that drops only vanished groups ends",
+			holds: "1=N 2=N 4=N",
+		},
+		{
+			name:   "an edit that drops only vanished groups ends",
 			before: "1=Y 2=Y 3=Y", vanish: "2 3", edit: "1=Y",
 			asked: []string{"1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N"},
-			holds: "1=Y"},
-		{name: "an edit that drops everything stops one by one what is there",
+			holds: "1=Y",
+		},
+		{
+			name:   "an edit that drops everything stops one by one what is there",
 			before: "1=Y 2=Y 3=Y", vanish: "1", edit: "",
 			asked: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
-			holds: "2=N 3=N"},
-		{name: "an edit that adds an unknown group is refused, whatever it drops",
+			holds: "2=N 3=N",
+		},
+		{
+			name:   "an edit that adds an unknown group is refused, whatever it drops",
 			before: "1=Y 2=Y", vanish: "9", edit: "1=Y 9=Y",
-			asked: []string{"1=Y 2=N 9=Y", "1=Y 9=Y"}, holds: "1=Y 2=Y", rejected: true},
-		{name: "an edit that adds an unknown group and drops nothing is refused at once",
+			asked: []string{"1=Y 2=N 9=Y", "1=Y 9=Y"}, holds: "1=Y 2=Y", rejected: true,
+		},
+		{
+			name:   "an edit that adds an unknown group and drops nothing is refused at once",
 			before: "1=Y", vanish: "9", edit: "1=Y 9=Y",
-			asked: []string{"1=Y 9=Y"}, holds: "1=Y", rejected: true},
-		{name: "a deletion takes one call when all groups are there",
+			asked: []string{"1=Y 9=Y"}, holds: "1=Y", rejected: true,
+		},
+		{
+			name:   "a deletion takes one call when all groups are there",
 			before: "1=Y 2=Y", removal: true,
-			asked: []string{"1=N 2=N"}, holds: "1=N 2=N"},
-		{name: "a deletion of a single vanished group ends after one call",
+			asked: []string{"1=N 2=N"}, holds: "1=N 2=N",
+		},
+		{
+			name:   "a deletion of a single vanished group ends after one call",
 			before: "1=Y", vanish: "1", removal: true,
-			asked: []string{"1=N"}},
-		{name: "a deletion with a vanished group stops the others one by one",
+			asked: []string{"1=N"},
+		},
+		{
+			name:   "a deletion with a vanished group stops the others one by one",
 			before: "1=Y 2=Y 3=Y", vanish: "2", removal: true,
 			asked: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
-			holds: "1=N 3=N"},
-		{name: "a deletion of nothing but vanished groups ends",
+			holds: "1=N 3=N",
+		},
+		{
+			name:   "a deletion of nothing but vanished groups ends",
 			before: "1=Y 2=Y", vanish: "1 2", removal: true,
-			asked: []string{"1=N 2=N", "1=N", "2=N"}},
-		{name: "a deletion with an attempted group that never existed stops the others",
+			asked: []string{"1=N 2=N", "1=N", "2=N"},
+		},
+		{
+			name:   "a deletion with an attempted group that never existed stops the others",
 			before: "1=Y", vanish: "9", attempted: "9", removal: true,
-			asked: []string{"1=N 9=N", "1=N", "9=N"}, holds: "1=N"},
+			asked: []string{"1=N 9=N", "1=N", "9=N"}, holds: "1=N",
+		},
 	} {
 		for _, replaces := range []bool{false, true} {
 			t.Run(tc.name+map[bool]string{false: ", where DeepCall merges", true: ", where DeepCall replaces"}[replaces], func(t *testing.T) {

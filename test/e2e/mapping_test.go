@@ -53,7 +53,7 @@ var _ = Describe("A mapping that is applied with kubectl", func() {
 		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y", "91=Y"))
 		w.waitFor("agm/asha", "Synced")
 		w.apply(w.mapping("asha", "7", "90=N", "92=Y"))
-		GinkgoWriter.Println(w.kubectl("get", "agm/asha", "-oyaml"), w.deepcall.Calls())
+		w.kubectl("wait", "agm/asha", "--timeout=20s", "--for=jsonpath={.status.receiving}=1/2")
 		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N", "91": "N", "92": "Y"}))
 		Consistently(w.deepcall.Calls).Should(HaveLen(2))
 	})
@@ -99,6 +99,7 @@ var _ = Describe("Deletion with kubectl", func() {
 		startManager()
 		w.kubectl("delete", "agm", "asha", "--wait=false")
 		w.waitFor("agm/asha", "AccountNotReady")
+		Expect(w.kubectl("get", "agm", "asha", "-o=jsonpath={.status.conditions[*].message}")).To(ContainSubstring("Orphan"))
 		w.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"spec":{"removalPolicy":"Orphan"}}`)
 		w.kubectl("wait", "agm/asha", "--for=delete", "--timeout=20s")
 		Expect(w.deepcall.Calls()).To(HaveLen(1))
@@ -129,4 +130,3 @@ func (w *world) timeToReady(name, agent string) time.Duration {
 	Fail(name + " was not Ready in time")
 	return 0
 }
-
