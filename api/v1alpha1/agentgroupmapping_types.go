@@ -132,9 +132,10 @@ type AgentGroupMappingStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	AnsweredAttempt int64 `json:"answeredAttempt,omitempty"`
 
-	// lastSyncTime is when DeepCall last confirmed the groups.
+	// lastSyncTime is when DeepCall last confirmed the groups, to the microsecond: of two mappings
+	// that both applied a group, the later one holds it.
 	// +optional
-	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
+	LastSyncTime *metav1.MicroTime `json:"lastSyncTime,omitempty"`
 
 	// lastResponse is DeepCall's last answer to a call for this mapping.
 	// +optional

@@ -4,10 +4,8 @@
 package account
 
 import (
-	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 	"k8s.io/utils/clock"
@@ -179,77 +177,6 @@ func (a *Account) CanRemove() bool {
 	return a.settings.Client != nil && !a.last.IsZero()
 }
 
-// Turn is the permission to make one call for an agent. It is used by Call, or given back.
-type Turn struct {
-	account *Account
-	agent   string
-	want    Want
-	used    bool
-}
-
-// Turn asks for a turn. Nil means not now: the agent is woken when the turn is there, and asks
-// again. An agent has one turn at a time; while its call is in flight there is no other.
-func (a *Account) Turn(agent string, want Want) *Turn {
-	a.update(func() {
-		if a.turns[agent] == nil {
-			a.queue.put(agent, want)
-		}
-	}, agent)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if turn := a.turns[agent]; turn != nil && !turn.used {
-		return turn
-	}
-	return nil
-}
-
-// Leave withdraws an agent that needs no call any more, and gives its unused turn back.
-func (a *Account) Leave(agent string) {
-	a.update(func() {
-		a.queue.remove(agent)
-		if turn := a.turns[agent]; turn != nil && !turn.used {
-			delete(a.turns, agent)
-		}
-	})
-}
-
-// Use takes the turn, after which Call must follow. False means that the turn is void: the account
-// went out of use since it was given, or the manager is stopping. The agent waits for another one.
-func (t *Turn) Use() bool {
-	a := t.account
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t.used || a.turns[t.agent] != t {
-		return false
-	}
-	now := a.clock.Now()
-	if a.closed || a.breaker.wait(now) > 0 || !a.limiter.AllowN(now, 1) {
-		delete(a.turns, t.agent)
-		a.queue.put(t.agent, t.want)
-		return false
-	}
-	t.used = true
-	return true
-}
-
-// Call makes the call of a turn that is in use, and ends the turn. The error is a *deepcall.Error.
-func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
-	a := t.account
-	a.mu.Lock()
-	client, credentials, started := a.settings.Client, a.last, a.clock.Now()
-	a.mu.Unlock()
-
-	answer, err := client.UpdateAgentGroupMapping(ctx, credentials, request)
-
-	a.update(func() {
-		if credentials.Equal(a.last) && client == a.settings.Client {
-			a.breaker.settle(started, a.clock.Now(), err)
-		}
-		delete(a.turns, t.agent)
-	})
-	return answer, err
-}
-
 // close gives no further turn, and returns who waited for one. Calls in flight end by themselves.
 func (a *Account) close() []string {
 	a.mu.Lock()
@@ -262,54 +189,4 @@ func (a *Account) close() []string {
 		a.settings.Client.CloseIdleConnections()
 	}
 	return a.queue.agents()
-}
-
-func (a *Account) inFlight() int {
-	n := 0
-	for _, turn := range a.turns {
-		if turn.used {
-			n++
-		}
-	}
-	return n
-}
-
-// pump gives turns to those who wait, as far as breaker, limiter and cap allow, and sets the
-// timer for the next look. It returns who got one.
-func (a *Account) pump() []string {
-	var woken []string
-	for !a.closed && a.settings.Client != nil && !a.last.IsZero() {
-		agent, waits := a.queue.first(a.settings.Problem != Problem{})
-		wait, open := a.free()
-		if !waits || !open {
-			break
-		}
-		if wait > 0 {
-			a.lookAgain(wait)
-			break
-		}
-		want := a.queue.remove(agent)
-		a.turns[agent] = &Turn{account: a, agent: agent, want: want}
-		woken = append(woken, agent)
-	}
-	return woken
-}
-
-// free says how long until one more turn can be given; not open means that a turn must end first.
-func (a *Account) free() (wait time.Duration, open bool) {
-	now := a.clock.Now()
-	if len(a.turns) >= a.settings.Limits.MaxInFlight || (a.breaker.probing && len(a.turns) > 0) {
-		return 0, false
-	}
-	unused := len(a.turns) - a.inFlight()
-	missing := float64(unused+1) - a.limiter.TokensAt(now)
-	token := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
-	return max(a.breaker.wait(now), token, 0), true
-}
-
-func (a *Account) lookAgain(after time.Duration) {
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	a.timer = a.clock.AfterFunc(after, func() { a.update(func() {}) })
 }

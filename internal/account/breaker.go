@@ -50,8 +50,9 @@ type breaker struct {
 	lastFailure time.Time
 	// probes made in this state without success.
 	probes int
-	// notBefore holds all calls, for a Retry-After or until the next probe.
-	notBefore time.Time
+	// notBefore holds all calls, for a Retry-After or until the next probe. The hold began at
+	// heldAt; what started before says nothing about it.
+	notBefore, heldAt time.Time
 	// probing allows one call at a time until one succeeds.
 	probing bool
 	// cause is the answer that led to the present state.
@@ -84,7 +85,7 @@ func (b *breaker) settle(started, now time.Time, err error) {
 }
 
 func (b *breaker) answered(started, now time.Time) {
-	if b.state == Refused && started.Before(b.since) {
+	if started.Before(b.heldAt) {
 		return
 	}
 	if b.state != Usable {
@@ -124,7 +125,7 @@ func (b *breaker) failed(started, now time.Time, cause *deepcall.Error) {
 		b.pause(now, firstUnreachableProbe, lastUnreachableProbe)
 	}
 	if hold := now.Add(cause.RetryAfter); cause.RetryAfter > 0 && hold.After(b.notBefore) {
-		b.notBefore, b.probing = hold, true
+		b.notBefore, b.heldAt, b.probing = hold, now, true
 	}
 }
 
@@ -135,5 +136,5 @@ func (b *breaker) pause(now time.Time, first, last time.Duration) {
 		delay = min(2*delay, last)
 	}
 	b.probes++
-	b.notBefore = now.Add(delay)
+	b.notBefore, b.heldAt = now.Add(delay), now
 }

@@ -82,7 +82,7 @@ func TestATurn(t *testing.T) {
 	})
 
 	scenario(t, "in use is not given back", func(t *testing.T) {
-		b := newBench(t, narrow, always(success.in(time.Second)))
+		b := newBench(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
 		b.launch("1")
 		b.Leave("1")
 		expect(t, "no second turn", b.Turn("2", Want{}), nil)

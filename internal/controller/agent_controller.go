@@ -96,7 +96,7 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		return nil // it comes back here with its turn
 	}
 	if m.known.inquiry != nil {
-		r.start(ctx, v, m, turn, m.known.inquiry.Request(claims))
+		r.start(ctx, v, m, turn, plan.Call{Groups: m.known.inquiry.Request(claims, changes)})
 		return nil
 	}
 	if err := r.record(ctx, m); err != nil {

@@ -41,7 +41,7 @@ func (r *AgentReconciler) record(ctx context.Context, m *member) error {
 }
 
 // start makes the call apart from the workers. Its outcome is kept until a status tells it.
-func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *account.Turn, groups plan.Groups) {
+func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *account.Turn, call plan.Call) {
 	if !turn.Use() {
 		return // the agent waits for another turn
 	}
@@ -49,17 +49,17 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 	result := outcome{
 		uid: m.uid(), generation: m.mapping.Generation, requestedAt: m.requested, removing: m.claims.Removing,
 		endpoint: v.standing.Endpoint, attempt: attemptsOf(m.mapping).Attempt,
-		change: m.change, inquiry: m.known.inquiry, trial: m.claims.Trial, others: len(groups) - m.claims.Trial.Stops(m.change.Stops),
+		change: m.change, call: call, inquiry: m.known.inquiry,
 	}
 	r.memory.begin(v.key)
 	go func() {
-		answer, err := turn.Call(r.calls, deepcall.Request{AgentID: v.key.Agent, Groups: groups})
+		answer, err := turn.Call(r.calls, deepcall.Request{AgentID: v.key.Agent, Groups: call.Groups})
 		result.answer, result.at = answer, r.Clock.Now()
 		if err != nil {
 			result.failure = asError(err)
 			logger.Info("DeepCall did not accept the call", "reason", result.failure.Reason, "cause", err.Error())
 		} else {
-			logger.V(1).Info("DeepCall accepted the call", "groups", len(groups))
+			logger.V(1).Info("DeepCall accepted the call", "groups", len(call.Groups))
 		}
 		r.memory.end(v.key, result)
 		r.Wake(v.key)

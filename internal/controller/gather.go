@@ -162,6 +162,9 @@ func (m *member) look(v *view) {
 		Suspended: spec.Suspend || (!m.permitted && m.mapping.DeletionTimestamp == nil),
 		Trial:     m.known.trial,
 	}
+	if status.LastSyncTime != nil {
+		m.claims.Confirmed = status.LastSyncTime.Time
+	}
 	if !m.claims.Removing && m.permitted {
 		m.claims.Declared = asMap(spec.Groups)
 	}

@@ -19,12 +19,10 @@ type outcome struct {
 	endpoint    string
 	attempt     int64
 	change      plan.Change
-	trial       plan.Trial
+	call        plan.Call
 	// inquiry is set when the request was not the change, but a step to find out who is to blame.
 	inquiry *inquiry
-	// others is how many groups the request carried beside the stops.
-	others int
-	answer deepcall.Answer
+	answer  deepcall.Answer
 	// failure is nil when DeepCall accepted the request.
 	failure *deepcall.Error
 	at      time.Time

@@ -35,6 +35,11 @@ func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) 
 	if err := r.keepFinalizer(ctx, m); err != nil {
 		return err
 	}
+	if !m.change.Still() {
+		if err := r.forget(ctx, m); err != nil {
+			return err
+		}
+	}
 	hindrance := v.hindrance(m)
 	switch {
 	case hindrance != nil:
@@ -74,6 +79,19 @@ func (v *view) hindrance(m *member) *verdict {
 	return &found
 }
 
+// forget takes groups out of the record that their new owner has applied.
+func (r *AgentReconciler) forget(ctx context.Context, m *member) error {
+	if len(m.change.Lost) == 0 {
+		return nil
+	}
+	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
+		status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool {
+			return slices.Contains(m.change.Lost, group.GroupID)
+		})
+		status.Receiving = receiving(asMap(status.AppliedGroups))
+	})
+}
+
 // say writes a verdict into the conditions, and nothing else.
 func (r *AgentReconciler) say(ctx context.Context, v *view, m *member, said verdict) error {
 	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
@@ -110,6 +128,9 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 	}
 	if m.claims.Orphan || m.claims.Suspended || m.change.Empty() {
 		return r.release(ctx, m)
+	}
+	if err := r.forget(ctx, m); err != nil {
+		return err
 	}
 	lost := v.account == nil || !v.runtime.CanRemove()
 	if !lost && v.standing.Reachable() {

@@ -45,16 +45,16 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 	if o.failure != nil && o.failure.Uncertain {
 		m.known.sure = 0
 	}
-	switch done, goesOn := o.advance(); {
-	case goesOn != nil:
-		m.known.trial, m.known.trialOf = *goesOn, o.generation
-		return nil
-	case done && o.removing && len(o.change.Kept) == 0:
+	switch progress, made := o.progress(); {
+	case made && progress.Done && o.removing && len(o.change.Kept) == 0:
 		*m.known = recollection{}
 		return r.release(ctx, m)
-	case done:
+	case made && progress.Done:
 		*m.known = recollection{}
-		return r.write(ctx, m, o.accepted)
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.accepted(status, progress.Applied) })
+	case made:
+		m.known.trial, m.known.trialOf = progress.Trial, o.generation
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.progressed(status, progress.Applied) })
 	}
 	switch o.failure.Class {
 	case deepcall.Rejected:
@@ -88,8 +88,8 @@ func (r *AgentReconciler) settleRefusal(ctx context.Context, v *view, m *member,
 
 // settleInquiry takes in the answer to one step of an inquiry.
 func (r *AgentReconciler) settleInquiry(ctx context.Context, v *view, m *member, o outcome) error {
-	claims, _ := v.claims()
-	return r.proceed(ctx, v, m, inquiry{Inquiry: o.inquiry.Next(claims, o.failure == nil), refusal: o.inquiry.refusal})
+	claims, changes := v.claims()
+	return r.proceed(ctx, v, m, inquiry{Inquiry: o.inquiry.Next(claims, changes, o.failure == nil), refusal: o.inquiry.refusal})
 }
 
 // proceed goes on with an inquiry, or carries out what it found.
@@ -140,36 +140,23 @@ func (r *AgentReconciler) exclude(ctx context.Context, m *member, o outcome) err
 	})
 }
 
-// advance says whether the change is through, or which trial goes on; neither means refused.
-func (o outcome) advance() (done bool, goesOn *plan.Trial) {
-	stops := o.change.Stops
-	var next plan.Trial
+// progress says how far the change has come by the answer; false means that it was not taken.
+func (o outcome) progress() (plan.Progress, bool) {
 	switch {
-	case o.failure == nil && o.trial.Through(stops):
-		return true, nil
 	case o.failure == nil:
-		next = o.trial.Accepted(stops)
+		return o.call.Accepted(), true
 	case o.removing && slices.Contains(codesUnknownAgent, o.failure.Code):
-		return true, nil
+		return plan.Progress{Applied: o.change.Applied(), Done: true}, true
 	case o.failure.Code == codeInvalidGroupData && o.failure.Class == deepcall.Rejected:
-		refused, taken := o.trial.Refused(stops, o.others)
-		if !taken {
-			return false, nil
-		}
-		next = refused
+		return o.call.Refused()
 	default:
-		return false, nil
+		return plan.Progress{}, false
 	}
-	if next.Done(stops) {
-		return true, nil
-	}
-	return false, &next
 }
 
 // accepted is the status once DeepCall confirmed the change.
-func (o outcome) accepted(status *v1alpha1.AgentGroupMappingStatus) {
-	at := metav1.NewTime(o.at)
-	applied := o.change.Applied()
+func (o outcome) accepted(status *v1alpha1.AgentGroupMappingStatus, applied plan.Groups) {
+	at := metav1.NewMicroTime(o.at)
 	status.AppliedGroups, status.Receiving = asList(applied), receiving(applied)
 	status.AppliedEndpoint = o.endpoint
 	status.AnsweredAttempt = max(status.AnsweredAttempt, o.attempt)
@@ -181,6 +168,15 @@ func (o outcome) accepted(status *v1alpha1.AgentGroupMappingStatus) {
 		verdict = conflict(o.change.Conflicts)
 	}
 	o.conclude(status, verdict)
+}
+
+// progressed is the status while a removal is on trial: what DeepCall holds by now, and no word of the rest.
+func (o outcome) progressed(status *v1alpha1.AgentGroupMappingStatus, applied plan.Groups) {
+	status.AppliedGroups, status.Receiving = asList(applied), receiving(applied)
+	if o.failure == nil {
+		at := metav1.NewMicroTime(o.at)
+		status.AppliedEndpoint, status.LastSyncTime = o.endpoint, &at
+	}
 }
 
 // refused is the status once DeepCall said no to the change, or to what it accepted before.

@@ -100,7 +100,7 @@ func expectRequest(t *testing.T, sources []Claims, owner, want string) {
 	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
 		t.Helper()
 		self := indexOf(t, sources, owner)
-		expect(t, "the request for "+owner, text(Request(sources, changes, self)), want)
+		expect(t, "the request for "+owner, text(Request(sources, changes, self).Groups), want)
 	})
 }
 

@@ -43,53 +43,57 @@ const (
 // Inquire begins an inquiry into the refusal of a request for the source self. It is false when
 // nobody else's groups rode along: the refusal is the source's own.
 func Inquire(sources []Claims, changes []Change, self int) (Inquiry, bool) {
-	if len(riders(sources, self)) == 0 {
+	if len(riders(sources, changes, self)) == 0 {
 		return Inquiry{}, false
 	}
 	if changes[self].Pending {
 		return Inquiry{Step: Unchanged}, true
 	}
-	return leaveOut(sources), true // the request was what is applied already
+	return leaveOut(sources, changes), true // the request was what is applied already
 }
 
-func leaveOut(sources []Claims) Inquiry {
-	holders := holders(sources)
-	if len(holders) == 1 {
+func leaveOut(sources []Claims, changes []Change) Inquiry {
+	holders := holders(sources, changes)
+	if len(holders) <= 1 {
 		return Inquiry{Step: Closed, Guilty: holders}
 	}
 	return Inquiry{Step: LeaveOut, Suspects: holders}
 }
 
 // Request is what the inquiry sends next.
-func (q Inquiry) Request(sources []Claims) Groups {
+func (q Inquiry) Request(sources []Claims, changes []Change) Groups {
 	groups := Groups{}
-	for _, s := range sources {
+	for i, s := range sources {
+		suspect := len(q.Suspects) > 0 && s.Owner == q.Suspects[0]
 		switch {
-		case q.Step == LeaveOut && s.Owner == q.Suspects[0]:
-		case q.Step == AddUp && s.Owner != q.Suspects[0] && !slices.Contains(q.Cleared, s.Owner):
+		case q.Step == LeaveOut && suspect:
+		case q.Step == AddUp && !suspect && !slices.Contains(q.Cleared, s.Owner):
 		default:
-			maps.Copy(groups, s.applied())
+			maps.Copy(groups, rides(sources, changes, i))
 		}
 	}
 	return groups
 }
 
 // Next is the inquiry after DeepCall accepted or refused its request.
-func (q Inquiry) Next(sources []Claims, accepted bool) Inquiry {
+func (q Inquiry) Next(sources []Claims, changes []Change, accepted bool) Inquiry {
 	next := q
 	switch {
 	case q.Step == Unchanged && accepted:
 		return Inquiry{Step: Closed}
 	case q.Step == Unchanged:
-		return leaveOut(sources)
+		return leaveOut(sources, changes)
 	case q.Step == LeaveOut && accepted:
 		return Inquiry{Step: Closed, Guilty: q.Suspects[:1]}
 	case q.Step == LeaveOut:
 		next.Suspects = q.Suspects[1:]
-		if len(next.Suspects) == 0 {
-			return Inquiry{Step: AddUp, Suspects: holders(sources)}
+		if len(next.Suspects) > 0 {
+			return next
 		}
-		return next
+		if all := holders(sources, changes); len(all) > 0 {
+			return Inquiry{Step: AddUp, Suspects: all}
+		}
+		return Inquiry{Step: Closed}
 	case accepted:
 		next.Cleared = append(slices.Clone(q.Cleared), q.Suspects[0])
 	default:
@@ -103,10 +107,10 @@ func (q Inquiry) Next(sources []Claims, accepted bool) Inquiry {
 }
 
 // holders are the owners of sources that hold anything, in order.
-func holders(sources []Claims) []string {
+func holders(sources []Claims, changes []Change) []string {
 	var owners []string
-	for _, s := range sources {
-		if len(s.applied()) > 0 {
+	for i, s := range sources {
+		if len(rides(sources, changes, i)) > 0 {
 			owners = append(owners, s.Owner)
 		}
 	}

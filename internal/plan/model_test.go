@@ -110,6 +110,7 @@ type agent struct {
 	// order shuffles the mappings, as the cache does; nil leaves them in order.
 	order func([]*mapping)
 	left  map[string]bool
+	clock int
 }
 
 func newAgent(replaces bool, mappings ...*mapping) *agent {
@@ -138,6 +139,9 @@ func (a *agent) report() {
 		c := changes[i]
 		if m.Orphan {
 			a.orphan(claims[i], c)
+		}
+		for _, group := range c.Lost {
+			delete(m.Applied, group)
 		}
 		switch {
 		case m.Removing && (m.Orphan || m.Suspended || c.Empty()):
@@ -190,19 +194,19 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	}
 	m, s, c := live[next], claims[next], changes[next]
 	generation, inquiry := m.generation, m.inquiry
-	var request Groups
+	var call Call
 	if inquiry != nil {
-		request = inquiry.Request(claims)
-		a.temporary(request)
+		call.Groups = inquiry.Request(claims, changes)
+		a.temporary(call.Groups)
 	} else {
 		if adds := Adds(s, c); len(adds) > 0 {
 			m.sure = len(m.Attempted) == 0 || m.sure
 			m.Attempted = append(slices.Clone(m.Attempted), adds...)
 		}
-		request = Request(claims, changes, next)
+		call = Request(claims, changes, next)
 	}
 	a.caller = m.Owner
-	accepted := what != lostOnWay && a.update(request)
+	accepted := what != lostOnWay && a.update(call.Groups)
 	meanwhile()
 	switch {
 	case what == crashed:
@@ -213,10 +217,10 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 			m.doubtful, m.observed = true, generation
 		}
 	case inquiry != nil:
-		_, claims, _ := a.plan()
-		a.proceed(m, inquiry.Next(claims, accepted))
+		_, claims, changes := a.plan()
+		a.proceed(m, inquiry.Next(claims, changes, accepted))
 	default:
-		a.settle(m, s, c, accepted, len(request)-s.Trial.Stops(c.Stops), generation)
+		a.settle(m, s, c, call, accepted, generation)
 	}
 	a.report()
 	return true

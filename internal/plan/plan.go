@@ -12,50 +12,14 @@
 //	s holds g, declared by nobody, StopCalls       → stop: sent once with "N"
 //	s holds g, declared by nobody, Orphan          → let go, nothing sent
 //	s holds g, its owner has applied it            → let go, nothing sent
-//	s holds g, its owner can take it now           → kept until the owner has applied it
-//	s holds g, its owner can't take it now         → stop, or let go under Orphan
+//	s applied g, its owner can take it now         → kept until the owner has applied it
+//	s holds g otherwise                            → stop, or let go under Orphan
 package plan
 
 import (
 	"maps"
 	"slices"
-	"time"
 )
-
-// Groups says for each group ID whether the agent receives calls for it.
-type Groups map[string]bool
-
-// Claims are one source's wishes for the groups of an agent, and what came of them so far.
-// An AgentGroupMapping is such a source.
-type Claims struct {
-	// Owner names the source, unique and stable: namespace/name. The last tie-break of ownership.
-	Owner string
-	// Created is when the source came to be. The older source owns a group that nobody holds.
-	Created time.Time
-	// Declared is what the source wants; empty while it is being removed.
-	Declared Groups
-	// Applied is what DeepCall last confirmed for this source.
-	Applied Groups
-	// Elsewhere is true when Applied no longer counts: it was confirmed at another endpoint than the
-	// present one, or DeepCall refuses it by now. It does not ride along with other sources' changes.
-	Elsewhere bool
-	// Uncertain is true when DeepCall may hold something else than Applied, since an answer was lost.
-	Uncertain bool
-	// Attempted are groups that a call without a definite answer may have added.
-	Attempted []string
-	// Removing is true when the source is being deleted.
-	Removing bool
-	// Orphan is true when groups are left as they stand instead of stopped.
-	Orphan bool
-	// Suspended is true when no call may be made for this source.
-	Suspended bool
-	// Blocked is true when this source's change was refused, or backs off: it is not sent now.
-	Blocked bool
-	// Due is true when the groups are to be sent again although nothing changed.
-	Due bool
-	// Trial is how far a removal that DeepCall refused was taken apart.
-	Trial Trial
-}
 
 // Change is what one source needs, as decided by Plan.
 type Change struct {
@@ -67,6 +31,8 @@ type Change struct {
 	Stops []string
 	// Kept are groups that the source holds until their new owner has applied them.
 	Kept Groups
+	// Lost are groups of the record that their owner has applied by now, sorted.
+	Lost []string
 	// Pending is true when DeepCall has not confirmed the target, or has groups to stop.
 	Pending bool
 	// Outdated is true when the record of applied groups should change without any call.
@@ -122,15 +88,15 @@ func change(sources []Claims, self int, owners map[string]int) Change {
 		owner, owned := owners[group]
 		switch {
 		case owned && sources[owner].has(group):
-		case owned && sources[owner].able():
-			if receives, applied := s.applied()[group]; applied {
-				c.Kept[group] = receives
-			}
+			c.Lost = append(c.Lost, group)
+		case owned && sources[owner].able() && s.has(group):
+			c.Kept[group] = s.Applied[group]
 		case !s.Orphan:
 			c.Stops = append(c.Stops, group)
 		}
 	}
 	slices.Sort(c.Stops)
+	slices.Sort(c.Lost)
 
 	c.Pending = len(c.Stops) > 0 || !contains(s.applied(), c.Target) || (s.Uncertain && len(c.Target) > 0)
 	c.Outdated = !c.Pending && !maps.Equal(s.Applied, c.Applied())
@@ -166,45 +132,8 @@ func before(a Claims, ac Change, b Claims, bc Change) bool {
 	return older(a, b)
 }
 
-// Request is what is sent for the change of one source: everybody's groups as last applied,
-// with this one change.
-func Request(sources []Claims, changes []Change, self int) Groups {
-	request := riders(sources, self)
-	maps.Copy(request, changes[self].Kept)
-	maps.Copy(request, changes[self].Target)
-	for _, group := range sources[self].Trial.stops(changes[self].Stops) {
-		request[group] = false
-	}
-	return request
-}
-
-// Adds are the groups that DeepCall learns of by the next call, neither applied nor attempted
-// before. They are recorded before the call. Sorted.
-func Adds(s Claims, c Change) []string {
-	held := s.held()
-	var adds []string
-	for group := range c.Target {
-		if !held[group] {
-			adds = append(adds, group)
-		}
-	}
-	slices.Sort(adds)
-	return adds
-}
-
-// riders are the groups that the other sources hold.
-func riders(sources []Claims, self int) Groups {
-	groups := Groups{}
-	for i := range sources {
-		if i != self {
-			maps.Copy(groups, sources[i].applied())
-		}
-	}
-	return groups
-}
-
 // owners maps each declared group to the one source that owns it: the present holder, else the
-// older source, else by name.
+// older source, else by name. Of two recorded holders, the one confirmed last is it.
 func owners(sources []Claims) map[string]int {
 	owners := map[string]int{}
 	for i := range sources {
@@ -224,6 +153,9 @@ func outranks(a, b Claims, group string) bool {
 	if aHolds != bHolds {
 		return aHolds
 	}
+	if aHolds && !a.Confirmed.Equal(b.Confirmed) {
+		return a.Confirmed.After(b.Confirmed)
+	}
 	return older(a, b)
 }
 
@@ -232,37 +164,6 @@ func older(a, b Claims) bool {
 		return a.Created.Before(b.Created)
 	}
 	return a.Owner < b.Owner
-}
-
-// applied is what counts as applied, at the present endpoint.
-func (s Claims) applied() Groups {
-	if s.Elsewhere {
-		return nil
-	}
-	return s.Applied
-}
-
-// held are the groups that DeepCall holds, or may hold, for the source. Those applied elsewhere
-// are among them: better one stop too many than a phone that goes on ringing.
-func (s Claims) held() map[string]bool {
-	held := make(map[string]bool, len(s.Applied)+len(s.Attempted))
-	for group := range s.Applied {
-		held[group] = true
-	}
-	for _, group := range s.Attempted {
-		held[group] = true
-	}
-	return held
-}
-
-func (s Claims) has(group string) bool {
-	_, has := s.applied()[group]
-	return has
-}
-
-// able is true when the source can take over a group by a call of its own.
-func (s Claims) able() bool {
-	return !s.Suspended && !s.Blocked
 }
 
 func contains(all, some Groups) bool {

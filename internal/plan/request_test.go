@@ -121,12 +121,12 @@ func TestWhatARequestCarries(t *testing.T) {
 			"90=N 91=Y",
 		},
 		{
-			"nothing of a removal under trial that is through already",
+			"nothing of a removal under trial: one of its groups may be what DeepCall refuses",
 			[]Claims{
 				{Owner: "me", Declared: groups("92=Y")},
 				{Owner: "other", Applied: groups("90=Y 91=Y"), Removing: true, Trial: Trial{Phase: OneStop, Gone: []string{"90"}}},
 			},
-			"91=Y 92=Y",
+			"92=Y",
 		},
 		{
 			"no stops while a trial leaves them out",
@@ -135,13 +135,18 @@ func TestWhatARequestCarries(t *testing.T) {
 		},
 		{
 			"the first stop alone while a trial goes one by one",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop}}},
+			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=Y")}}},
 			"90=Y 91=N",
 		},
 		{
 			"the next stop once the first is through",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Gone: []string{"91"}}}},
+			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=Y"), Gone: []string{"91"}}}},
 			"90=Y 92=N",
+		},
+		{
+			"no stop again while the rest differs from what was accepted",
+			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=N")}}},
+			"90=Y",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) { expectRequest(t, tc.sources, "me", tc.want) })

@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Trial is how far a refused removal was taken apart. DeepCall refuses a request as a whole when
 // one group in it no longer exists (1505), and such a group needs no stopping. So the change is
@@ -9,7 +12,10 @@ import "slices"
 type Trial struct {
 	// Phase is what is sent next.
 	Phase Phase
-	// Gone are the stopped groups that are through, or that DeepCall no longer knows.
+	// Base is the rest of the request, beside its stops: refused with them when the trial began, and
+	// accepted without them before the first single stop.
+	Base Groups
+	// Gone are the stops that are through.
 	Gone []string
 }
 
@@ -25,55 +31,84 @@ const (
 	OneStop
 )
 
-func (t Trial) stops(stops []string) []string {
+// of are the stops that a phase sends.
+func (p Phase) of(stops []string) []string {
 	switch {
-	case t.Phase == WithoutStops || len(stops) == 0:
+	case p == WithoutStops || len(stops) == 0:
 		return nil
-	case t.Phase == OneStop:
+	case p == OneStop:
 		return stops[:1]
 	default:
 		return stops
 	}
 }
 
-// Through is true when an accepted request of this phase completes a change with these stops.
-func (t Trial) Through(stops []string) bool {
-	return len(t.stops(stops)) == len(stops)
+// phase is what can be sent now. A single stop proves something only beside what DeepCall is known
+// to accept, so when the rest has changed meanwhile, it goes first.
+func (t Trial) phase(rest Groups) Phase {
+	if t.Phase == OneStop && len(rest) > 0 && !maps.Equal(rest, t.Base) {
+		return WithoutStops
+	}
+	return t.Phase
 }
 
-// Accepted is the trial after DeepCall accepted a request that did not complete the change.
-func (t Trial) Accepted(stops []string) Trial {
-	if t.Phase == OneStop {
-		return Trial{Phase: OneStop, Gone: append(slices.Clone(t.Gone), stops[0])}
-	}
-	// Everything but the stops is fine. A single stop was thereby refused by itself already.
-	if len(stops) == 1 {
-		return Trial{Phase: OneStop, Gone: stops}
-	}
-	return Trial{Phase: OneStop}
+// Progress is what DeepCall's answer to a call means for the change.
+type Progress struct {
+	// Applied is what DeepCall holds for the source from now on.
+	Applied Groups
+	// Trial goes on, unless it is zero.
+	Trial Trial
+	// Done is true when the change is through.
+	Done bool
 }
 
-// Refused is the trial after DeepCall refused the groups (1505) of a request that carried others
-// groups beside the stops. It is false when the stops are not to blame: the change itself is refused.
-func (t Trial) Refused(stops []string, others int) (Trial, bool) {
+// Accepted is the progress when DeepCall accepted the call.
+func (c Call) Accepted() Progress {
+	left := c.left()
+	if c.phase == WithoutStops && len(left) == 1 && maps.Equal(c.Groups, c.claims.Trial.Base) {
+		left = nil // the same with this one stop was refused just before: it was refused by itself
+	}
+	if len(left) == 0 {
+		return Progress{Applied: c.change.Applied(), Done: true}
+	}
+	applied := c.change.Applied()
+	for _, group := range left {
+		if receives, has := c.claims.Applied[group]; has {
+			applied[group] = receives
+		}
+	}
+	return Progress{Applied: applied, Trial: Trial{Phase: OneStop, Base: c.rest(), Gone: c.gone()}}
+}
+
+// Refused is the progress when DeepCall refused the groups of the call (1505). It is false when
+// the call carried no stop: then the refusal is of something else.
+func (c Call) Refused() (Progress, bool) {
+	rest := c.rest()
 	switch {
-	case len(t.stops(stops)) == 0:
-		return Trial{}, false
-	case t.Phase == OneStop || (len(stops) == 1 && others == 0):
-		return Trial{Phase: OneStop, Gone: append(slices.Clone(t.Gone), stops[0])}, true
-	case others == 0:
-		return Trial{Phase: OneStop}, true
+	case len(c.Stops) == 0:
+		return Progress{}, false
+	case c.phase == OneStop || (len(c.Stops) == 1 && len(rest) == 0):
+		applied := maps.Clone(c.claims.Applied)
+		delete(applied, c.Stops[0])
+		if len(c.left()) == 0 {
+			return Progress{Applied: applied, Done: maps.Equal(applied, c.change.Applied())}, true
+		}
+		return Progress{Applied: applied, Trial: Trial{Phase: OneStop, Base: rest, Gone: c.gone()}}, true
+	case len(rest) == 0:
+		return Progress{Applied: c.claims.Applied, Trial: Trial{Phase: OneStop}}, true
 	default:
-		return Trial{Phase: WithoutStops}, true
+		return Progress{Applied: c.claims.Applied, Trial: Trial{Phase: WithoutStops, Base: rest}}, true
 	}
 }
 
-// Done is true when all stops are through.
-func (t Trial) Done(stops []string) bool {
-	return len(t.Gone) > 0 && !slices.ContainsFunc(stops, func(group string) bool { return !slices.Contains(t.Gone, group) })
+// left are the stops that the call does not carry.
+func (c Call) left() []string {
+	return slices.DeleteFunc(slices.Clone(c.change.Stops), func(group string) bool {
+		return slices.Contains(c.Stops, group)
+	})
 }
 
-// Stops is how many of the stops this phase sends.
-func (t Trial) Stops(stops []string) int {
-	return len(t.stops(stops))
+// gone are the stops that are through once this call's are.
+func (c Call) gone() []string {
+	return append(slices.Clone(c.claims.Trial.Gone), c.Stops...)
 }

@@ -7,85 +7,87 @@ import (
 )
 
 func TestHowATrialGoesOn(t *testing.T) {
-	together, without, one := Trial{}, Trial{Phase: WithoutStops}, Trial{Phase: OneStop}
-	after := func(gone ...string) Trial { return Trial{Phase: OneStop, Gone: gone} }
-	const refused = "the change is refused"
-	say := func(trial Trial, taken bool) string {
-		if !taken {
+	const (
+		through = "through"
+		refused = "the change is refused"
+	)
+	base := groups("1=Y")
+	say := func(p Progress, made bool) string {
+		switch {
+		case !made:
 			return refused
+		case p.Done:
+			return through + ", holds " + text(p.Applied)
+		default:
+			return fmt.Sprintf("phase %d, gone %v, holds %s", p.Trial.Phase, p.Trial.Gone, text(p.Applied))
 		}
-		return fmt.Sprintf("%v", trial)
 	}
 
 	for _, tc := range []struct {
-		name   string
-		trial  Trial
-		stops  string
-		others int
-		want   string
+		name              string
+		declares, applied string
+		trial             Trial
+		accepted, refused string // what follows from either answer
 	}{
-		{"a refused change without stops is itself to blame", together, "", 2, refused},
-		{"a refused change with stops is tried without them", together, "1 2", 1, say(without, true)},
-		{"a refused change with a single stop is tried without it", together, "1", 1, say(without, true)},
-		{"several stops that were refused alone are tried one by one", together, "1 2", 0, say(one, true)},
-		{"a single stop that was refused alone counts as removed", together, "1", 0, say(after("1"), true)},
-		{"a change refused without its stops is itself to blame", without, "1 2", 1, refused},
-		{"a stop refused by itself counts as removed", one, "1 2", 1, say(after("1"), true)},
-		{"so does the next one", after("1"), "2", 1, say(after("1", "2"), true)},
+		{
+			"a change without stops", "1=Y", "", Trial{},
+			"through, holds 1=Y", refused,
+		},
+		{
+			"a change with stops is sent together, and if refused without them", "1=Y", "2=Y 3=Y", Trial{},
+			"through, holds 1=Y", "phase 1, gone [], holds 2=Y 3=Y",
+		},
+		{
+			"stops alone follow one by one if they are refused", "", "2=Y 3=Y", Trial{},
+			"through, holds ", "phase 2, gone [], holds 2=Y 3=Y",
+		},
+		{
+			"a single stop alone counts as removed if it is refused", "", "2=Y", Trial{},
+			"through, holds ", "through, holds ",
+		},
+		{
+			"without its stops, a change is itself to blame if it is refused", "1=Y", "2=Y 3=Y", Trial{Phase: WithoutStops, Base: base},
+			"phase 2, gone [], holds 1=Y 2=Y 3=Y", refused,
+		},
+		{
+			"a single stop was refused by itself once the same without it is accepted", "1=Y", "2=Y", Trial{Phase: WithoutStops, Base: base},
+			"through, holds 1=Y", refused,
+		},
+		{
+			"but not if the rest was another one when it was refused", "1=Y", "2=Y", Trial{Phase: WithoutStops, Base: groups("1=Y 9=Y")},
+			"phase 2, gone [], holds 1=Y 2=Y", refused,
+		},
+		{
+			"one stop of several goes either way, and the next follows", "1=Y", "1=Y 2=Y 3=Y", Trial{Phase: OneStop, Base: base},
+			"phase 2, gone [2], holds 1=Y 3=Y", "phase 2, gone [2], holds 1=Y 3=Y",
+		},
+		{
+			"the last stop ends it either way", "1=Y", "1=Y 3=Y", Trial{Phase: OneStop, Base: base},
+			"through, holds 1=Y", "through, holds 1=Y",
+		},
+		{
+			"a stop proves nothing beside a rest that is not known to be accepted, which goes first", "1=Y", "1=N 2=Y 3=Y",
+			Trial{Phase: OneStop, Base: groups("1=N")},
+			"phase 2, gone [], holds 1=Y 2=Y 3=Y", refused,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			trial, taken := tc.trial.Refused(strings.Fields(tc.stops), tc.others)
-			expect(t, "the trial", say(trial, taken), tc.want)
-		})
-	}
-
-	for _, tc := range []struct {
-		name, stops string
-		trial       Trial
-		want        Trial
-	}{
-		{"once the rest is accepted, the stops follow one by one", "1 2", without, one},
-		{"once the rest is accepted, a single stop was to blame by itself", "1", without, after("1")},
-		{"an accepted stop is through", "1 2", one, after("1")},
-		{"so is the next one", "2 3", after("1"), after("1", "2")},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			expect(t, "the trial", fmt.Sprint(tc.trial.Accepted(strings.Fields(tc.stops))), fmt.Sprint(tc.want))
-		})
-	}
-
-	for _, tc := range []struct {
-		name, stops   string
-		trial         Trial
-		sent          int
-		through, done bool
-	}{
-		{"together all stops are sent, and acceptance completes the change", "1 2", together, 2, true, false},
-		{"without stops to send, acceptance completes the change", "", together, 0, true, false},
-		{"a request without its stops completes nothing", "1 2", without, 0, false, false},
-		{"one stop of several completes nothing", "1 2", one, 1, false, false},
-		{"the last stop completes the change", "2", after("1"), 1, true, false},
-		{"when all stops are through, the trial is done", "1 2", after("1", "2"), 1, false, true},
-		{"while one stop is left, it is not", "1 2", after("1"), 1, false, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			stops := strings.Fields(tc.stops)
-			if got := tc.trial.Stops(stops); got != tc.sent {
-				t.Errorf("sends %d stops", got)
-			}
-			if got := tc.trial.Through(stops); got != tc.through {
-				t.Errorf("through: %v", got)
-			}
-			if got := tc.trial.Done(stops); got != tc.done {
-				t.Errorf("done: %v", got)
-			}
+			sources := []Claims{{Owner: "me", Declared: groups(tc.declares), Applied: groups(tc.applied), Trial: tc.trial}}
+			call := Request(sources, Plan(sources), 0)
+			expect(t, "accepted", say(call.Accepted(), true), tc.accepted)
+			expect(t, "refused", say(call.Refused()), tc.refused)
 		})
 	}
 
 	t.Run("a trial shares no memory with the one before", func(t *testing.T) {
-		first := Trial{Phase: OneStop, Gone: append(make([]string, 0, 8), "1")}
-		a, b := first.Accepted([]string{"2"}), first.Accepted([]string{"3"})
-		expect(t, "the trials", fmt.Sprint(a.Gone, b.Gone), "[1 2] [1 3]")
+		sources := []Claims{{
+			Owner: "me", Declared: groups("1=Y"), Applied: groups("1=Y 2=Y 3=Y 4=Y"),
+			Trial: Trial{Phase: OneStop, Base: base, Gone: append(make([]string, 0, 8), "2")},
+		}}
+		call := Request(sources, Plan(sources), 0)
+		a, b := call.Accepted(), call.Accepted()
+		a.Trial.Gone[1] = "spoiled"
+		expect(t, "the other", fmt.Sprint(b.Trial.Gone), "[2 3]")
 	})
 }
 

@@ -1,33 +1,38 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // What the controller makes of DeepCall's answers, for the model.
 
 // settle takes in DeepCall's answer to a change.
-func (a *agent) settle(m *mapping, s Claims, c Change, accepted bool, others, generation int) {
-	var next Trial
-	goesOn := !accepted || !s.Trial.Through(c.Stops)
-	if accepted && goesOn {
-		next = s.Trial.Accepted(c.Stops)
+func (a *agent) settle(m *mapping, s Claims, c Change, call Call, accepted bool, generation int) {
+	progress, made := Progress{}, true
+	if accepted {
+		progress = call.Accepted()
+	} else {
+		progress, made = call.Refused()
 	}
-	if !accepted {
-		if next, goesOn = s.Trial.Refused(c.Stops, others); !goesOn {
-			a.refuse(m, c, generation)
+	if !made {
+		a.refuse(m, c, generation)
+		return
+	}
+	if progress.Done {
+		m.forget()
+		if s.Removing && len(c.Kept) == 0 {
+			m.gone = true
 			return
 		}
+		m.Attempted, m.doubtful, m.Due, m.observed = nil, false, false, generation
+	} else {
+		m.trial, m.trialOf = progress.Trial, generation
 	}
-	if goesOn && !next.Done(c.Stops) {
-		m.trial, m.trialOf = next, generation
-		return
-	}
-	m.forget()
-	if s.Removing && len(c.Kept) == 0 {
-		m.gone = true
-		return
-	}
-	m.Applied, m.Attempted, m.Elsewhere = c.Applied(), nil, false
-	m.doubtful, m.Due, m.observed = false, false, generation
+	m.Applied = progress.Applied
+	a.clock++
+	m.Confirmed = day(0).Add(time.Duration(a.clock))
+	m.Elsewhere = m.Elsewhere && !accepted
 }
 
 // refuse takes in that DeepCall refused a change, or opens an inquiry into it.

@@ -90,7 +90,7 @@ func forms(secret string) map[string]string {
 // dumped is the text that client-go logs beside the rows of a hexadecimal dump.
 func dumped(log string) string {
 	var text strings.Builder
-	for _, row := range regexp.MustCompile(`[0-9a-f]{8}  [0-9a-f ]{48,49} \|(.{1,16}?)\|`).FindAllStringSubmatch(log, -1) {
+	for _, row := range regexp.MustCompile(`[0-9a-f]{8}  [0-9a-f ]{48,49} \|(.{1,32}?)\|`).FindAllStringSubmatch(log, -1) {
 		text.WriteString(row[1])
 	}
 	return text.String()
