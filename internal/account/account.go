@@ -53,7 +53,9 @@ type Account struct {
 	last    deepcall.Credentials
 	limiter *rate.Limiter
 	breaker breaker
-	queue   queue
+	// answer led the breaker into its state.
+	answer *deepcall.Answer
+	queue  queue
 	// turns are given to agents, and last until their calls end.
 	turns map[string]*Turn
 	timer clock.Timer
@@ -91,7 +93,7 @@ func (a *Account) Configure(s Settings) {
 			a.last = s.Credentials
 		}
 		if !first && fresh || (old.Revision != s.Revision && !a.standing().Reachable()) {
-			a.breaker = newBreaker(a.clock.Now())
+			a.breaker, a.answer = newBreaker(a.clock.Now()), nil
 			a.epoch++
 		}
 	})
@@ -131,6 +133,8 @@ type Standing struct {
 	Problem Problem
 	// Cause is the answer that led to Refused or Unreachable.
 	Cause *deepcall.Error
+	// Answer is the answer that led to the present state; nil when there was none.
+	Answer *deepcall.Answer
 	// Endpoint in force.
 	Endpoint string
 	// Authentication is UserToken, Session or empty.
@@ -158,7 +162,7 @@ func (a *Account) Standing() Standing {
 
 func (a *Account) standing() Standing {
 	return Standing{
-		State: a.breaker.state, Problem: a.settings.Problem, Cause: a.breaker.cause,
+		State: a.breaker.state, Problem: a.settings.Problem, Cause: a.breaker.cause, Answer: a.answer,
 		Endpoint: a.settings.Endpoint, Authentication: a.settings.Credentials.Authentication(), Epoch: a.epoch,
 	}
 }

@@ -101,7 +101,7 @@ func (b *breaker) denied(now time.Time, cause *deepcall.Error) {
 	} else if now.Before(b.notBefore) {
 		return // a call that was in flight when the refusal came
 	}
-	b.cause, b.probing = cause, true
+	b.cause = cause
 	b.pause(now, firstRefusedProbe, lastRefusedProbe)
 }
 
@@ -117,15 +117,14 @@ func (b *breaker) failed(started, now time.Time, cause *deepcall.Error) {
 		}
 	case b.state == Unreachable && started.Before(b.since):
 		// It was in flight when the state was entered.
-	case b.failures >= failuresToUnreachable:
+	case b.failures >= failuresToUnreachable, b.isProbe(started):
 		if b.state != Unreachable {
 			b.state, b.since, b.probes, b.cause = Unreachable, now, 0, cause
 		}
-		b.probing = true
 		b.pause(now, firstUnreachableProbe, lastUnreachableProbe)
 	}
-	if hold := now.Add(cause.RetryAfter); cause.RetryAfter > 0 && hold.After(b.notBefore) {
-		b.notBefore, b.heldAt, b.probing = hold, now, true
+	if cause.RetryAfter > 0 {
+		b.hold(now, now.Add(cause.RetryAfter))
 	}
 }
 
@@ -136,5 +135,18 @@ func (b *breaker) pause(now time.Time, first, last time.Duration) {
 		delay = min(2*delay, last)
 	}
 	b.probes++
-	b.notBefore, b.heldAt = now.Add(delay), now
+	b.hold(now, now.Add(delay))
+}
+
+// hold lets no call start before a time, and then one at a time. It never shortens an earlier hold.
+func (b *breaker) hold(now, until time.Time) {
+	b.probing = true
+	if until.After(b.notBefore) {
+		b.notBefore, b.heldAt = until, now
+	}
+}
+
+// isProbe is true for a call that was made to see whether a hold can end.
+func (b *breaker) isProbe(started time.Time) bool {
+	return b.probing && !b.heldAt.IsZero() && !started.Before(b.heldAt)
 }

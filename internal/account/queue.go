@@ -109,11 +109,13 @@ func (w waiting) Swap(i, j int) {
 	w[i], w[j] = w[j], w[i]
 	w[i].index, w[j].index = i, j
 }
+
 func (w *waiting) Push(x any) {
 	added := x.(*waiter) //nolint:forcetypeassert // only put pushes
 	added.index = len(*w)
 	*w = append(*w, added)
 }
+
 func (w *waiting) Pop() any {
 	last := (*w)[len(*w)-1]
 	*w = (*w)[:len(*w)-1]

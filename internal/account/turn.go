@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -83,7 +84,11 @@ func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Ans
 
 	a.update(func() {
 		if credentials.Equal(a.last) && client == a.settings.Client {
+			state := a.breaker.state
 			a.breaker.settle(started, a.clock.Now(), err)
+			if state != a.breaker.state {
+				a.answer = answerOf(answer, err)
+			}
 		}
 		delete(a.turns, t.agent)
 	})
@@ -138,4 +143,13 @@ func (a *Account) lookAgain(after time.Duration) {
 		a.timer.Stop()
 	}
 	a.timer = a.clock.AfterFunc(after, func() { a.update(func() {}) })
+}
+
+// answerOf is DeepCall's answer, if one could be read.
+func answerOf(answer deepcall.Answer, err error) *deepcall.Answer {
+	var failure *deepcall.Error
+	if errors.As(err, &failure) {
+		return failure.Answer
+	}
+	return &answer
 }

@@ -137,6 +137,17 @@ func TestATurn(t *testing.T) {
 		expect(t, "the removal's used", removal.Use(), true)
 	})
 
+	scenario(t, "is void while fewer calls are allowed in flight than when it was given", func(t *testing.T) {
+		b := newBench(t, generous, always(success.in(time.Second)))
+		_ = b.now("0")
+		first, second := b.Turn("1", Want{}), b.Turn("2", Want{})
+		b.reconfigure(func(s *Settings) { s.Limits.MaxInFlight = 1 })
+		expect(t, "the first used", first.Use(), true)
+		expect(t, "the second used", second.Use(), false)
+		_, _ = first.Call(t.Context(), deepcall.Request{AgentID: "1"})
+		expect(t, "woken", b.wakes(), "2")
+	})
+
 	scenario(t, "is void once the spec can't be used", func(t *testing.T) {
 		b := newBench(t, generous, always(success))
 		_ = b.now("0")

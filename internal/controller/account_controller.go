@@ -222,9 +222,9 @@ func (r *AccountReconciler) report(ctx context.Context, a *v1alpha1.DeepCallAcco
 	status := &updated.Status
 	status.Mappings = int32(min(n.mappings, 1<<31-1))
 	status.Authentication = s.Authentication
-	if s.Cause != nil && s.Cause.Answer != nil && (status.LastResponse == nil || status.LastResponse.Code != int64(s.Cause.Answer.Code)) {
+	if s.Answer != nil && (status.LastResponse == nil || status.LastResponse.Code != int64(s.Answer.Code)) {
 		status.LastResponse = &v1alpha1.LastResponse{
-			Code: int64(s.Cause.Answer.Code), Message: s.Cause.Answer.Message, Time: metav1.NewTime(r.Clock.Now()),
+			Code: int64(s.Answer.Code), Message: s.Answer.Message, Time: metav1.NewTime(r.Clock.Now()),
 		}
 	}
 	accountVerdict(a, s).apply(&status.Conditions, a.Generation, r.Clock.Now())
@@ -255,7 +255,7 @@ func accountVerdict(a *v1alpha1.DeepCallAccount, s account.Standing) verdict {
 			message: "DeepCall failed to answer several times in a row; one call at a time tries again. First: " + s.Cause.Message,
 		}
 	case s.State == account.Untried && !(s.Epoch == 0 && isUsable(a)):
-		return verdict{ready: true, reason: v1alpha1.ReasonUntried, message: "No call was made yet with these credentials"}
+		return verdict{ready: true, reason: v1alpha1.ReasonUntried, message: "DeepCall has not accepted a call with these credentials yet"}
 	default:
 		return verdict{ready: true, reason: v1alpha1.ReasonUsable, message: "DeepCall accepts the account's calls"}
 	}

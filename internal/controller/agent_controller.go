@@ -57,9 +57,8 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 	if err := r.settle(ctx, v); err != nil {
 		return r.again(ctx, err)
 	}
-	if v.account != nil && v.unknown {
-		r.WakeAccount(key.Account) // which comes back here once it is known
-		return reconcile.Result{}, nil
+	if v.unknown {
+		return r.acquaint(v), nil
 	}
 	v.plan()
 	if err := r.report(ctx, v); err != nil {
@@ -73,6 +72,15 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 	}
 	r.memory.keep(key, v.remembered())
 	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt())}, nil
+}
+
+// acquaint has the account's reconciler look at the account, which leads back here.
+func (r *AgentReconciler) acquaint(v *view) reconcile.Result {
+	if !v.cached {
+		return reconcile.Result{RequeueAfter: staleAfter}
+	}
+	r.WakeAccount(v.key.Account)
+	return reconcile.Result{}
 }
 
 // call starts the next call, if one is due and its turn has come.

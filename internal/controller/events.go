@@ -32,8 +32,7 @@ func announceAccount(recorder events.EventRecorder, before, after *v1alpha1.Deep
 	if after.DeletionTimestamp != nil {
 		return
 	}
-	quiet := func(reason string) bool { return reason == v1alpha1.ReasonUntried }
-	announce(recorder, after, before.Status.Conditions, after.Status.Conditions, actionCheck, quiet)
+	announce(recorder, after, before.Status.Conditions, after.Status.Conditions, actionCheck, func(string) bool { return false })
 }
 
 func announce(recorder events.EventRecorder, obj client.Object, before, after []metav1.Condition, action string, quiet func(string) bool) {
@@ -43,7 +42,7 @@ func announce(recorder events.EventRecorder, obj client.Object, before, after []
 	case is == nil || quiet(is.Reason):
 	case is.Status == metav1.ConditionFalse && (was == nil || was.Reason != is.Reason || was.Message != is.Message):
 		recorder.Eventf(obj, nil, corev1.EventTypeWarning, is.Reason, action, "%s", is.Message)
-	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionFalse:
+	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionFalse && !quiet(was.Reason):
 		recorder.Eventf(obj, nil, corev1.EventTypeNormal, is.Reason, action, "%s", is.Message)
 	}
 }

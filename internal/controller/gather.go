@@ -21,6 +21,8 @@ type view struct {
 	now     time.Time
 	account *v1alpha1.DeepCallAccount // nil when there is none
 	runtime *account.Account          // nil when there is no account, or it was not looked at yet
+	// cached is true when the cache knows the account.
+	cached bool
 	// unknown is true while the account's own reconciler has not looked at it.
 	unknown  bool
 	standing account.Standing
@@ -75,19 +77,34 @@ func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, v.key.Account, &found)
 	if apierrors.IsNotFound(err) {
-		return nil
+		return r.gatherNews(ctx, v)
 	}
 	if err != nil {
 		return fmt.Errorf("get the account: %w", err)
 	}
 	v.account = latest(r.Written, &found)
 	v.runtime = r.Accounts.Get(v.key.Account)
+	v.cached = true
 	v.unknown = v.runtime == nil || v.runtime.Settings().Revision != revisionOf(v.account)
 	if v.runtime != nil {
 		v.standing = v.runtime.Standing()
 	}
 	return nil
 }
+
+// gatherNews asks the API server for an account that the cache does not know: one that was created a
+// moment ago, perhaps together with the mapping, is not missing.
+func (r *AgentReconciler) gatherNews(ctx context.Context, v *view) error {
+	var found v1alpha1.DeepCallAccount
+	err := r.Live.Get(ctx, v.key.Account, &found)
+	if err == nil && v.now.Sub(found.CreationTimestamp.Time) < newsTakes {
+		v.account, v.unknown = &found, true
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// newsTakes is how long the cache may take to learn of a new account.
+const newsTakes = 5 * time.Second
 
 // held is true when the account can't vanish under a call: it carries our finalizer, or is
 // being deleted and takes none.

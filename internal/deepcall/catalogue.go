@@ -119,38 +119,64 @@ var codes = []Entry{
 // The answers that carry no code. The messages of UnknownCode and of the rows for
 // several statuses get their number when they are returned: unknownCode, withStatus.
 var (
-	entryUnknownCode = Entry{Reason: "UnknownCode", Message: "DeepCall error: unknown code", Class: Transient,
+	entryUnknownCode = Entry{
+		Reason: "UnknownCode", Message: "DeepCall error: unknown code", Class: Transient,
 		Meaning: "DeepCall answered with a code that its documentation does not list.",
-		Remedy:  "Whoever owns the mapping asks DeepCall's support about this code; the operator keeps trying."}
-	entryCanceled = Entry{Reason: "Canceled", Message: "The call to DeepCall was canceled", Class: Transient,
-		Meaning: "The operator gave the call up, because it stops or lost its lease.", Remedy: byItself}
+		Remedy:  "Whoever owns the mapping asks DeepCall's support about this code; the operator keeps trying.",
+	}
+	entryCanceled = Entry{
+		Reason: "Canceled", Message: "The call to DeepCall was canceled", Class: Transient,
+		Meaning: "The operator gave the call up, because it stops or lost its lease.", Remedy: byItself,
+	}
 
-	entryUnauthorized = Entry{Reason: "Unauthorized", Message: "DeepCall answered HTTP 401", Class: Denied,
-		Meaning: "DeepCall does not accept the credentials.", Remedy: fixSecret}
-	entryForbidden = Entry{Reason: "Forbidden", Message: "DeepCall answered HTTP 403", Class: Denied,
+	entryUnauthorized = Entry{
+		Reason: "Unauthorized", Message: "DeepCall answered HTTP 401", Class: Denied,
+		Meaning: "DeepCall does not accept the credentials.", Remedy: fixSecret,
+	}
+	entryForbidden = Entry{
+		Reason: "Forbidden", Message: "DeepCall answered HTTP 403", Class: Denied,
 		Meaning: "DeepCall refuses the account, or a firewall before it refuses the operator.",
-		Remedy:  "Whoever owns the account has the user and the cluster's address permitted in DeepCall."}
-	entryTooManyRequests = Entry{Reason: "TooManyRequests", Message: "DeepCall answered HTTP 429", Class: Transient, Unreachable: true,
+		Remedy:  "Whoever owns the account has the user and the cluster's address permitted in DeepCall.",
+	}
+	entryTooManyRequests = Entry{
+		Reason: "TooManyRequests", Message: "DeepCall answered HTTP 429", Class: Transient, Unreachable: true,
 		Meaning: "DeepCall wants fewer calls.",
-		Remedy:  "Nobody: the operator waits; if it lasts, whoever owns the account lowers spec.limits."}
-	entryServerError = Entry{Reason: "ServerError", Message: "DeepCall answered HTTP 5xx", Class: Transient, Unreachable: true,
-		Meaning: "DeepCall, or a proxy before it, failed.", Remedy: byItself}
-	entryRedirected = Entry{Reason: "Redirected", Message: "DeepCall answered HTTP 3xx", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint points elsewhere, and credentials are sent nowhere but to the endpoint.", Remedy: fixEndpoint}
-	entryUnexpectedStatus = Entry{Reason: "UnexpectedStatus", Message: "DeepCall answered with an unexpected HTTP status", Class: Transient, Unreachable: true,
-		Meaning: "What answered does not behave like DeepCall's API.", Remedy: fixEndpoint}
-	entryUnreadableAnswer = Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: Transient, Unreachable: true,
-		Meaning: "The answer was cut, too long, or not of the documented form, so what it says is not known.", Remedy: fixEndpoint}
+		Remedy:  "Nobody: the operator waits; if it lasts, whoever owns the account lowers spec.limits.",
+	}
+	entryServerError = Entry{
+		Reason: "ServerError", Message: "DeepCall answered HTTP 5xx", Class: Transient, Unreachable: true,
+		Meaning: "DeepCall, or a proxy before it, failed.", Remedy: byItself,
+	}
+	entryRedirected = Entry{
+		Reason: "Redirected", Message: "DeepCall answered HTTP 3xx", Class: Transient, Unreachable: true,
+		Meaning: "The endpoint points elsewhere, and credentials are sent nowhere but to the endpoint.", Remedy: fixEndpoint,
+	}
+	entryUnexpectedStatus = Entry{
+		Reason: "UnexpectedStatus", Message: "DeepCall answered with an unexpected HTTP status", Class: Transient, Unreachable: true,
+		Meaning: "What answered does not behave like DeepCall's API.", Remedy: fixEndpoint,
+	}
+	entryUnreadableAnswer = Entry{
+		Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: Transient, Unreachable: true,
+		Meaning: "The answer was cut, too long, or not of the documented form, so what it says is not known.", Remedy: fixEndpoint,
+	}
 
-	entryTimeout = Entry{Reason: "Timeout", Message: "DeepCall did not answer in time", Class: Transient, Unreachable: true,
-		Meaning: "No complete answer came within spec.requestTimeout.", Remedy: byItself}
-	entryConnectionFailed = Entry{Reason: "ConnectionFailed", Message: "The connection to DeepCall failed", Class: Transient, Unreachable: true,
-		Meaning: "The name did not resolve, the connection was refused, or it broke.", Remedy: checkPath}
-	entryTLSFailed = Entry{Reason: "TLSFailed", Message: "No secure connection to DeepCall could be made", Class: Transient, Unreachable: true,
+	entryTimeout = Entry{
+		Reason: "Timeout", Message: "DeepCall did not answer in time", Class: Transient, Unreachable: true,
+		Meaning: "No complete answer came within spec.requestTimeout.", Remedy: byItself,
+	}
+	entryConnectionFailed = Entry{
+		Reason: "ConnectionFailed", Message: "The connection to DeepCall failed", Class: Transient, Unreachable: true,
+		Meaning: "The name did not resolve, the connection was refused, or it broke.", Remedy: checkPath,
+	}
+	entryTLSFailed = Entry{
+		Reason: "TLSFailed", Message: "No secure connection to DeepCall could be made", Class: Transient, Unreachable: true,
 		Meaning: "The server's certificate is not trusted, or the TLS handshake failed.",
-		Remedy:  "Whoever owns the account checks spec.endpoint and spec.caBundle."}
-	entryEndpointNotAllowed = Entry{Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.", Remedy: fixEndpoint}
+		Remedy:  "Whoever owns the account checks spec.endpoint and spec.caBundle.",
+	}
+	entryEndpointNotAllowed = Entry{
+		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,
+		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.", Remedy: fixEndpoint,
+	}
 )
 
 var byCode = func() map[int]Entry {
@@ -176,8 +202,10 @@ func Catalogue() []Entry {
 }
 
 func coded(code int, reason, description string, class Class, meaning, remedy string) Entry {
-	return Entry{Code: code, Reason: reason, Message: fmt.Sprintf("DeepCall error %d: %s", code, description),
-		Meaning: meaning, Remedy: remedy, Class: class}
+	return Entry{
+		Code: code, Reason: reason, Message: fmt.Sprintf("DeepCall error %d: %s", code, description),
+		Meaning: meaning, Remedy: remedy, Class: class,
+	}
 }
 
 // unknownCode is the row of an error whose code the catalogue does not list.

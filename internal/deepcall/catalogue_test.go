@@ -9,8 +9,10 @@ import (
 // The codes that are not Transient, written out a second time: whatever is not
 // listed here must be Transient.
 var (
-	rejectedCodes = []int{1000, 1001, 1003, 1047, 1502, 1503, 1504, 1505, 1506, 1507, 1508, 1509, 1510, 1511, 1512, 1513, 1514,
-		1515, 1516, 1517, 1519, 1520, 1521, 1523, 1524, 1525, 1526, 1527, 1528, 1529, 1530}
+	rejectedCodes = []int{
+		1000, 1001, 1003, 1047, 1502, 1503, 1504, 1505, 1506, 1507, 1508, 1509, 1510, 1511, 1512, 1513, 1514,
+		1515, 1516, 1517, 1519, 1520, 1521, 1523, 1524, 1525, 1526, 1527, 1528, 1529, 1530,
+	}
 	deniedCodes    = []int{1002, 1014, 1015, 1020, 1039}
 	transientCodes = []int{1032, 1501, 1518, 1522}
 )
@@ -56,8 +58,10 @@ func TestEveryCodeHasARow(t *testing.T) {
 }
 
 func TestUnreachableRowsAreThoseThatSayNothingAboutAMapping(t *testing.T) {
-	want := map[string]bool{"TooManyRequests": true, "ServerError": true, "Redirected": true, "UnexpectedStatus": true,
-		"UnreadableAnswer": true, "Timeout": true, "ConnectionFailed": true, "TLSFailed": true, "EndpointNotAllowed": true}
+	want := map[string]bool{
+		"TooManyRequests": true, "ServerError": true, "Redirected": true, "UnexpectedStatus": true,
+		"UnreadableAnswer": true, "Timeout": true, "ConnectionFailed": true, "TLSFailed": true, "EndpointNotAllowed": true,
+	}
 	for _, e := range Catalogue() {
 		if e.Unreachable != (e.Code == 0 && want[e.Reason]) {
 			t.Errorf("%d %s: Unreachable = %v", e.Code, e.Reason, e.Unreachable)

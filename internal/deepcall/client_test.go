@@ -86,12 +86,22 @@ func TestTheRequestIsTheVendors(t *testing.T) {
 		path     string
 		body     string
 	}{
-		"with user ID and token": {url, credentials(t, "userId", "1001", "token", "s3cr3t"), asha, "/api/v2/Agent/updateAgentGroupMapping",
-			`{"userId":"1001","token":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"},"91":{"receive_call":"N"},"92":{"receive_call":"Y"}}}`},
-		"with session ID, below a path": {url + "/brand/", credentials(t, "ssid", "abc"), Request{AgentID: "a.b"}, "/brand/api/v2/Agent/updateAgentGroupMapping",
-			`{"ssid":"abc","agentId":"a.b","group":{}}`},
-		"without escaping HTML": {url, credentials(t, "ssid", `<&>"é`), Request{AgentID: "7", Groups: map[string]bool{"b": true, "a": false, "B": true}}, "/api/v2/Agent/updateAgentGroupMapping",
-			`{"ssid":"<&>\"é","agentId":"7","group":{"B":{"receive_call":"Y"},"a":{"receive_call":"N"},"b":{"receive_call":"Y"}}}`},
+		"with user ID and token": {
+			url, credentials(t, "userId", "1001", "token", "s3cr3t"), asha, "/api/v2/Agent/updateAgentGroupMapping",
+			`{"userId":"1001","token":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"},"91":{"receive_call":"N"},"92":{"receive_call":"Y"}}}`,
+		},
+		"with session ID, below a path": {
+			url + "/brand/", credentials(t, "ssid", "abc"),
+			Request{AgentID: "a.b"},
+			"/brand/api/v2/Agent/updateAgentGroupMapping",
+			`{"ssid":"abc","agentId":"a.b","group":{}}`,
+		},
+		"without escaping HTML": {
+			url, credentials(t, "ssid", `<&>"é`),
+			Request{AgentID: "7", Groups: map[string]bool{"b": true, "a": false, "B": true}},
+			"/api/v2/Agent/updateAgentGroupMapping",
+			`{"ssid":"<&>\"é","agentId":"7","group":{"B":{"receive_call":"Y"},"a":{"receive_call":"N"},"b":{"receive_call":"Y"}}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, err := client(t, tc.endpoint).UpdateAgentGroupMapping(context.Background(), tc.cred, tc.req)
@@ -101,8 +111,10 @@ func TestTheRequestIsTheVendors(t *testing.T) {
 			if got.Method != "POST" || got.URL.String() != tc.path || got.Proto != "HTTP/1.1" || body != tc.body {
 				t.Errorf("got %s %s %s\n%s, want\n%s", got.Method, got.URL, got.Proto, body, tc.body)
 			}
-			want := map[string]string{"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "deepcall-operator",
-				"Content-Length": strconv.Itoa(len(tc.body))}
+			want := map[string]string{
+				"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "deepcall-operator",
+				"Content-Length": strconv.Itoa(len(tc.body)),
+			}
 			for key, value := range want {
 				if got.Header.Get(key) != value {
 					t.Errorf("header %s is %q, want %q", key, got.Header.Get(key), value)

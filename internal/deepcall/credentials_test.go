@@ -136,8 +136,10 @@ func TestNothingPrintsCredentials(t *testing.T) {
 	}
 	text, _ := cred.MarshalText()
 	yaml, _ := cred.MarshalYAML()
-	for _, got := range []any{cred.String(), cred.GoString(), cred.MarshalLog(), string(text), yaml, fmt.Sprintf("%+v", cred),
-		fmt.Sprintf("%x", &cred), cred.LogValue().String(), fmt.Sprint(Credentials{})} {
+	for _, got := range []any{
+		cred.String(), cred.GoString(), cred.MarshalLog(), string(text), yaml, fmt.Sprintf("%+v", cred),
+		fmt.Sprintf("%x", &cred), cred.LogValue().String(), fmt.Sprint(Credentials{}),
+	} {
 		if got != redacted {
 			t.Errorf("got %v, want %s", got, redacted)
 		}

@@ -69,6 +69,8 @@ func TestWhatBecomesOfAGroup(t *testing.T) {
 		{"a held group whose taker is suspended is stopped", me("", "90=Y"), []Claims{taker(suspended, "")}, "stop 90; pending"},
 		{"a held group whose taker is refused or backs off is stopped", me("", "90=Y"), []Claims{taker(blocked, "")}, "stop 90; pending"},
 		{"a held group whose taker is suspended is stopped when I am removed", me("", "90=Y", removing), []Claims{taker(suspended, "")}, "stop 90; pending"},
+		{"an attempted group is not kept for its taker: what it stands at is not known", me("", "", attempted), []Claims{taker(able, "")}, "stop 90; pending"},
+		{"an attempted group is let go under Orphan, whoever takes it", me("", "", orphan, attempted), []Claims{taker(able, "")}, ""},
 		{"an attempted group whose taker is blocked is stopped", me("", "", attempted), []Claims{taker(blocked, "")}, "stop 90; pending"},
 		{"a held group whose taker is suspended is let go under Orphan", me("", "90=Y", orphan), []Claims{taker(suspended, "")}, "outdated"},
 		{"a held group whose taker is blocked is let go under Orphan", me("", "90=Y", orphan), []Claims{taker(blocked, "")}, "outdated"},

@@ -12,20 +12,18 @@ const (
 )
 
 // RetryAfter is how long a change waits after its failures-th passing failure in a row (from 1):
-// from 1 s, doubling to 5 min. The seed, any random number, spreads it by up to a quarter more.
+// from 1 s, doubling to 5 min. The seed, a random number in [0,1), spreads it by a quarter, so that
+// what failed together does not return together.
 func RetryAfter(failures int, seed float64) time.Duration {
-	return Backoff(firstRetry, lastRetry, failures, seed)
-}
-
-// Backoff doubles from first, after the first failure, to last. The seed in [0,1) adds up to a
-// quarter, so that what failed together does not return together; last is never exceeded.
-func Backoff(first, last time.Duration, failures int, seed float64) time.Duration {
-	delay := first
-	for i := 1; i < failures && delay < last; i++ {
-		delay *= 2
+	delay := firstRetry
+	for i := 1; i < failures && delay < lastRetry; i++ {
+		delay = min(2*delay, lastRetry)
 	}
-	delay += time.Duration(seed * float64(delay) / 4)
-	return min(delay, last)
+	spread := time.Duration(seed * float64(delay) / 4)
+	if delay == lastRetry {
+		return delay - spread
+	}
+	return min(delay+spread, lastRetry)
 }
 
 // ResyncAt is when groups that were last sent at the given time are sent again: after the

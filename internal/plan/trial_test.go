@@ -30,39 +30,48 @@ func TestHowATrialGoesOn(t *testing.T) {
 		accepted, refused string // what follows from either answer
 	}{
 		{
-			"a change without stops", "1=Y", "", Trial{},
+			"a change without stops", "1=Y", "",
+			Trial{},
 			"through, holds 1=Y", refused,
 		},
 		{
-			"a change with stops is sent together, and if refused without them", "1=Y", "2=Y 3=Y", Trial{},
+			"a change with stops is sent together, and if refused without them", "1=Y", "2=Y 3=Y",
+			Trial{},
 			"through, holds 1=Y", "phase 1, gone [], holds 2=Y 3=Y",
 		},
 		{
-			"stops alone follow one by one if they are refused", "", "2=Y 3=Y", Trial{},
+			"stops alone follow one by one if they are refused", "", "2=Y 3=Y",
+			Trial{},
 			"through, holds ", "phase 2, gone [], holds 2=Y 3=Y",
 		},
 		{
-			"a single stop alone counts as removed if it is refused", "", "2=Y", Trial{},
+			"a single stop alone counts as removed if it is refused", "", "2=Y",
+			Trial{},
 			"through, holds ", "through, holds ",
 		},
 		{
-			"without its stops, a change is itself to blame if it is refused", "1=Y", "2=Y 3=Y", Trial{Phase: WithoutStops, Base: base},
+			"without its stops, a change is itself to blame if it is refused", "1=Y", "2=Y 3=Y",
+			Trial{Phase: WithoutStops, Base: base},
 			"phase 2, gone [], holds 1=Y 2=Y 3=Y", refused,
 		},
 		{
-			"a single stop was refused by itself once the same without it is accepted", "1=Y", "2=Y", Trial{Phase: WithoutStops, Base: base},
+			"a single stop was refused by itself once the same without it is accepted", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops, Base: base},
 			"through, holds 1=Y", refused,
 		},
 		{
-			"but not if the rest was another one when it was refused", "1=Y", "2=Y", Trial{Phase: WithoutStops, Base: groups("1=Y 9=Y")},
+			"but not if the rest was another one when it was refused", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops, Base: groups("1=Y 9=Y")},
 			"phase 2, gone [], holds 1=Y 2=Y", refused,
 		},
 		{
-			"one stop of several goes either way, and the next follows", "1=Y", "1=Y 2=Y 3=Y", Trial{Phase: OneStop, Base: base},
+			"one stop of several goes either way, and the next follows", "1=Y", "1=Y 2=Y 3=Y",
+			Trial{Phase: OneStop, Base: base},
 			"phase 2, gone [2], holds 1=Y 3=Y", "phase 2, gone [2], holds 1=Y 3=Y",
 		},
 		{
-			"the last stop ends it either way", "1=Y", "1=Y 3=Y", Trial{Phase: OneStop, Base: base},
+			"the last stop ends it either way", "1=Y", "1=Y 3=Y",
+			Trial{Phase: OneStop, Base: base},
 			"through, holds 1=Y", "through, holds 1=Y",
 		},
 		{

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -32,6 +33,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse() // a bad flag ends the program, so before anything runs
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

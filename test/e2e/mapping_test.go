@@ -115,18 +115,23 @@ func (w *world) timeToReady(name, agent string) time.Duration {
 		client.InNamespace(w.namespace), client.MatchingFields{"metadata.name": name})
 	Expect(err).NotTo(HaveOccurred())
 	defer watch.Stop()
+	took := make(chan time.Duration, 1)
+	go func() {
+		defer close(took)
+		var applied time.Time
+		for event := range watch.ResultChan() {
+			mapping, ok := event.Object.(*v1alpha1.AgentGroupMapping)
+			if ok && applied.IsZero() {
+				applied = time.Now()
+			}
+			if ok && meta.IsStatusConditionTrue(mapping.Status.Conditions, v1alpha1.ConditionReady) {
+				took <- time.Since(applied)
+				return
+			}
+		}
+	}()
 	w.apply(w.mapping(name, agent, "90=Y", "91=N", "92=Y"))
-	var applied time.Time
-	for event := range watch.ResultChan() {
-		if applied.IsZero() {
-			applied = time.Now()
-		}
-		mapping, ok := event.Object.(*v1alpha1.AgentGroupMapping)
-		Expect(ok).To(BeTrue())
-		if meta.IsStatusConditionTrue(mapping.Status.Conditions, v1alpha1.ConditionReady) {
-			return time.Since(applied)
-		}
-	}
-	Fail(name + " was not Ready in time")
-	return 0
+	var result time.Duration
+	Eventually(took).Should(Receive(&result), name+" is not Ready")
+	return result
 }

@@ -37,7 +37,7 @@ var _ = Describe("A manager that is told to stop", func() {
 		Expect(w.deepcall.Calls()).To(HaveLen(1))
 	})
 
-	It("hands over to the next, which takes the lease at once and calls nobody twice", func() {
+	It("hands over to the next within seconds, and nobody is called twice", func() {
 		w := newWorld()
 		election := []string{"--leader-elect", "--leader-election-namespace=" + managerNamespace}
 		first := startManager(election...)
