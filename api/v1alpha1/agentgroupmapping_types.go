@@ -49,8 +49,8 @@ type AgentGroupMappingSpec struct {
 	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Pattern="^([0-9]+(\\.[0-9]+)?(s|m|h))+$"
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(s|m|h))+$') && (duration(self) == duration('0s') || duration(self) >= duration('1m'))",message="resyncInterval must be at least 1m, such as 1h, or 0s to turn it off"
+	// +kubebuilder:validation:Pattern="^([0-9]{1,6}([.][0-9]{1,9})?(s|m)|[0-9]{1,5}([.][0-9]{1,9})?h){1,3}$"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(s|m)|[0-9]{1,5}([.][0-9]{1,9})?h){1,3}$') && (duration(self) == duration('0s') || duration(self) >= duration('1m'))",message="resyncInterval must be at least 1m, such as 1h, or 0s to turn it off"
 	ResyncInterval *metav1.Duration `json:"resyncInterval,omitempty"`
 
 	// suspend stops all calls for this mapping, also at its deletion, until it is false again.

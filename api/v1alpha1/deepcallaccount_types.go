@@ -11,7 +11,7 @@ type DeepCallAccountSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="endpoint must be an absolute https URL with a host, such as https://v4-api.deepcall.com"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.matches('[^!-~]') && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="endpoint must be an absolute https URL with a host, such as https://v4-api.deepcall.com"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('@')",message="endpoint must not contain user info ('@'); credentials belong in the Secret of credentialsSecretRef"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#')",message="endpoint must not contain a query ('?') or a fragment ('#')"
 	Endpoint string `json:"endpoint,omitempty"`
@@ -26,8 +26,8 @@ type DeepCallAccountSpec struct {
 	// +kubebuilder:default="8s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Pattern="^([0-9]+(\\.[0-9]+)?(ms|s))+$"
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s))+$') && duration(self) > duration('0s') && duration(self) <= duration('9s')",message="requestTimeout must be more than 0s and at most 9s, such as 8s"
+	// +kubebuilder:validation:Pattern="^([0-9]{1,6}([.][0-9]{1,9})?(ms|s)){1,3}$"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(ms|s)){1,3}$') && duration(self) > duration('0s') && duration(self) <= duration('9s')",message="requestTimeout must be more than 0s and at most 9s, such as 8s"
 	RequestTimeout *metav1.Duration `json:"requestTimeout,omitempty"`
 
 	// limits bound the calls made with this account.
