@@ -58,7 +58,7 @@ func NewClient(cfg Config) (*Client, error) {
 		cfg.MaxConns = defaultMaxConns
 	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = time.Now //nolint:forbidigo // the default, where no clock is injected
 	}
 	target, err := parseEndpoint(cfg.Endpoint, cfg.AllowInsecure)
 	if err != nil {

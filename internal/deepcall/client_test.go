@@ -423,7 +423,7 @@ func TestABodyThatWasSealedIsNeverSent(t *testing.T) {
 	if !body.seal() {
 		t.Error("an untouched body counts as sent")
 	}
-	if n, err := body.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+	if n, err := body.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("read %d, %v", n, err)
 	}
 	body = &onceBody{Reader: strings.NewReader("x")}

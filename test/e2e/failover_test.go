@@ -13,7 +13,7 @@ import (
 // so many times, at random moments. It returns when all that is declared is Ready.
 func failover(kills int) {
 	GinkgoHelper()
-	random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)) //nolint:gosec // chance, not secrecy
+	random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
 	election := []string{"--leader-elect", "--leader-election-namespace=" + managerNamespace}
 	w := newWorld()
 	w.deepcall.SetLatency(50*time.Millisecond, 100*time.Millisecond)
