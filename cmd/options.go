@@ -70,7 +70,7 @@ var defaultTimes = times{
 	request:       controller.MaxRequestTimeout,
 	leaseDuration: 25 * time.Second,
 	renewDeadline: 15 * time.Second,
-	retryPeriod:   3 * time.Second,
+	retryPeriod:   2 * time.Second,
 	shutdown:      30 * time.Second,
 }
 
@@ -95,6 +95,9 @@ func (f *flags) controllerOptions() controller.Options {
 }
 
 func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, error) {
+	if f.maxConcurrentReconciles < 1 {
+		return ctrl.Options{}, fmt.Errorf("--max-concurrent-reconciles must be at least 1, not %d", f.maxConcurrentReconciles)
+	}
 	cacheOptions, err := f.cacheOptions()
 	if err != nil {
 		return ctrl.Options{}, err

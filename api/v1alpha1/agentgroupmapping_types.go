@@ -25,6 +25,7 @@ type AgentGroupMappingSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern="^[A-Za-z0-9._-]+$"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._-]*$')",message="agentID must be 1 to 64 of A-Z a-z 0-9 . _ -"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="agentID is immutable; delete the mapping and create it for the other agent"
 	AgentID string `json:"agentID,omitempty"`
 
@@ -82,6 +83,7 @@ type AgentGroup struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern="^[A-Za-z0-9._-]+$"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._-]*$')",message="groupID must be 1 to 64 of A-Z a-z 0-9 . _ -"
 	GroupID string `json:"groupID,omitempty"`
 
 	// receiveCall says whether the agent receives calls for this group: true or false, unquoted.
