@@ -29,4 +29,4 @@ off) export CGO_ENABLED=0 flags='' ;;
 esac
 
 # shellcheck disable=SC2086 # no flag, no argument
-exec "$(dirname "${BASH_SOURCE[0]}")/alive.sh" 'test' go test $flags -shuffle=on -timeout=20m "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/alive.sh" 'test' go test $flags -count=1 -shuffle=on -timeout=20m "$@"
