@@ -21,6 +21,20 @@ func (w *world) many(account string, n int) {
 	}
 }
 
+// standing counts the mappings that stand as described.
+func (w *world) standing(description string) int {
+	GinkgoHelper()
+	var list v1alpha1.AgentGroupMappingList
+	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
+	n := 0
+	for i := range list.Items {
+		if standing(&list.Items[i]) == description {
+			n++
+		}
+	}
+	return n
+}
+
 // ready counts the mappings of an account that are Ready.
 func (w *world) ready(account string) int {
 	GinkgoHelper()
@@ -81,6 +95,35 @@ var _ = Describe("R11: an account", func() {
 		w.eventually("edit", "Ready=True Synced")
 		Eventually(func() int { return len(w.deepcall.Calls()) - before }).Should(Equal(31))
 		Expect(w.deepcall.Calls()[before+1].Agent).To(Equal("edit"))
+	})
+})
+
+// refused has so many mappings of one account meet wrong credentials, and then the right ones.
+func refused(mappings int) {
+	GinkgoHelper()
+	w := emptyWorld()
+	w.create(testenv.UserToken("acme", "1001", "wrong"))
+	w.create(testenv.Account("acme", w.url).Limits(1000, 1000, 16).Build())
+	w.start()
+	w.many("acme", mappings)
+	w.eventuallyAccount("Ready=False InvalidToken Stalled")
+	Eventually(func() int { return w.standing("Ready=False AccountNotReady Reconciling") }, 2*time.Minute).Should(Equal(mappings))
+	Expect(len(w.deepcall.Calls())).To(BeNumerically("<=", 3))
+	w.editSecret(map[string]string{"userId": "1001", "token": "wrong, too"})
+	Eventually(func() int { return len(w.deepcall.Calls()) }).Should(BeNumerically(">", 1))
+	w.eventuallyAccount("Ready=False InvalidToken Stalled")
+	Consistently(func() int { return len(w.deepcall.Calls()) }).Should(BeNumerically("<=", 6))
+
+	before, mended := len(w.deepcall.Calls()), time.Now()
+	w.editSecret(map[string]string{"userId": "1001", "token": "s3cr3t"})
+	Eventually(func() int { return w.standing("Ready=True Synced") }, 2*time.Minute).Should(Equal(mappings))
+	Expect(w.deepcall.Calls()).To(HaveLen(before + mappings))
+	Expect(w.deepcall.Calls()[before].Start.Sub(mended)).To(BeNumerically("<", 2*time.Second))
+}
+
+var _ = Describe("R10: credentials that DeepCall refuses", func() {
+	It("get no more than 3 calls each, however many mappings there are, and the right ones let all through", func() {
+		refused(300)
 	})
 })
 

@@ -1,10 +1,13 @@
 package controller_test
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
@@ -156,6 +159,34 @@ var _ = Describe("R6: deletion ends", func() {
 		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 		Expect(w.deepcall.Agent("8")).To(Equal(map[string]string{"90": "N"}))
 	})
+
+	DescribeTable("for every order in which Secret, account and mapping are deleted",
+		func(order ...string) {
+			w := newWorld()
+			w.create(testenv.Mapping("asha").Group("90", true).Build())
+			w.eventually("asha", "Ready=True Synced")
+			for _, kind := range order {
+				w.delete(map[string]client.Object{
+					"Secret":  &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acme-deepcall"}},
+					"account": testenv.Account("acme", w.url).In(w.namespace).Build(),
+					"mapping": testenv.Mapping("asha").In(w.namespace).Build(),
+				}[kind])
+				// Each deletion is seen before the next one comes.
+				w.create(testenv.Mapping("after-" + strings.ToLower(kind)).Agent("8").Orphan().Build())
+				w.eventually("after-"+strings.ToLower(kind), "Ready=True Synced")
+			}
+			w.eventuallyGone("asha")
+			w.accountEventuallyGone()
+			w.settled(2)
+			Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+		},
+		Entry(nil, "Secret", "account", "mapping"),
+		Entry(nil, "Secret", "mapping", "account"),
+		Entry(nil, "account", "Secret", "mapping"),
+		Entry(nil, "account", "mapping", "Secret"),
+		Entry(nil, "mapping", "Secret", "account"),
+		Entry(nil, "mapping", "account", "Secret"),
+	)
 
 	It("waits, and says so, while the credentials are gone and were never read", func() {
 		w := newWorld()
