@@ -77,3 +77,23 @@ var _ = Describe("R2: an edit while a call is in flight", func() {
 		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N", "91": "Y"}))
 	})
 })
+
+var _ = Describe("R1: an edit that is taken back", func() {
+	It("is sent although it declares what was confirmed, when a call in between may have been lost in a crash", func() {
+		w := newWorld()
+		w.create(testenv.Mapping("asha").Group("90", true).Build())
+		w.eventually("asha", "Ready=True Synced")
+		w.editSecret(map[string]string{"userId": "1001"})
+		w.eventuallyAccount("Ready=False InvalidCredentials Stalled")
+		w.edit("asha", groups(group("90", false)))
+		w.eventually("asha", "Ready=False AccountNotReady Reconciling")
+		w.deepcall.Script(deepcalltest.Hang().AfterApplying())
+		w.editSecret(map[string]string{"userId": "1001", "token": "s3cr3t"})
+		Eventually(func() map[string]string { return w.deepcall.Agent("7") }).Should(Equal(map[string]string{"90": "N"}))
+		w.crash()
+		w.edit("asha", groups(group("90", true)))
+		w.start()
+		w.eventually("asha", "Ready=True Synced")
+		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+	})
+})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -172,7 +174,7 @@ func (m *member) look(v *view) {
 		Created:   m.mapping.CreationTimestamp.Time,
 		Applied:   asMap(status.AppliedGroups),
 		Elsewhere: v.standing.Endpoint != "" && status.AppliedEndpoint != v.standing.Endpoint,
-		Uncertain: status.Uncertain || skipped(m.mapping),
+		Uncertain: status.Uncertain || lostSight(m.mapping),
 		Attempted: unanswered(m.mapping),
 		Removing:  m.mapping.DeletionTimestamp != nil,
 		Orphan:    spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
@@ -255,10 +257,20 @@ func (m *member) want() account.Want {
 	return want
 }
 
-// skipped is true when generations passed unseen. A call for one of them may have been made, and its
-// outcome lost, so that going back to what was confirmed before is not enough to be sure.
-func skipped(mapping *v1alpha1.AgentGroupMapping) bool {
-	return mapping.Status.ObservedGeneration > 0 && mapping.Generation > mapping.Status.ObservedGeneration+1
+// lostSight is true when a call may have been made for a generation that is no longer the current
+// one, with its outcome lost in a crash: generations passed unseen, or the last one seen was still to
+// be sent. Then going back to what was confirmed before is not enough to be sure.
+func lostSight(mapping *v1alpha1.AgentGroupMapping) bool {
+	status := &mapping.Status
+	if status.ObservedGeneration <= 0 || mapping.Generation == status.ObservedGeneration {
+		return false
+	}
+	if mapping.Generation > status.ObservedGeneration+1 {
+		return true
+	}
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionFalse &&
+		ready.Reason != v1alpha1.ReasonSuspended && ready.Reason != v1alpha1.ReasonConflict
 }
 
 func (m *member) uid() types.UID { return m.mapping.UID }
