@@ -24,25 +24,24 @@ func (w *world) many(account string, n int) {
 // standing counts the mappings that stand as described.
 func (w *world) standing(description string) int {
 	GinkgoHelper()
-	var list v1alpha1.AgentGroupMappingList
-	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
-	n := 0
-	for i := range list.Items {
-		if standing(&list.Items[i]) == description {
-			n++
-		}
-	}
-	return n
+	return w.count(func(m *v1alpha1.AgentGroupMapping) bool { return standing(m) == description })
 }
 
 // ready counts the mappings of an account that are Ready.
 func (w *world) ready(account string) int {
 	GinkgoHelper()
+	return w.count(func(m *v1alpha1.AgentGroupMapping) bool {
+		return m.Spec.AccountRef.Name == account && standing(m) == "Ready=True Synced"
+	})
+}
+
+func (w *world) count(counts func(*v1alpha1.AgentGroupMapping) bool) int {
+	GinkgoHelper()
 	var list v1alpha1.AgentGroupMappingList
 	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
 	n := 0
 	for i := range list.Items {
-		if list.Items[i].Spec.AccountRef.Name == account && standing(&list.Items[i]) == "Ready=True Synced" {
+		if counts(&list.Items[i]) {
 			n++
 		}
 	}
