@@ -66,8 +66,11 @@ type Account struct {
 
 // Hooks are called without any lock held.
 type Hooks struct {
-	// Wake is called for an agent that got its turn, or whose account went out of use.
+	// Wake is called for an agent that got its turn.
 	Wake func(agent string)
+	// Tell is called for an agent that waits, when the account goes out of use. There may be
+	// thousands of them, and none has anything to do but to say so.
+	Tell func(agent string)
 	// Changed is called when the standing changed by an answer of DeepCall.
 	Changed func()
 }
@@ -111,14 +114,20 @@ func (a *Account) update(change func(), except ...string) {
 		after.Epoch = a.epoch
 	}
 	woken := a.pump()
+	var told []string
 	if before.Ready() && !after.Ready() {
-		woken = append(woken, a.queue.agents()...)
+		told = a.queue.agents()
 	}
 	a.mu.Unlock()
 
 	for _, agent := range woken {
 		if !slices.Contains(except, agent) {
 			a.hooks.Wake(agent)
+		}
+	}
+	for _, agent := range told {
+		if !slices.Contains(except, agent) {
+			a.hooks.Tell(agent)
 		}
 	}
 	if before != after {

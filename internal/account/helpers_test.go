@@ -76,7 +76,7 @@ type bench struct {
 func newBench(t *testing.T, limits Limits, how func(call) answer) *bench {
 	t.Helper()
 	b := &bench{t: t, begin: time.Now(), answer: how}
-	b.Account = newAccount(clock.RealClock{}, Hooks{Wake: b.wake, Changed: b.change})
+	b.Account = newAccount(clock.RealClock{}, Hooks{Wake: b.wake, Tell: b.wake, Changed: b.change})
 	b.Configure(b.settings("1001", limits))
 	return b
 }

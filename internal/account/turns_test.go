@@ -240,6 +240,7 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 		}
 		b.hooks = Hooks{
 			Wake:    func(agent string) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
+			Tell:    func(string) { check("Tell") },
 			Changed: func() { check("Changed") },
 		}
 		b.launch("1")
@@ -249,7 +250,7 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 		deepCall.becomes(success)
 		_, _ = b.use(t, "2", Want{Priority: Edit})
 		b.reconfigure(func(s *Settings) { s.Problem = Problem{Reason: "SecretNotFound"} })
-		expect(t, "the hooks", fmt.Sprint(called), "map[Changed:true Wake:true]")
+		expect(t, "the hooks", fmt.Sprint(called), "map[Changed:true Tell:true Wake:true]")
 	})
 
 	scenario(t, "and Changed only when the standing did", func(t *testing.T) {

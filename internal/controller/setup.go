@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -57,6 +58,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	registry := account.NewRegistry(clk, func(name types.NamespacedName) account.Hooks {
 		return account.Hooks{
 			Wake:    func(agent string) { agents.wake(AgentKey{Account: name, Agent: agent}) },
+			Tell:    func(agent string) { agents.wakeLater(AgentKey{Account: name, Agent: agent}) },
 			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		}
 	})
@@ -237,6 +239,17 @@ func (w *waker[request]) source() source.TypedSource[request] {
 // wake adds a request. It is a matter of start-up only that it waits for the queue.
 func (w *waker[request]) wake(r request) {
 	<-w.ready
+	w.queue.Add(r)
+}
+
+// wakeLater adds a request that any other one goes before.
+func (w *waker[request]) wakeLater(r request) {
+	<-w.ready
+	low := handler.LowPriority
+	if queue, ok := w.queue.(priorityqueue.PriorityQueue[request]); ok {
+		queue.AddWithOpts(priorityqueue.AddOpts{Priority: &low}, r)
+		return
+	}
 	w.queue.Add(r)
 }
 
