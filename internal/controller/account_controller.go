@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,6 +45,7 @@ type AccountReconciler struct {
 
 // Reconcile reads the account and its Secret, puts them in force, and reports.
 func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	recalled := r.Written.recall(isAccount(request.NamespacedName))
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, request.NamespacedName, &found)
 	if apierrors.IsNotFound(err) {
@@ -53,7 +55,7 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("get the account: %w", err)
 	}
-	a := latest(r.Written, &found)
+	a := latest(recalled, &found)
 	users, err := r.users(ctx, a)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -93,13 +95,15 @@ func (r *AccountReconciler) conflictIsNews(err error) error {
 
 // users counts the mappings that use the account.
 func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
+	name := client.ObjectKeyFromObject(a).String()
+	recalled := r.Written.recall(func(obj client.Object) bool { return slices.Contains(indexAccount(obj), name) })
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: client.ObjectKeyFromObject(a).String()}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name}); err != nil {
 		return users{}, fmt.Errorf("list the account's mappings: %w", err)
 	}
 	var n users
 	for i := range list.Items {
-		mapping := latest(r.Written, &list.Items[i])
+		mapping := latest(recalled, &list.Items[i])
 		if released(mapping) {
 			continue
 		}

@@ -60,3 +60,11 @@ func indexSecret(obj client.Object) []string {
 	}
 	return nil
 }
+
+// isAccount matches the account of that name.
+func isAccount(name types.NamespacedName) func(client.Object) bool {
+	return func(obj client.Object) bool {
+		_, ok := obj.(*v1alpha1.DeepCallAccount)
+		return ok && client.ObjectKeyFromObject(obj) == name
+	}
+}

@@ -47,6 +47,7 @@ type member struct {
 // ourselves if that is newer.
 func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, error) {
 	v := &view{key: key, now: r.Clock.Now()}
+	recalled := r.Written.recall(func(obj client.Object) bool { return slices.Contains(indexAgent(obj), key.String()) })
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
 		return nil, fmt.Errorf("list the agent's mappings: %w", err)
@@ -55,7 +56,7 @@ func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, erro
 		return nil, err
 	}
 	for i := range list.Items {
-		mapping := latest(r.Written, &list.Items[i])
+		mapping := latest(recalled, &list.Items[i])
 		if released(mapping) {
 			continue
 		}
@@ -76,6 +77,7 @@ func released(mapping *v1alpha1.AgentGroupMapping) bool {
 }
 
 func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
+	recalled := r.Written.recall(isAccount(v.key.Account))
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, v.key.Account, &found)
 	if apierrors.IsNotFound(err) {
@@ -84,7 +86,7 @@ func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
 	if err != nil {
 		return fmt.Errorf("get the account: %w", err)
 	}
-	v.account = latest(r.Written, &found)
+	v.account = latest(recalled, &found)
 	v.runtime = r.Accounts.Get(v.key.Account)
 	v.cached = true
 	v.unknown = v.runtime == nil || v.runtime.Settings().Revision != revisionOf(v.account)
@@ -188,7 +190,7 @@ func (m *member) look(v *view) {
 		m.claims.Declared = asMap(spec.Groups)
 	}
 	m.claims.Due = m.due(v.now)
-	m.claims.Blocked = (m.refused && !m.claims.Due) || m.backsOff(v)
+	m.claims.Blocked = (m.refused && !m.claims.Due) || m.backsOff(v) || m.tooLate(v)
 }
 
 // due is true when the groups are to be sent again although nothing changed.
@@ -234,6 +236,12 @@ func (m *member) backsOff(v *view) bool {
 	}
 	m.wakeBy(r.until)
 	return true
+}
+
+// tooLate is true for a mapping that would begin to use an account that is being deleted.
+func (m *member) tooLate(v *view) bool {
+	return v.account != nil && v.account.DeletionTimestamp != nil &&
+		!m.claims.Orphan && !hasFinalizer(m.mapping, v1alpha1.StopCallsFinalizer)
 }
 
 func (m *member) wakeBy(at time.Time) {

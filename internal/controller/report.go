@@ -71,7 +71,7 @@ func (v *view) hindrance(m *member) *verdict {
 		found = accountNotFound(v.key.Account.Name)
 	case m.refused && !m.claims.Due:
 		return nil
-	case !v.standing.Ready():
+	case !v.standing.Ready() || m.tooLate(v):
 		found = accountNotReady(v.key.Account.Name)
 	default:
 		return nil

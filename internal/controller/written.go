@@ -30,16 +30,24 @@ func (w *written) remember(obj client.Object, cached func() bool) {
 	}
 }
 
-// latest returns the newer of what the cache returned and what we wrote.
-func latest[T client.Object](w *written, cached T) T {
+// recall returns what is remembered of the objects that match. It must be asked before the cache is
+// read: what the cache catches up with in between is forgotten, although what was read is older.
+func (w *written) recall(matches func(client.Object) bool) map[types.UID]client.Object {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	own, ok := w.newer[cached.GetUID()].(T)
-	if !ok {
-		return cached
+	recalled := map[types.UID]client.Object{}
+	for uid, obj := range w.newer {
+		if matches(obj) {
+			recalled[uid] = obj
+		}
 	}
-	if caughtUp(cached, own) {
-		delete(w.newer, cached.GetUID())
+	return recalled
+}
+
+// latest returns the newer of what the cache returned and what was recalled before.
+func latest[T client.Object](recalled map[types.UID]client.Object, cached T) T {
+	own, ok := recalled[cached.GetUID()].(T)
+	if !ok || caughtUp(cached, own) {
 		return cached
 	}
 	return own.DeepCopyObject().(T) //nolint:forcetypeassert // a deep copy has the type of the original
