@@ -90,7 +90,7 @@ func (f *flags) controllerOptions() controller.Options {
 	return controller.Options{
 		AllowInsecureEndpoints:  f.allowInsecureEndpoints,
 		MaxConcurrentReconciles: f.maxConcurrentReconciles,
-		Namespaced:              len(f.namespaces()) > 0,
+		Namespaces:              f.namespaces(),
 	}
 }
 

@@ -69,7 +69,7 @@ func TestTheManagerIsSafeByDefault(t *testing.T) {
 	switch {
 	case f.controllerOptions().AllowInsecureEndpoints:
 		t.Error("insecure endpoints are allowed")
-	case f.controllerOptions().Namespaced:
+	case len(f.controllerOptions().Namespaces) > 0:
 		t.Error("it takes itself for restricted to namespaces")
 	case !options.LeaderElectionReleaseOnCancel:
 		t.Error("the lease is not released at the end")
@@ -108,8 +108,8 @@ func TestWatchNamespacesIsAList(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", given, got, want)
 		}
-		if f.controllerOptions().Namespaced != (len(want) > 0) {
-			t.Errorf("%q: Namespaced is %v", given, f.controllerOptions().Namespaced)
+		if len(f.controllerOptions().Namespaces) > 0 != (len(want) > 0) {
+			t.Errorf("%q: Namespaced is %v", given, len(f.controllerOptions().Namespaces) > 0)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -20,6 +21,8 @@ type Limits struct {
 
 // Settings are what a DeepCallAccount and its Secret come to.
 type Settings struct {
+	// UID is the object's. Of another one of the same name nothing is kept.
+	UID types.UID
 	// Revision identifies the account's spec and its request to be tried again. A new one gives
 	// a refused account another chance.
 	Revision string
@@ -71,7 +74,7 @@ type Hooks struct {
 	// Tell is called for an agent that waits, when the account goes out of use. There may be
 	// thousands of them, and none has anything to do but to say so.
 	Tell func(agent string)
-	// Changed is called when the standing changed by an answer of DeepCall.
+	// Changed is called when the standing changed.
 	Changed func()
 }
 
@@ -94,6 +97,8 @@ func (a *Account) Configure(s Settings) {
 		fresh := old.Endpoint != s.Endpoint || (!s.Credentials.IsZero() && !s.Credentials.Equal(a.last))
 		if !s.Credentials.IsZero() {
 			a.last = s.Credentials
+		} else if old.Endpoint != s.Endpoint || old.UID != s.UID {
+			a.last = deepcall.Credentials{} // they were meant for another place
 		}
 		if !first && fresh || (old.Revision != s.Revision && !a.standing().Reachable()) {
 			a.breaker, a.answer = newBreaker(a.clock.Now()), nil

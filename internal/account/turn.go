@@ -14,6 +14,9 @@ type Turn struct {
 	agent   string
 	want    Want
 	used    bool
+	// client and credentials are those in force when the turn was taken.
+	client      *deepcall.Client
+	credentials deepcall.Credentials
 }
 
 // Turn asks for a turn. Nil means not now: the agent is woken when the turn is there, and asks
@@ -26,10 +29,12 @@ func (a *Account) Turn(agent string, want Want) *Turn {
 	}, agent)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if turn := a.turns[agent]; turn != nil && !turn.used {
-		return turn
+	turn := a.turns[agent]
+	if turn == nil || turn.used {
+		return nil
 	}
-	return nil
+	turn.want = want
+	return turn
 }
 
 // Leave withdraws an agent that needs no call any more, and gives its unused turn back.
@@ -50,8 +55,8 @@ func (t *Turn) Use() bool {
 		if t.used || a.turns[t.agent] != t {
 			return
 		}
-		taken = a.usable(t.want)
-		t.used = taken
+		taken = a.take(t.want)
+		t.used, t.client, t.credentials = taken, a.settings.Client, a.last
 		if !taken {
 			delete(a.turns, t.agent)
 			a.queue.put(t.agent, t.want)
@@ -60,8 +65,8 @@ func (t *Turn) Use() bool {
 	return taken
 }
 
-// usable takes a token, if a call that is wanted may start at this moment.
-func (a *Account) usable(want Want) bool {
+// take takes a token, if a call that is wanted may start at this moment.
+func (a *Account) take(want Want) bool {
 	now := a.clock.Now()
 	inFlight := a.inFlight()
 	switch {
@@ -75,15 +80,11 @@ func (a *Account) usable(want Want) bool {
 
 // Call makes the call of a turn that is in use, and ends the turn. The error is a *deepcall.Error.
 func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
-	a := t.account
-	a.mu.Lock()
-	client, credentials, started := a.settings.Client, a.last, a.clock.Now()
-	a.mu.Unlock()
-
-	answer, err := client.UpdateAgentGroupMapping(ctx, credentials, request)
+	a, started := t.account, t.account.clock.Now()
+	answer, err := t.client.UpdateAgentGroupMapping(ctx, t.credentials, request)
 
 	a.update(func() {
-		if credentials.Equal(a.last) && client == a.settings.Client {
+		if t.credentials.Equal(a.last) && t.client == a.settings.Client {
 			state := a.breaker.state
 			a.breaker.settle(started, a.clock.Now(), err)
 			if state != a.breaker.state {

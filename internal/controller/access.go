@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,6 +20,13 @@ type Access struct {
 	// Namespaces reads namespaces as metadata, from the cache. Nil when the operator watches
 	// only some namespaces and can't read them; Selector is not supported then.
 	Namespaces client.Reader
+	// Watched are the namespaces that the operator watches; empty is all.
+	Watched []string
+}
+
+// watches is true when objects of the namespace can be read.
+func (a Access) watches(namespace string) bool {
+	return len(a.Watched) == 0 || slices.Contains(a.Watched, namespace)
 }
 
 // problem says what is wrong with an account's allowedNamespaces.
@@ -35,7 +43,7 @@ func (a Access) problem(allowed v1alpha1.AllowedNamespaces) account.Problem {
 	if _, err := metav1.LabelSelectorAsSelector(allowed.Selector); err != nil {
 		return account.Problem{
 			Reason:  v1alpha1.ReasonInvalidSelector,
-			Message: "spec.allowedNamespaces.selector: " + err.Error(),
+			Message: cut("spec.allowedNamespaces.selector: "+err.Error(), maxMessage),
 		}
 	}
 	return account.Problem{}

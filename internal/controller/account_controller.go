@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -41,15 +42,30 @@ type AccountReconciler struct {
 	NewClient func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
 	// WakeAgents brings all agents of an account back to their reconciler.
 	WakeAgents func(context.Context, types.NamespacedName) error
+
+	// told holds, by account, the tidings that its agents were last woken for.
+	told sync.Map
+}
+
+// tidings are what an account's agents must hear of.
+type tidings struct {
+	revision string
+	held     bool
+	ready    bool
+	epoch    int
 }
 
 // Reconcile reads the account and its Secret, puts them in force, and reports.
 func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	if !r.Access.watches(request.Namespace) {
+		return reconcile.Result{}, nil
+	}
 	recalled := r.Written.recall(isAccount(request.NamespacedName))
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, request.NamespacedName, &found)
 	if apierrors.IsNotFound(err) {
 		r.Accounts.Remove(request.NamespacedName)
+		r.told.Delete(request.NamespacedName)
 		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
 	}
 	if err != nil {
@@ -60,7 +76,6 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	hold := held(a)
 	if a, err = r.hold(ctx, a, users); err != nil {
 		return reconcile.Result{}, r.conflictIsNews(err)
 	}
@@ -68,13 +83,9 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	before := r.Accounts.Get(request.NamespacedName)
-	changed := before == nil || before.Settings().Revision != settings.Revision || hold != held(a)
 	standing := r.Accounts.Configure(request.NamespacedName, settings).Standing()
-	if changed {
-		if err := r.WakeAgents(ctx, request.NamespacedName); err != nil {
-			return reconcile.Result{}, err
-		}
+	if err := r.tell(ctx, request.NamespacedName, tidings{settings.Revision, held(a), standing.Ready(), standing.Epoch}); err != nil {
+		return reconcile.Result{}, err
 	}
 	result := reconcile.Result{}
 	if standing.Problem.Reason == v1alpha1.ReasonSecretForbidden {
@@ -84,6 +95,18 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 }
 
 const forbiddenAfter = time.Minute
+
+// tell wakes the account's agents if there is something new for them. It counts as told only once it is.
+func (r *AccountReconciler) tell(ctx context.Context, name types.NamespacedName, news tidings) error {
+	if told, ok := r.told.Load(name); ok && told == news {
+		return nil
+	}
+	if err := r.WakeAgents(ctx, name); err != nil {
+		return err
+	}
+	r.told.Store(name, news)
+	return nil
+}
 
 // conflictIsNews drops a conflict: the change that caused it brings the account back here.
 func (r *AccountReconciler) conflictIsNews(err error) error {
@@ -157,6 +180,7 @@ func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccoun
 // settings reads what the account and its Secret come to.
 func (r *AccountReconciler) settings(ctx context.Context, a *v1alpha1.DeepCallAccount) (account.Settings, error) {
 	settings := account.Settings{
+		UID:      a.UID,
 		Revision: revisionOf(a),
 		Endpoint: a.Spec.Endpoint,
 		Limits: account.Limits{

@@ -61,6 +61,21 @@ func indexSecret(obj client.Object) []string {
 	return nil
 }
 
+// maxMessage bounds text of a person's that is repeated in a message, maxRequest the value of a
+// request for a resync, as status.lastHandledReconcileAt does; both in characters.
+const (
+	maxMessage = 256
+	maxRequest = 1024
+)
+
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
+}
+
 // isAccount matches the account of that name.
 func isAccount(name types.NamespacedName) func(client.Object) bool {
 	return func(obj client.Object) bool {

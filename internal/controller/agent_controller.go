@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,8 +30,10 @@ type AgentReconciler struct {
 	Access   Access
 	Written  *written
 	Events   events.EventRecorder
-	// Wake brings agents back to this reconciler, WakeAccount an account to its own.
+	// Wake brings an agent back to this reconciler, WakeLater behind all others that wait, and
+	// WakeAccount an account to its own.
 	Wake        func(AgentKey)
+	WakeLater   func(AgentKey)
 	WakeAccount func(types.NamespacedName)
 	// Spread returns a random number in [0,1) that keeps retries apart.
 	Spread func() float64
@@ -52,30 +56,36 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 	}
 	v, err := r.gather(ctx, key)
 	if err != nil {
-		return reconcile.Result{}, err
+		return r.again(ctx, key, err)
 	}
 	if err := r.settle(ctx, v); err != nil {
-		return r.again(ctx, err)
+		return r.again(ctx, key, err)
 	}
 	if v.unknown {
 		return r.acquaint(v), nil
 	}
 	v.plan()
-	if err := r.report(ctx, v); err != nil {
-		return r.again(ctx, err)
-	}
+	unreported := r.report(ctx, v) // of one mapping: the others must not wait for it
 	if v.anyReleased() {
 		v.plan()
 	}
-	if err := r.call(ctx, v); err != nil {
-		return r.again(ctx, err)
+	if err := errors.Join(unreported, r.call(ctx, v)); err != nil {
+		return r.again(ctx, key, err)
 	}
 	r.memory.keep(key, v.remembered())
 	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt())}, nil
 }
 
+// giveBack gives back the turn of an agent that can't use it now.
+func (r *AgentReconciler) giveBack(key AgentKey) {
+	if a := r.Accounts.Get(key.Account); a != nil {
+		a.Leave(key.Agent)
+	}
+}
+
 // acquaint has the account's reconciler look at the account, which leads back here.
 func (r *AgentReconciler) acquaint(v *view) reconcile.Result {
+	r.giveBack(v.key)
 	if !v.cached {
 		return reconcile.Result{RequeueAfter: staleAfter}
 	}
@@ -89,7 +99,7 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		return nil
 	}
 	claims, changes := v.claims()
-	next := plan.Next(claims, changes)
+	next := v.next(claims, changes)
 	if next < 0 {
 		v.runtime.Leave(v.key.Agent)
 		return nil
@@ -103,20 +113,39 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 	if turn == nil {
 		return nil // it comes back here with its turn
 	}
+	if m.known.inquiry != nil && m.known.inquiry.outdated(claims, changes) {
+		m.known.inquiry = nil
+	}
 	if m.known.inquiry != nil {
 		r.start(ctx, v, m, turn, plan.Call{Groups: m.known.inquiry.Request(claims, changes)})
 		return nil
 	}
 	if err := r.record(ctx, m); err != nil {
-		v.runtime.Leave(v.key.Agent)
 		return err
 	}
 	r.start(ctx, v, m, turn, plan.Request(claims, changes, next))
 	return nil
 }
 
-// again says what follows a failed write: a conflict means that newer news is on its way.
-func (r *AgentReconciler) again(ctx context.Context, err error) (reconcile.Result, error) {
+// next is whose change is to be sent now. While the credentials are gone, only removals can be sent.
+func (v *view) next(claims []plan.Claims, changes []plan.Change) int {
+	if v.standing.Problem.Reason != "" {
+		removals := slices.Clone(claims)
+		for i := range removals {
+			removals[i].Suspended = removals[i].Suspended || !removals[i].Removing
+		}
+		if next := plan.Next(removals, changes); next >= 0 {
+			return next
+		}
+	}
+	return plan.Next(claims, changes)
+}
+
+// again says what follows a failure: a conflict means that newer news is on its way.
+func (r *AgentReconciler) again(ctx context.Context, key AgentKey, err error) (reconcile.Result, error) {
+	if !r.memory.calling(key) {
+		r.giveBack(key)
+	}
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		log.FromContext(ctx).V(1).Info("the object changed meanwhile", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: staleAfter}, nil

@@ -77,6 +77,9 @@ func released(mapping *v1alpha1.AgentGroupMapping) bool {
 }
 
 func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
+	if !r.Access.watches(v.key.Account.Namespace) {
+		return nil // as if there were none: what is there is not for us to know
+	}
 	recalled := r.Written.recall(isAccount(v.key.Account))
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, v.key.Account, &found)
@@ -101,7 +104,7 @@ func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
 func (r *AgentReconciler) gatherNews(ctx context.Context, v *view) error {
 	var found v1alpha1.DeepCallAccount
 	err := r.Live.Get(ctx, v.key.Account, &found)
-	if err == nil && v.now.Sub(found.CreationTimestamp.Time) < newsTakes {
+	if err == nil && v.now.Sub(found.CreationTimestamp.Time).Abs() < newsTakes {
 		v.account, v.unknown = &found, true
 	}
 	return client.IgnoreNotFound(err)
@@ -159,7 +162,7 @@ func (m *member) look(v *view) {
 	spec, status := &m.mapping.Spec, &m.mapping.Status
 	m.wakeAt = time.Time{}
 	m.requested = ""
-	if at := m.mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]; at != status.LastHandledReconcileAt {
+	if at := cut(m.mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation], maxRequest); at != status.LastHandledReconcileAt {
 		m.requested = at
 	}
 	m.refused = refusedByDeepCall(status.Conditions, m.mapping.Generation) &&

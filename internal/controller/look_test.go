@@ -52,6 +52,9 @@ func newWrites() *writes { return &writes{by: map[string]int{}, failing: map[str
 
 func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if request.Method == http.MethodGet && w.failsRead(request.URL.Path) {
+			return nil, errors.New("the read did not get through")
+		}
 		if request.Method != http.MethodGet {
 			parts := strings.Split(strings.TrimPrefix(request.URL.Path, "/apis/telephony.deepcall.com/v1alpha1/namespaces/"), "/")
 			if len(parts) < 2 {
@@ -78,6 +81,23 @@ func (w *writes) fence(up bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fenced = up
+}
+
+// failReads lets the next reads of a path that contains the part fail.
+func (w *writes) failReads(part string, times int) {
+	w.fail(part, times)
+}
+
+func (w *writes) failsRead(path string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for part, times := range w.failing {
+		if times > 0 && strings.HasPrefix(part, "/") && strings.Contains(path, part) {
+			w.failing[part]--
+			return true
+		}
+	}
+	return false
 }
 
 // fail lets the next writes of a kind fail.

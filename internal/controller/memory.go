@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -43,6 +44,17 @@ type inquiry struct {
 	plan.Inquiry
 	// refusal is how that call ended.
 	refusal outcome
+	// unchanged are the groups that were applied then. With others, the answers prove nothing.
+	unchanged plan.Groups
+}
+
+// outdated is true when what is applied is no longer what was applied at the refusal.
+func (q *inquiry) outdated(claims []plan.Claims, changes []plan.Change) bool {
+	return !maps.Equal(q.unchanged, unchanged(claims, changes))
+}
+
+func unchanged(claims []plan.Claims, changes []plan.Change) plan.Groups {
+	return plan.Inquiry{Step: plan.Unchanged}.Request(claims, changes)
 }
 
 // recollection is what is known of one mapping beyond its status; a restart may forget it.

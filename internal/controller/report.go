@@ -2,9 +2,11 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,16 +21,15 @@ import (
 
 // report writes what can be said of the agent's mappings without a call.
 func (r *AgentReconciler) report(ctx context.Context, v *view) error {
+	var failed []error
 	for _, m := range v.members {
-		report := r.reportMember
 		if m.claims.Removing {
-			report = r.reportRemoval
-		}
-		if err := report(ctx, v, m); err != nil {
-			return err
+			failed = append(failed, r.reportRemoval(ctx, v, m))
+		} else {
+			failed = append(failed, r.reportMember(ctx, v, m))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) error {
@@ -58,11 +59,12 @@ func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) 
 // hindrance says why a mapping that has something to send can't be sent; nil when it can.
 func (v *view) hindrance(m *member) *verdict {
 	var found verdict
+	unsent := !m.permitted && len(m.mapping.Spec.Groups) > 0
 	switch {
-	case v.account != nil && !m.permitted && len(m.mapping.Spec.Groups) > 0:
-		found = accountNotPermitted()
-	case m.mapping.Spec.Suspend && (!m.change.Still() || len(m.change.Conflicts) > 0):
+	case m.mapping.Spec.Suspend && (unsent || len(m.change.Conflicts) > 0 || !m.change.Still()):
 		found = suspended()
+	case unsent || (!m.permitted && !m.change.Still()):
+		found = accountNotPermitted()
 	case m.change.Still():
 		return nil
 	case v.account == nil && v.key.Account.Namespace != m.mapping.Namespace:
@@ -96,7 +98,7 @@ func (r *AgentReconciler) forget(ctx context.Context, m *member) error {
 func (r *AgentReconciler) say(ctx context.Context, v *view, m *member, said verdict) error {
 	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
 		// That a generation was passed over must stay known once this one counts as observed.
-		status.Uncertain = m.claims.Uncertain && len(m.claims.Applied) > 0
+		status.Uncertain = m.claims.Uncertain
 		said.apply(&status.Conditions, m.mapping.Generation, v.now)
 		status.ObservedGeneration = m.mapping.Generation
 	})
@@ -137,6 +139,7 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 		return nil // a call, past or to come, has the word
 	}
 	if lost {
+		m.wakeBy(v.now.Add(endsWithin)) // nothing tells when its namespace begins to end
 		abandoned, err := r.terminating(ctx, m.mapping.Namespace)
 		if err != nil {
 			return err
@@ -157,6 +160,9 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 	}
 	return r.say(ctx, v, m, verdict.removing())
 }
+
+// endsWithin is how long it may take until the end of a namespace is noticed.
+const endsWithin = time.Minute
 
 // terminating is true when the namespace is being deleted.
 func (r *AgentReconciler) terminating(ctx context.Context, name string) (bool, error) {
@@ -189,9 +195,14 @@ func (r *AgentReconciler) keepFinalizer(ctx context.Context, m *member) error {
 
 // release lets the API server delete the object.
 func (r *AgentReconciler) release(ctx context.Context, m *member) error {
-	return client.IgnoreNotFound(r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
+	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
 		controllerutil.RemoveFinalizer(mapping, v1alpha1.StopCallsFinalizer)
-	}))
+	})
+	if apierrors.IsNotFound(err) {
+		controllerutil.RemoveFinalizer(m.mapping, v1alpha1.StopCallsFinalizer) // gone already
+		return nil
+	}
+	return err
 }
 
 // write changes the status, if there is anything to change, on the very object that was looked at.

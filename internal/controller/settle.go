@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,8 +72,32 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 		if !v.standing.Ready() {
 			verdict = accountNotReady(v.key.Account.Name)
 		}
+		if err := r.doubt(ctx, v, m, o); err != nil {
+			return err
+		}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.failed(status, 0, verdict) })
 	}
+}
+
+// doubt notes of the mappings that keep a group for a taker, whose answer was lost, that DeepCall may
+// hold the taker's value by now. Should they claim the group back, it is sent again.
+func (r *AgentReconciler) doubt(ctx context.Context, v *view, taker *member, o outcome) error {
+	if !o.failure.Uncertain {
+		return nil
+	}
+	for _, other := range v.members {
+		keeps := slices.ContainsFunc(slices.Collect(maps.Keys(other.change.Kept)), func(group string) bool {
+			_, taken := o.change.Target[group]
+			return taken
+		})
+		if other == taker || !keeps {
+			continue
+		}
+		if err := r.write(ctx, other, func(status *v1alpha1.AgentGroupMappingStatus) { status.Uncertain = true }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleRefusal takes in DeepCall's no to a change. If other mappings' groups rode along, the
@@ -83,13 +108,19 @@ func (r *AgentReconciler) settleRefusal(ctx context.Context, v *view, m *member,
 	if !open || slices.Contains(codesUnknownAgent, o.failure.Code) {
 		return r.blame(ctx, m, o, !m.change.Pending)
 	}
-	return r.proceed(ctx, v, m, inquiry{Inquiry: q, refusal: o})
+	return r.proceed(ctx, v, m, inquiry{Inquiry: q, refusal: o, unchanged: unchanged(claims, changes)})
 }
 
 // settleInquiry takes in the answer to one step of an inquiry.
 func (r *AgentReconciler) settleInquiry(ctx context.Context, v *view, m *member, o outcome) error {
 	claims, changes := v.claims()
-	return r.proceed(ctx, v, m, inquiry{Inquiry: o.inquiry.Next(claims, changes, o.failure == nil), refusal: o.inquiry.refusal})
+	if o.inquiry.outdated(claims, changes) {
+		m.known.inquiry = nil // the change itself is sent again
+		return nil
+	}
+	q := *o.inquiry
+	q.Inquiry = q.Next(claims, changes, o.failure == nil)
+	return r.proceed(ctx, v, m, q)
 }
 
 // proceed goes on with an inquiry, or carries out what it found.
@@ -117,6 +148,11 @@ func (r *AgentReconciler) proceed(ctx context.Context, v *view, m *member, q inq
 // blame writes that DeepCall refuses what the mapping declares, and perhaps also what it accepted
 // of it before.
 func (r *AgentReconciler) blame(ctx context.Context, m *member, o outcome, alsoApplied bool) error {
+	if o.removing && len(o.change.Kept) > 0 {
+		// What it keeps for a taker may be what is refused: it is kept no more, but stopped with the rest.
+		*m.known = recollection{}
+		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { status.AppliedEndpoint = "" })
+	}
 	sure := m.known.sure
 	*m.known = recollection{refusedAt: o.endpoint}
 	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {

@@ -37,8 +37,8 @@ type Options struct {
 	AllowInsecureEndpoints bool
 	// MaxConcurrentReconciles is how many agents are looked at, and written, at the same time.
 	MaxConcurrentReconciles int
-	// Namespaced is true when only some namespaces are watched; labels of namespaces are not read then.
-	Namespaced bool
+	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
+	Namespaces []string
 }
 
 // The rights of the manager, from which config/rbac/role.yaml is generated.
@@ -62,14 +62,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		}
 	})
-	access := Access{}
-	if !options.Namespaced {
+	access := Access{Watched: options.Namespaces}
+	if len(options.Namespaces) == 0 {
 		access.Namespaces = mgr.GetClient()
 	}
 	agentReconciler := &AgentReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
 		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Spread: rand.Float64,
 		Wake:        agents.wake,
+		WakeLater:   agents.wakeLater,
 		WakeAccount: func(name types.NamespacedName) { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		memory:      newMemory(),
 	}
@@ -136,7 +137,7 @@ func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], optio
 		WatchesRawSource(agents.source())
 	if r.Access.Namespaces != nil {
 		controlled.WatchesMetadata(namespaceMetadata(), handler.TypedEnqueueRequestsFromMapFunc(r.agentsOfNamespace),
-			builder.WithPredicates(predicate.LabelChangedPredicate{}))
+			builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, endBegins)))
 	}
 	return controlled.
 		WithOptions(controller.TypedOptions[AgentKey]{
@@ -172,8 +173,13 @@ func (r *AccountReconciler) accountsOfSecret(ctx context.Context, secret client.
 	return requests
 }
 
+// endBegins passes a namespace whose deletion has begun.
+var endBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
+}}
+
 // agentsOfNamespace are the agents that a namespace reaches through accounts of others, which may
-// or may not allow it by its labels.
+// or may not allow it by its labels; once it ends, all its agents.
 func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []AgentKey {
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName())); err != nil {
@@ -182,7 +188,8 @@ func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace clien
 	}
 	var keys []AgentKey
 	for i := range list.Items {
-		if key := agentOf(&list.Items[i]); key.Account.Namespace != namespace.GetName() {
+		key := agentOf(&list.Items[i])
+		if key.Account.Namespace != namespace.GetName() || namespace.GetDeletionTimestamp() != nil {
 			keys = append(keys, key)
 			r.WakeAccount(key.Account) // which counts the mappings that may use it
 		}
@@ -216,7 +223,7 @@ func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.Namespace
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {
-		r.Wake(agentOf(&list.Items[i]))
+		r.WakeLater(agentOf(&list.Items[i]))
 	}
 	return nil
 }

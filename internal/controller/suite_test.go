@@ -59,10 +59,12 @@ type world struct {
 	context   context.Context
 	namespace string
 	watched   []string
-	deepcall  *deepcalltest.Server
-	url       string
-	writes    *writes
-	stop      func()
+	// restricted has the manager know that it watches only some namespaces.
+	restricted bool
+	deepcall   *deepcalltest.Server
+	url        string
+	writes     *writes
+	stop       func()
 }
 
 // newWorld makes a world with the usual account; options may change the account.
@@ -128,7 +130,11 @@ func (w *world) start() {
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controller.Setup(ctx, mgr, controller.Options{AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4})).To(Succeed())
+	options := controller.Options{AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4}
+	if w.restricted {
+		options.Namespaces = w.watched
+	}
+	Expect(controller.Setup(ctx, mgr, options)).To(Succeed())
 	var running sync.WaitGroup
 	running.Go(func() {
 		defer GinkgoRecover()
@@ -170,13 +176,16 @@ func (w *world) create(obj client.Object) {
 // mapping reads a mapping of the world's namespace, or of another: "namespace/name".
 func (w *world) mapping(name string) *v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
-	key := client.ObjectKey{Namespace: w.namespace, Name: name}
-	if namespace, rest, found := strings.Cut(name, "/"); found {
-		key = client.ObjectKey{Namespace: namespace, Name: rest}
-	}
 	mapping := &v1alpha1.AgentGroupMapping{}
-	Expect(admin.Get(w.context, key, mapping)).To(Succeed())
+	Expect(admin.Get(w.context, w.key(name), mapping)).To(Succeed())
 	return mapping
+}
+
+func (w *world) key(name string) client.ObjectKey {
+	if namespace, rest, found := strings.Cut(name, "/"); found {
+		return client.ObjectKey{Namespace: namespace, Name: rest}
+	}
+	return client.ObjectKey{Namespace: w.namespace, Name: name}
 }
 
 // neighbour makes another namespace, which a manager watches that is started afterwards.
@@ -229,7 +238,7 @@ func (w *world) delete(obj client.Object) {
 func (w *world) eventuallyGone(name string) {
 	GinkgoHelper()
 	Eventually(func() error {
-		return admin.Get(w.context, client.ObjectKey{Namespace: w.namespace, Name: name}, &v1alpha1.AgentGroupMapping{})
+		return admin.Get(w.context, w.key(name), &v1alpha1.AgentGroupMapping{})
 	}).Should(MatchError(ContainSubstring("not found")))
 }
 
