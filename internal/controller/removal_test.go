@@ -26,7 +26,7 @@ func orphan(mapping *v1alpha1.AgentGroupMapping) {
 	mapping.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan
 }
 
-var _ = Describe("R5: a group that is no longer declared", func() {
+var _ = underBothReadings("R5: a group that is no longer declared", func() {
 	It("is sent once more with N, in one call and one write", func() {
 		w := newWorld()
 		w.create(testenv.Mapping("asha").Group("90", true).Group("91", true).Build())
@@ -103,7 +103,7 @@ var _ = Describe("R5: a group that is no longer declared", func() {
 	})
 })
 
-var _ = Describe("R6: deletion ends", func() {
+var _ = underBothReadings("R6: deletion ends", func() {
 	It("after DeepCall was told to stop the agent's calls", func() {
 		w := newWorld()
 		w.create(testenv.Mapping("asha").Group("90", true).Group("91", false).Build())
@@ -219,7 +219,7 @@ var _ = Describe("R6: deletion ends", func() {
 	})
 })
 
-var _ = Describe("R7: a suspended mapping", func() {
+var _ = underBothReadings("R7: a suspended mapping", func() {
 	It("is hands off: an edit makes no call, and resuming makes one", func() {
 		w := newWorld()
 		w.create(testenv.Mapping("asha").Group("90", true).Suspended().Build())

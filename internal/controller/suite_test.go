@@ -87,13 +87,12 @@ func (w *world) furnish(options ...func(*v1alpha1.DeepCallAccount)) *world {
 }
 
 // emptyWorld has no account and no running manager yet.
-func emptyWorld(semantics ...deepcalltest.Semantics) *world {
+func emptyWorld() *world {
 	GinkgoHelper()
-	semantics = append(semantics, deepcalltest.Merge)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &world{context: ctx, writes: newWrites()}
 	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{
-		Semantics: semantics[0], Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
+		Semantics: reading, Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
 	})
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(admin.Create(ctx, namespace)).To(Succeed())
