@@ -83,6 +83,9 @@ func (w *written) handler() toolscache.ResourceEventHandler {
 }
 
 func caughtUp(cached, own client.Object) bool {
+	if own.GetDeletionTimestamp() != nil && len(own.GetFinalizers()) == 0 {
+		return false // only its end can follow; the API server returned it with the version before
+	}
 	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), own.GetResourceVersion())
 	return err != nil || order >= 0
 }

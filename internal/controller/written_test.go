@@ -63,6 +63,22 @@ func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 		}
 	})
 
+	t.Run("what was let go stays let go until it is gone, though its version did not change", func(t *testing.T) {
+		w := newWritten()
+		now := metav1.Now()
+		held, released := version("12"), version("12")
+		held.DeletionTimestamp, held.Finalizers = &now, []string{v1alpha1.StopCallsFinalizer}
+		released.DeletionTimestamp = &now
+		w.remember(released, cached)
+		if got := latest(w.recall(everything), held); len(got.Finalizers) != 0 {
+			t.Errorf("it is held by %v again", got.Finalizers)
+		}
+		w.handler().OnDelete(held)
+		if len(w.newer) != 0 {
+			t.Errorf("still remembers %d", len(w.newer))
+		}
+	})
+
 	t.Run("whoever reads it may change it", func(t *testing.T) {
 		w := newWritten()
 		w.remember(version("12"), cached)
