@@ -50,6 +50,11 @@ test: control-plane ## Run every test but the long ones.
 	@hack/controller-manager.sh
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: test-long
+test-long: control-plane ## Run the long tests: 50 failovers, 10,000 mappings; about half an hour.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -tags=long -timeout=90m $(TESTFLAGS) \
+		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale' -ginkgo.v
+
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./internal/deepcall/... ./internal/plan/... ./internal/account/...
