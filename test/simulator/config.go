@@ -20,7 +20,7 @@ Usage: simulator [flags]
   --semantics WORD      what becomes of groups that a request leaves out:
                         "merge" keeps them, "replace" drops them (default merge)
   --user USER:TOKEN     let this user call with this token; repeatable
-  --session SSID        let this session call; repeatable
+  --session SSID        a session ID that may call; repeatable
                         without any of both, all well-formed credentials do
   --agents 1,7          the agents there are (default any)
   --groups 90,91        the groups there are (default any)
