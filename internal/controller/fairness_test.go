@@ -106,7 +106,7 @@ func refused(mappings int) {
 	w.start()
 	w.many("acme", mappings)
 	w.eventuallyAccount("Ready=False InvalidToken Stalled")
-	Eventually(func() int { return w.standing("Ready=False AccountNotReady Reconciling") }, 2*time.Minute).Should(Equal(mappings))
+	Eventually(func() int { return w.standing("Ready=False AccountNotReady Reconciling") }, 10*time.Minute, time.Second).Should(Equal(mappings))
 	Expect(len(w.deepcall.Calls())).To(BeNumerically("<=", 3))
 	w.editSecret(map[string]string{"userId": "1001", "token": "wrong, too"})
 	Eventually(func() int { return len(w.deepcall.Calls()) }).Should(BeNumerically(">", 1))
@@ -115,7 +115,7 @@ func refused(mappings int) {
 
 	before, mended := len(w.deepcall.Calls()), time.Now()
 	w.editSecret(map[string]string{"userId": "1001", "token": "s3cr3t"})
-	Eventually(func() int { return w.standing("Ready=True Synced") }, 2*time.Minute).Should(Equal(mappings))
+	Eventually(func() int { return w.standing("Ready=True Synced") }, 10*time.Minute, time.Second).Should(Equal(mappings))
 	Expect(w.deepcall.Calls()).To(HaveLen(before + mappings))
 	Expect(w.deepcall.Calls()[before].Start.Sub(mended)).To(BeNumerically("<", 2*time.Second))
 }
