@@ -8,15 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -210,38 +207,6 @@ func (r *AccountReconciler) settings(ctx context.Context, a *v1alpha1.DeepCallAc
 // revisionOf changes with the object, its spec, and a person's request to try the account again.
 func revisionOf(a *v1alpha1.DeepCallAccount) string {
 	return string(a.UID) + "/" + strconv.FormatInt(a.Generation, 10) + "@" + a.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
-}
-
-// credentials reads the account's Secret, past the cache and past any log: client-go logs bodies
-// at a high verbosity with the context's logger.
-func (r *AccountReconciler) credentials(ctx context.Context, a *v1alpha1.DeepCallAccount) (deepcall.Credentials, account.Problem, error) {
-	name := a.Spec.CredentialsSecretRef.Name
-	var secret corev1.Secret
-	quiet := klog.NewContext(ctx, logr.Discard())
-	err := r.Live.Get(quiet, client.ObjectKey{Namespace: a.Namespace, Name: name}, &secret)
-	if apierrors.IsNotFound(err) {
-		return deepcall.Credentials{}, account.Problem{
-			Reason:  v1alpha1.ReasonSecretNotFound,
-			Message: fmt.Sprintf("There is no Secret %q in this namespace; create it with userId and token, or with ssid", name),
-		}, nil
-	}
-	if apierrors.IsForbidden(err) {
-		return deepcall.Credentials{}, account.Problem{
-			Reason:  v1alpha1.ReasonSecretForbidden,
-			Message: "The operator may not read Secrets of this namespace; grant it get on secrets here",
-		}, nil
-	}
-	if err != nil {
-		return deepcall.Credentials{}, account.Problem{}, fmt.Errorf("get the Secret %q: %w", name, err)
-	}
-	credentials, err := deepcall.ParseCredentials(secret.Data)
-	if err != nil {
-		return deepcall.Credentials{}, account.Problem{
-			Reason:  v1alpha1.ReasonInvalidCredentials,
-			Message: fmt.Sprintf("The Secret %q can't be used: %s", name, err),
-		}, nil
-	}
-	return credentials, account.Problem{}, nil
 }
 
 // report writes the account's status, if there is anything to change.

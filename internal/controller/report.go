@@ -145,10 +145,7 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 			return err
 		}
 		if abandoned {
-			removalsAbandoned.Inc()
-			log.FromContext(ctx).Info("the namespace ends and the credentials are gone: released without stopping calls",
-				"mapping", client.ObjectKeyFromObject(m.mapping), "groups", m.change.Stops)
-			return r.release(ctx, m)
+			return r.abandon(ctx, m)
 		}
 	}
 	verdict := accountNotReady(v.key.Account.Name)
@@ -159,6 +156,17 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 		verdict = accountNotFound(v.key.Account.Name)
 	}
 	return r.say(ctx, v, m, verdict.removing())
+}
+
+// abandon lets a mapping go without telling DeepCall, since nobody can any more. It counts once done.
+func (r *AgentReconciler) abandon(ctx context.Context, m *member) error {
+	if err := r.release(ctx, m); err != nil {
+		return err
+	}
+	removalsAbandoned.Inc()
+	log.FromContext(ctx).Info("the namespace ends and the credentials are gone: released without stopping calls",
+		"mapping", client.ObjectKeyFromObject(m.mapping), "groups", m.change.Stops)
+	return nil
 }
 
 // endsWithin is how long it may take until the end of a namespace is noticed.
