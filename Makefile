@@ -17,6 +17,12 @@ PACKAGES ?= ./...
 ASSETS := $(CURDIR)/bin/k8s
 GOLANGCI_LINT := bin/golangci-lint
 CONTROLLER_GEN := go tool controller-gen
+# What hack/deploy pins: they install, watch and check the operator.
+HELM := bin/helm
+KUSTOMIZE := bin/kustomize
+PROMTOOL := bin/promtool
+GOVULNCHECK := bin/govulncheck
+INDEXDB := bin/indexdb
 
 ##@ Use
 
@@ -87,7 +93,7 @@ GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/
 generate: ## Generate deepcopy code, CRDs and the manager's role from the markers in the code.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt crd paths=./api/... \
 		output:object:dir="$(OUT)/api/v1alpha1" output:crd:dir="$(OUT)/config/crd/bases"
-	@$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./internal/controller/... paths=./cmd/... \
+	@$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./internal/controller/... \
 		output:rbac:dir="$(OUT)/config/rbac"
 
 .PHONY: fmt
@@ -98,6 +104,7 @@ fmt: $(GOLANGCI_LINT) ## Format the code.
 tidy: ## Tidy go.mod of every module here.
 	go mod tidy
 	cd hack/controlplane && go mod tidy
+	cd hack/deploy && go mod tidy
 	cd hack/tools && go mod tidy
 
 .PHONY: clean
@@ -109,4 +116,16 @@ $(GOLANGCI_LINT): hack/tools/go.mod hack/tools/go.sum hack/tools/main.go
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/alive.sh 'building golangci-lint' \
 		go build -C hack/tools -trimpath -buildvcs=false -ldflags "-s -w" -o "$(CURDIR)/$@.new" .
+	@mv $@.new $@
+
+$(HELM): TOOL := helm.sh/helm/v3/cmd/helm
+$(KUSTOMIZE): TOOL := sigs.k8s.io/kustomize/kustomize/v5
+$(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
+$(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
+$(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
+$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB): hack/deploy/go.mod hack/deploy/go.sum
+	@echo '$(@F): building it from hack/deploy: up to two minutes on two cores the first time' >&2
+	@mkdir -p bin
+	@CGO_ENABLED=0 hack/alive.sh 'building $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \
+		-tags remove_all_sd -ldflags "-s -w" -o "$(CURDIR)/$@.new" $(TOOL)
 	@mv $@.new $@

@@ -16,13 +16,6 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller"
 )
 
-// The rights of the manager beside those of its controllers: the lease of the leader, in its own
-// namespace, and asking the API server who may read the metrics.
-//
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=system,resources=leases,verbs=get;create;update
-// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
-// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
-
 func main() {
 	if err := run(); err != nil {
 		ctrl.Log.Error(err, "the manager ended")
