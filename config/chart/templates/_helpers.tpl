@@ -1,0 +1,97 @@
+{{/* The chart's name, for labels. */}}
+{{- define "deepcall-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What all names begin with. Releases may have dots and begin with a digit; Services may not. */}}
+{{- define "deepcall-operator.fullname" -}}
+{{- $name := include "deepcall-operator.name" . }}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- $full = default $full .Values.fullnameOverride | replace "." "-" }}
+{{- regexMatch "^[a-z]" $full | ternary $full (printf "deepcall-%s" $full) }}
+{{- end }}
+
+{{/* The name of an object: .root is the top, .suffix what it ends in. Of a name that is too long the
+beginning is cut, and a hash keeps it apart from others that begin alike. */}}
+{{- define "deepcall-operator.named" -}}
+{{- $full := include "deepcall-operator.fullname" .root }}
+{{- $name := printf "%s-%s" $full .suffix }}
+{{- if gt (len $name) 63 }}
+{{- $kept := $full | trunc (sub 53 (len .suffix) | int) | trimSuffix "-" }}
+{{- $name = printf "%s-%s-%s" $kept (sha256sum $full | trunc 8) .suffix }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
+{{- define "deepcall-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.name }}
+{{- .Values.serviceAccount.name }}
+{{- else if .Values.serviceAccount.create }}
+{{- include "deepcall-operator.named" (dict "root" . "suffix" "controller-manager") }}
+{{- else }}
+{{- fail "serviceAccount.name is needed when serviceAccount.create is false" }}
+{{- end }}
+{{- end }}
+
+{{/* The labels by which the Pods are found; they never change. */}}
+{{- define "deepcall-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "deepcall-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+control-plane: controller-manager
+{{- end }}
+
+{{/* All labels of an object: .root is the top, .labels are its own. */}}
+{{- define "deepcall-operator.labels" -}}
+{{- $labels := include "deepcall-operator.selectorLabels" .root | fromYaml }}
+{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service }}
+{{- $_ := set $labels "app.kubernetes.io/part-of" "deepcall-operator" }}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") }}
+{{- merge $labels (default dict .labels) .root.Values.commonLabels | toYaml }}
+{{- end }}
+
+{{/* The metadata of an object: .root is the top; .suffix ends its name, or .name is all of it;
+.namespace, .labels and .annotations are its own. */}}
+{{- define "deepcall-operator.metadata" -}}
+{{- $metadata := dict "name" .name }}
+{{- if .suffix }}
+{{- $_ := set $metadata "name" (include "deepcall-operator.named" .) }}
+{{- end }}
+{{- if .namespace }}
+{{- $_ := set $metadata "namespace" .namespace }}
+{{- end }}
+{{- $_ := set $metadata "labels" (include "deepcall-operator.labels" . | fromYaml) }}
+{{- $annotations := merge dict (default dict .annotations) .root.Values.commonAnnotations }}
+{{- if $annotations }}
+{{- $_ := set $metadata "annotations" $annotations }}
+{{- end }}
+{{- toYaml $metadata }}
+{{- end }}
+
+{{/* "true" if the metrics are served securely. The right to ask who may read them can't be had with
+Roles, so that is not possible with watchNamespaces. */}}
+{{- define "deepcall-operator.metricsSecure" -}}
+{{- $asked := .Values.metrics.secure }}
+{{- if and (kindIs "bool" $asked) $asked .Values.watchNamespaces }}
+{{- fail "metrics.secure can't be true with watchNamespaces: to ask the API server who may read the metrics takes a ClusterRole; leave metrics.secure out, and the metrics are plain http" }}
+{{- end }}
+{{- if and .Values.metrics.enabled (not .Values.watchNamespaces) (or (kindIs "invalid" $asked) $asked) }}true{{ end }}
+{{- end }}
+
+{{/* The scheme of the metrics, which names their port, too. */}}
+{{- define "deepcall-operator.metricsScheme" -}}
+{{- include "deepcall-operator.metricsSecure" . | empty | ternary "http" "https" }}
+{{- end }}
+
+{{- define "deepcall-operator.metricsPort" -}}
+{{- .Values.metrics.port | default (include "deepcall-operator.metricsSecure" . | empty | ternary 8080 8443) | int }}
+{{- end }}
+
+{{- define "deepcall-operator.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
