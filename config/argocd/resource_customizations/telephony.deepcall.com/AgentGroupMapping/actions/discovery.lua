@@ -1,0 +1,20 @@
+local suspended = obj.spec ~= nil and obj.spec.suspend == true
+local actions = {}
+
+-- A suspended mapping makes no calls, so asking for one would do nothing.
+actions["resync"] = {
+  ["disabled"] = suspended,
+  ["iconClass"] = "fa fa-fw fa-sync",
+  ["displayName"] = "Send the groups again"
+}
+actions["suspend"] = {
+  ["disabled"] = suspended,
+  ["iconClass"] = "fa fa-fw fa-pause",
+  ["displayName"] = "Suspend"
+}
+actions["resume"] = {
+  ["disabled"] = not suspended,
+  ["iconClass"] = "fa fa-fw fa-play",
+  ["displayName"] = "Resume"
+}
+return actions

@@ -1,0 +1,8 @@
+local actions = {}
+
+actions["resync"] = {
+  ["disabled"] = false,
+  ["iconClass"] = "fa fa-fw fa-sync",
+  ["displayName"] = "Try the credentials again"
+}
+return actions

@@ -1,0 +1,130 @@
+package argocd
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// actionTests is the format of Argo CD's own tests.
+type actionTests struct {
+	DiscoveryTests []struct {
+		InputPath string   `json:"inputPath"`
+		Result    []Action `json:"result"`
+	} `json:"discoveryTests"`
+	ActionTests []struct {
+		Action             string `json:"action"`
+		InputPath          string `json:"inputPath"`
+		ExpectedOutputPath string `json:"expectedOutputPath"`
+	} `json:"actionTests"`
+}
+
+func TestActionsAreAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
+	for _, kind := range kinds(t) {
+		directory := filepath.Join(kind, "actions")
+		var tests actionTests
+		read(t, filepath.Join(directory, "action_test.yaml"), &tests)
+		used, done := map[string]bool{}, map[string]bool{}
+		for _, test := range tests.DiscoveryTests {
+			used[test.InputPath] = true
+			t.Run(filepath.Base(kind)+"/discovery/"+test.InputPath, func(t *testing.T) {
+				got, err := Actions(readObject(t, filepath.Join(directory, test.InputPath)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := map[string]Action{}
+				for _, action := range test.Result {
+					want[action.Name] = action
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+			})
+		}
+		for _, test := range tests.ActionTests {
+			used[test.InputPath], used[test.ExpectedOutputPath], done[test.Action] = true, true, true
+			t.Run(filepath.Base(kind)+"/"+test.Action+"/"+test.InputPath, func(t *testing.T) {
+				got, err := Act(test.Action, readObject(t, filepath.Join(directory, test.InputPath)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				forgetWhen(t, got)
+				want := readObject(t, filepath.Join(directory, test.ExpectedOutputPath))
+				if !reflect.DeepEqual(got.Object, want.Object) {
+					t.Errorf("got %v, want %v", got.Object, want.Object)
+				}
+			})
+		}
+		checkUsed(t, directory, used)
+		checkOffered(t, directory, tests, done)
+	}
+}
+
+// forgetWhen checks that a request to reconcile has the time for its value, and takes it out.
+func forgetWhen(t *testing.T, object *unstructured.Unstructured) {
+	t.Helper()
+	annotations := object.GetAnnotations()
+	requested, ok := annotations[v1alpha1.ReconcileRequestedAtAnnotation]
+	if !ok {
+		return
+	}
+	at, err := time.Parse(time.RFC3339, requested)
+	if err != nil || time.Since(at).Abs() > time.Minute {
+		t.Errorf("%q is not the time now: %v", requested, err)
+	}
+	annotations[v1alpha1.ReconcileRequestedAtAnnotation] = "0001-01-01T00:00:00Z"
+	object.SetAnnotations(annotations)
+}
+
+// checkOffered fails if an action has a script and is not offered, or the other way round.
+func checkOffered(t *testing.T, directory string, tests actionTests, done map[string]bool) {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join(directory, "*", "action.lua"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, discovery := range tests.DiscoveryTests {
+		if len(discovery.Result) != len(scripts) {
+			t.Errorf("%s: %d actions are offered, %d have a script", directory, len(discovery.Result), len(scripts))
+		}
+	}
+	for _, script := range scripts {
+		if name := filepath.Base(filepath.Dir(script)); !done[name] {
+			t.Errorf("%s: the action %s is in no test", directory, name)
+		}
+	}
+}
+
+func TestAnActionLeavesEmptyObjectsEmptyObjects(t *testing.T) {
+	object := parse(t, `
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: AgentGroupMapping
+metadata: {name: asha, labels: {}}
+spec: {agentID: "7", groups: []}
+status: {conditions: [], lastResponse: {}, appliedGroups: [{}]}
+`)
+	got, err := Act("suspend", object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := object.DeepCopy()
+	if err := unstructured.SetNestedField(want.Object, true, "spec", "suspend"); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Object, want.Object) {
+		t.Errorf("got %v, want %v", got.Object, want.Object)
+	}
+}
+
+func TestAnUnknownActionIsAnError(t *testing.T) {
+	object := parse(t, `{apiVersion: telephony.deepcall.com/v1alpha1, kind: DeepCallAccount}`)
+	if _, err := Act("suspend", object); err == nil || !strings.Contains(err.Error(), "action.lua") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package argocd
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// healthTests is the format of Argo CD's own tests.
+type healthTests struct {
+	Tests []struct {
+		InputPath    string       `json:"inputPath"`
+		HealthStatus HealthStatus `json:"healthStatus"`
+	} `json:"tests"`
+}
+
+func TestHealthIsAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
+	for _, directory := range kinds(t) {
+		var tests healthTests
+		read(t, filepath.Join(directory, "health_test.yaml"), &tests)
+		used := map[string]bool{}
+		for _, test := range tests.Tests {
+			used[test.InputPath] = true
+			t.Run(filepath.Base(directory)+"/"+test.InputPath, func(t *testing.T) {
+				got, err := Health(readObject(t, filepath.Join(directory, test.InputPath)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got != test.HealthStatus {
+					t.Errorf("got %+v, want %+v", got, test.HealthStatus)
+				}
+			})
+		}
+		checkUsed(t, directory, used)
+	}
+}
+
+func TestTheTestdataAreObjectsOfOurKinds(t *testing.T) {
+	for _, directory := range kinds(t) {
+		files, _ := filepath.Glob(filepath.Join(directory, "testdata", "*.yaml"))
+		actions, _ := filepath.Glob(filepath.Join(directory, "actions", "testdata", "*.yaml"))
+		for _, file := range append(files, actions...) {
+			var into any = &v1alpha1.AgentGroupMapping{}
+			if strings.Contains(file, "DeepCallAccount") {
+				into = &v1alpha1.DeepCallAccount{}
+			}
+			object := readObject(t, file)
+			err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
+func TestHealthOfHostileObjects(t *testing.T) {
+	const waiting = "Waiting for the operator to look at this generation"
+	cases := []struct{ name, text, status, message string }{
+		{"no status", `{metadata: {generation: 1}, spec: {}}`, Progressing, waiting},
+		{"a null status", `{metadata: {generation: 1}, status: null}`, Progressing, waiting},
+		{"an empty status", `{metadata: {generation: 1}, status: {}}`, Progressing, waiting},
+		{"nothing at all", `{}`, Progressing, waiting},
+		{"no metadata", `{status: {observedGeneration: 1}}`, Progressing, waiting},
+		{"null conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: null}}`, Progressing, waiting},
+		{"empty conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: []}}`, Progressing, waiting},
+		{
+			"a condition without anything", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{}]}}`,
+			Progressing, waiting,
+		},
+		{
+			"unknown types of conditions only",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Degraded, status: "True", message: no}]}}`,
+			Progressing, waiting,
+		},
+		{
+			"Ready among unknown types of conditions",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Odd, status: "True"}, {type: Ready, status: "True", message: yes it is}]}}`,
+			Healthy, "yes it is",
+		},
+		{
+			"Ready without a message",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True"}]}}`,
+			Healthy, "",
+		},
+		{
+			"Ready that is unknown",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, message: who knows}]}}`,
+			Progressing, "who knows",
+		},
+		{
+			"Ready that is false, and nothing else",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: not yet}]}}`,
+			Progressing, "not yet",
+		},
+		{
+			"Stalled before Ready",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "True"}, {type: Ready, status: "False", message: never}]}}`,
+			Degraded, "never",
+		},
+		{
+			"Stalled that is false",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "False"}, {type: Ready, status: "True", message: fine}]}}`,
+			Healthy, "fine",
+		},
+		{
+			"Ready of an older generation",
+			`{metadata: {generation: 2}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
+			Progressing, waiting,
+		},
+		{
+			"a deletion that nobody looked at", `{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1}}`,
+			Progressing, "Pending deletion",
+		},
+	}
+	for _, directory := range kinds(t) {
+		for _, c := range cases {
+			t.Run(filepath.Base(directory)+"/"+c.name, func(t *testing.T) {
+				object := parse(t, c.text)
+				object.SetAPIVersion(v1alpha1.GroupVersion.String())
+				object.SetKind(filepath.Base(directory))
+				got, err := Health(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := (HealthStatus{c.status, c.message}); got != want {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+			})
+		}
+	}
+}

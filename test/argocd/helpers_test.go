@@ -1,0 +1,62 @@
+package argocd
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// kinds are the directories of the kinds that have scripts.
+func kinds(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(Directory(), "*", "*"))
+	if err != nil || len(found) != 2 {
+		t.Fatalf("expected the scripts of two kinds, got %v, %v", found, err)
+	}
+	return found
+}
+
+func read(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func readObject(t *testing.T, file string) *unstructured.Unstructured {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	read(t, file, &object.Object)
+	return object
+}
+
+// parse makes an object of a document as a person writes it.
+func parse(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// checkUsed fails if a file of the directory is in none of the tests.
+func checkUsed(t *testing.T, directory string, used map[string]bool) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(directory, "testdata", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no testdata in %s: %v", directory, err)
+	}
+	for _, file := range files {
+		if !used[filepath.Join("testdata", filepath.Base(file))] {
+			t.Errorf("%s is in no test", file)
+		}
+	}
+}
