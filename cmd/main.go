@@ -11,9 +11,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	opmetrics "github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
 func main() {
@@ -29,6 +31,11 @@ func run() error {
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	built := thisBuild()
+	if f.version {
+		_, err := fmt.Fprintln(os.Stdout, built)
+		return err
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
 	if err := defaultTimes.check(); err != nil {
@@ -41,7 +48,7 @@ func run() error {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return fmt.Errorf("add DeepCall's kinds: %w", err)
 	}
-	options, err := f.managerOptions(scheme, defaultTimes)
+	managerOptions, err := f.managerOptions(scheme, defaultTimes)
 	if err != nil {
 		return err
 	}
@@ -51,19 +58,30 @@ func run() error {
 	}
 	config.QPS = -1 // the workers bound the load, and the API server's own fairness does the rest
 	config.UserAgent = "deepcall-operator"
-	mgr, err := ctrl.NewManager(config, options)
+	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
 	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
+	if err := metrics.Registry.Register(opmetrics.BuildInfo(built.version, built.revision, built.goVersion)); err != nil {
+		return fmt.Errorf("register the build's metric: %w", err)
+	}
 	ctx := ctrl.SetupSignalHandler()
-	if err := controller.Setup(ctx, mgr, f.controllerOptions()); err != nil {
+	tracing, stopTracing, err := startTracing(ctx, built)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+	options := f.controllerOptions()
+	options.Metrics, options.Tracing = metrics.Registry, tracing
+	if err := controller.Setup(ctx, mgr, options); err != nil {
 		return err
 	}
 	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
+	ctrl.Log.Info("starting", "version", built.version, "revision", built.revision, "go", built.goVersion)
 	return mgr.Start(ctx)
 }

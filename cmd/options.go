@@ -38,6 +38,7 @@ type flags struct {
 	metricsSecure           bool
 	healthProbeBindAddress  string
 	allowInsecureEndpoints  bool
+	version                 bool
 }
 
 func (f *flags) bind(set *flag.FlagSet) {
@@ -59,6 +60,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 		"The address of /healthz and /readyz. 0 turns them off.")
 	set.BoolVar(&f.allowInsecureEndpoints, "allow-insecure-endpoints", false,
 		"Allow accounts with http endpoints, and with loopback and link-local addresses. For development only.")
+	set.BoolVar(&f.version, "version", false, "Print the version, and end.")
 }
 
 // times are those that keep two leaders from calling DeepCall at once (R14).

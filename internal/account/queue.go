@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Want says what an agent wants a turn for.
@@ -38,11 +39,12 @@ type waiter struct {
 	agent string
 	want  Want
 	asked int
+	since time.Time
 	index int
 }
 
-// put adds an agent, or changes what it wants, without loss of its place among equals.
-func (q *queue) put(agent string, want Want) {
+// put adds an agent that asks now, or changes what it wants, without loss of its place among equals.
+func (q *queue) put(agent string, want Want, now time.Time) {
 	if w := q.byAgent[agent]; w != nil {
 		w.want = want
 		heap.Fix(&q.waiting, w.index)
@@ -52,9 +54,14 @@ func (q *queue) put(agent string, want Want) {
 		q.byAgent = map[string]*waiter{}
 	}
 	q.asked++
-	w := &waiter{agent: agent, want: want, asked: q.asked}
+	w := &waiter{agent: agent, want: want, asked: q.asked, since: now}
 	q.byAgent[agent] = w
 	heap.Push(&q.waiting, w)
+}
+
+// since is when a waiting agent asked.
+func (q *queue) since(agent string) time.Time {
+	return q.byAgent[agent].since
 }
 
 // remove takes an agent out, and returns what it wanted.

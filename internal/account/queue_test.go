@@ -51,7 +51,7 @@ func TestWhoWaitsComesInOrder(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var q queue
 			for _, a := range tc.asks {
-				q.put(a.agent, a.want)
+				q.put(a.agent, a.want, time.Time{})
 			}
 			expect(t, "the order", drain(&q, tc.removalsOnly), tc.want)
 		})
@@ -59,7 +59,7 @@ func TestWhoWaitsComesInOrder(t *testing.T) {
 
 	t.Run("who is taken out says what it wanted, once", func(t *testing.T) {
 		var q queue
-		q.put("a", removal)
+		q.put("a", removal, time.Time{})
 		expect(t, "first", q.remove("a"), removal)
 		expect(t, "then", q.remove("a"), Want{})
 		expect(t, "an unknown agent", q.remove("b"), Want{})
@@ -67,9 +67,9 @@ func TestWhoWaitsComesInOrder(t *testing.T) {
 
 	t.Run("who comes back has lost its place", func(t *testing.T) {
 		var q queue
-		q.put("a", edit)
-		q.put("b", edit)
-		q.put("a", q.remove("a"))
+		q.put("a", edit, time.Time{})
+		q.put("b", edit, time.Time{})
+		q.put("a", q.remove("a"), time.Time{})
 		expect(t, "the order", drain(&q, false), "b a")
 	})
 
@@ -77,7 +77,7 @@ func TestWhoWaitsComesInOrder(t *testing.T) {
 		var q queue
 		expect(t, "nobody", len(q.agents()), 0)
 		for _, agent := range []string{"c", "a", "b", "a"} {
-			q.put(agent, again)
+			q.put(agent, again, time.Time{})
 		}
 		expect(t, "waiting", strings.Join(q.agents(), " "), "a b c")
 	})
@@ -104,7 +104,7 @@ func TestTheQueueIsAlwaysInOrder(t *testing.T) {
 				continue
 			}
 			want := Want{Priority: Priority(r.IntN(3)), Removal: r.IntN(2) == 0}
-			q.put(agent, want)
+			q.put(agent, want, time.Time{})
 			if i := at(agent); i >= 0 {
 				model[i].want = want
 			} else {

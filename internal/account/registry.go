@@ -1,6 +1,7 @@
 package account
 
 import (
+	"maps"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -27,6 +28,18 @@ func (r *Registry) Get(name types.NamespacedName) *Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.accounts[name]
+}
+
+// Standings are the accounts in use, and how each stands.
+func (r *Registry) Standings() map[types.NamespacedName]Standing {
+	r.mu.Lock()
+	accounts := maps.Clone(r.accounts)
+	r.mu.Unlock()
+	standings := make(map[types.NamespacedName]Standing, len(accounts))
+	for name, a := range accounts {
+		standings[name] = a.Standing()
+	}
+	return standings
 }
 
 // Configure puts settings in force for an account, a new one if need be.

@@ -14,6 +14,7 @@ type Turn struct {
 	agent   string
 	want    Want
 	used    bool
+	waited  time.Duration
 	// client and credentials are those in force when the turn was taken.
 	client      *deepcall.Client
 	credentials deepcall.Credentials
@@ -24,7 +25,7 @@ type Turn struct {
 func (a *Account) Turn(agent string, want Want) *Turn {
 	a.update(func() {
 		if a.turns[agent] == nil {
-			a.queue.put(agent, want)
+			a.queue.put(agent, want, a.clock.Now())
 		}
 	}, agent)
 	a.mu.Lock()
@@ -36,6 +37,9 @@ func (a *Account) Turn(agent string, want Want) *Turn {
 	turn.want = want
 	return turn
 }
+
+// Waited is how long the agent waited for the turn.
+func (t *Turn) Waited() time.Duration { return t.waited }
 
 // Leave withdraws an agent that needs no call any more, and gives its unused turn back.
 func (a *Account) Leave(agent string) {
@@ -59,7 +63,7 @@ func (t *Turn) Use() bool {
 		t.used, t.client, t.credentials = taken, a.settings.Client, a.last
 		if !taken {
 			delete(a.turns, t.agent)
-			a.queue.put(t.agent, t.want)
+			a.queue.put(t.agent, t.want, a.clock.Now())
 		}
 	})
 	return taken
@@ -120,8 +124,8 @@ func (a *Account) pump() []string {
 			a.lookAgain(wait)
 			break
 		}
-		want := a.queue.remove(agent)
-		a.turns[agent] = &Turn{account: a, agent: agent, want: want}
+		waited := a.clock.Since(a.queue.since(agent))
+		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), waited: waited}
 		woken = append(woken, agent)
 	}
 	return woken

@@ -268,3 +268,21 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 		expect(t, "nobody waits", strings.TrimSpace(b.wakes()), "")
 	})
 }
+
+func TestATurnKnowsHowLongItWasWaitedFor(t *testing.T) {
+	scenario(t, "one that is free at once, and one that the limits hold up", func(t *testing.T) {
+		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 10}, always(success))
+		first := b.Turn("a", Want{Priority: Edit})
+		expect(t, "the first waited", first.Waited(), 0)
+		expect(t, "used", first.Use(), true)
+		if b.Turn("b", Want{Priority: Edit}) != nil {
+			t.Fatal("b got a turn past the limits")
+		}
+		_, _ = first.Call(t.Context(), deepcall.Request{AgentID: "a", Groups: map[string]bool{"90": true}})
+		elapse(300 * time.Millisecond)
+		b.Turn("b", Want{Priority: Edit}) // asking again does not begin anew
+		elapse(time.Minute)
+		expect(t, "the second waited", b.Turn("b", Want{Priority: Edit}).Waited().Round(time.Millisecond), time.Second)
+		b.Leave("b")
+	})
+}

@@ -22,6 +22,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/account"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
 // AccountReconciler makes accounts usable, and tells in their status how they stand.
@@ -35,6 +36,7 @@ type AccountReconciler struct {
 	Access   Access
 	Written  *written
 	Events   events.EventRecorder
+	Metrics  *metrics.Metrics
 	// NewClient makes a client of DeepCall for an account's spec.
 	NewClient func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
 	// WakeAgents brings all agents of an account back to their reconciler.
@@ -63,6 +65,7 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if apierrors.IsNotFound(err) {
 		r.Accounts.Remove(request.NamespacedName)
 		r.told.Delete(request.NamespacedName)
+		r.Metrics.Forget(request.NamespacedName)
 		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
 	}
 	if err != nil {

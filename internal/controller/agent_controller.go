@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/metrics"
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
@@ -30,6 +32,8 @@ type AgentReconciler struct {
 	Access   Access
 	Written  *written
 	Events   events.EventRecorder
+	Metrics  *metrics.Metrics
+	Tracer   trace.Tracer
 	// Wake brings an agent back to this reconciler, WakeLater behind all others that wait, and
 	// WakeAccount an account to its own.
 	Wake        func(AgentKey)
@@ -73,6 +77,7 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 		return r.again(ctx, key, err)
 	}
 	r.memory.keep(key, v.remembered())
+	r.Metrics.Resyncs.Set(key.Account, key.Agent, v.resyncAt())
 	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt())}, nil
 }
 

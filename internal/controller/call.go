@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -51,9 +52,13 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 		endpoint: v.standing.Endpoint, attempt: attemptsOf(m.mapping).Attempt,
 		change: m.change, call: call, inquiry: m.known.inquiry,
 	}
+	r.Metrics.Waited(v.key.Account, turn.Waited())
 	r.memory.begin(v.key)
+	parent := trace.SpanContextFromContext(ctx)
 	go func() {
-		answer, err := turn.Call(r.calls, deepcall.Request{AgentID: v.key.Agent, Groups: call.Groups})
+		answer, err := r.observed(parent, v.key, func(ctx context.Context) (deepcall.Answer, error) {
+			return turn.Call(ctx, deepcall.Request{AgentID: v.key.Agent, Groups: call.Groups})
+		})
 		result.answer, result.at = answer, r.Clock.Now()
 		if err != nil {
 			result.failure = asError(err)
@@ -64,6 +69,20 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 		r.memory.end(v.key, result)
 		r.Wake(v.key)
 	}()
+}
+
+// observed decorates a call with its metrics and its span.
+func (r *AgentReconciler) observed(
+	parent trace.SpanContext, key AgentKey, call func(context.Context) (deepcall.Answer, error),
+) (deepcall.Answer, error) {
+	return r.Metrics.Call(key.Account, func() (deepcall.Answer, error) {
+		ctx, span := r.Tracer.Start(trace.ContextWithSpanContext(r.calls, parent), "updateAgentGroupMapping",
+			trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributesOf(key)...))
+		defer span.End()
+		answer, err := call(ctx)
+		describe(span, answer, err)
+		return answer, err
+	})
 }
 
 func asError(err error) *deepcall.Error {

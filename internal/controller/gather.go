@@ -41,6 +41,7 @@ type member struct {
 	claims    plan.Claims
 	change    plan.Change
 	wakeAt    time.Time // when to look again although nothing happens; zero is never
+	resyncAt  time.Time // when the groups are, or were, to be sent again; zero is never
 }
 
 // gather reads the agent's mappings and its account from the cache, or from what we wrote
@@ -157,10 +158,22 @@ func (v *view) wakeAt() time.Time {
 	return earliest
 }
 
+// resyncAt is the earliest time at which a member's groups are, or were, to be sent again.
+func (v *view) resyncAt() time.Time {
+	var earliest time.Time
+	for _, m := range v.members {
+		resyncs := !m.resyncAt.IsZero() && !m.claims.Removing && len(m.change.Target) > 0
+		if resyncs && (earliest.IsZero() || m.resyncAt.Before(earliest)) {
+			earliest = m.resyncAt
+		}
+	}
+	return earliest
+}
+
 // look turns the mapping into claims, as of the view's time.
 func (m *member) look(v *view) {
 	spec, status := &m.mapping.Spec, &m.mapping.Status
-	m.wakeAt = time.Time{}
+	m.wakeAt, m.resyncAt = time.Time{}, time.Time{}
 	m.requested = ""
 	if at := cut(m.mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation], maxRequest); at != status.LastHandledReconcileAt {
 		m.requested = at
@@ -210,6 +223,7 @@ func (m *member) due(now time.Time) bool {
 		return false
 	}
 	at := plan.ResyncAt(string(m.mapping.UID), last, interval.Duration)
+	m.resyncAt = at
 	if at.After(now) {
 		m.wakeBy(at)
 		return false

@@ -163,7 +163,7 @@ func (r *AgentReconciler) abandon(ctx context.Context, m *member) error {
 	if err := r.release(ctx, m); err != nil {
 		return err
 	}
-	removalsAbandoned.Inc()
+	r.Metrics.RemovalsAbandoned.Inc()
 	log.FromContext(ctx).Info("the namespace ends and the credentials are gone: released without stopping calls",
 		"mapping", client.ObjectKeyFromObject(m.mapping), "groups", m.change.Stops)
 	return nil

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +41,10 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
 	Namespaces []string
+	// Metrics is where the operator's metrics are registered; nil for none.
+	Metrics prometheus.Registerer
+	// Tracing makes the spans of reconciles and calls; nil for none.
+	Tracing trace.TracerProvider
 }
 
 // The rights of the manager in every namespace that it watches, from which config/rbac/role.yaml is
@@ -62,6 +68,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		}
 	})
+	own, err := setupMetrics(ctx, mgr, options.Metrics, registry, clk)
+	if err != nil {
+		return err
+	}
 	access := Access{Watched: options.Namespaces}
 	if len(options.Namespaces) == 0 {
 		access.Namespaces = mgr.GetClient()
@@ -69,6 +79,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	agentReconciler := &AgentReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
 		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Spread: rand.Float64,
+		Metrics: own, Tracer: tracerOf(options.Tracing),
 		Wake:        agents.wake,
 		WakeLater:   agents.wakeLater,
 		WakeAccount: func(name types.NamespacedName) { accounts.wake(reconcile.Request{NamespacedName: name}) },
@@ -76,7 +87,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	accountReconciler := &AccountReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
-		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"),
+		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Metrics: own,
 		NewClient:  ClientFactory(options.AllowInsecureEndpoints),
 		WakeAgents: agentReconciler.wakeAgentsOf,
 	}
@@ -86,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := agentReconciler.setup(mgr, agents, options); err != nil {
 		return fmt.Errorf("set up the agents' controller: %w", err)
 	}
-	if err := accountReconciler.setup(mgr, accounts); err != nil {
+	if err := accountReconciler.setup(mgr, accounts, agentReconciler.Tracer); err != nil {
 		return fmt.Errorf("set up the accounts' controller: %w", err)
 	}
 	if err := mgr.Add(newShutdown(ctx, agentReconciler)); err != nil {
@@ -144,10 +155,10 @@ func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], optio
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			RateLimiter:             retries[AgentKey](),
 		}).
-		Complete(r)
+		Complete(traced(r.Tracer, "reconcile agent", attributesOf, r))
 }
 
-func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Request]) error {
+func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Request], tracer trace.Tracer) error {
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	return builder.ControllerManagedBy(mgr).
@@ -157,7 +168,7 @@ func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Re
 		WatchesMetadata(secret, handler.EnqueueRequestsFromMapFunc(r.accountsOfSecret)).
 		WatchesRawSource(accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: retries[reconcile.Request]()}).
-		Complete(r)
+		Complete(traced(tracer, "reconcile account", attributesOfAccount, r))
 }
 
 func (r *AccountReconciler) accountsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
