@@ -10,6 +10,9 @@ import (
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,6 +67,8 @@ type world struct {
 	deepcall   *deepcalltest.Server
 	url        string
 	writes     *writes
+	registry   *prometheus.Registry // of the running manager
+	spans      *tracetest.InMemoryExporter
 	stop       func()
 }
 
@@ -90,7 +95,7 @@ func (w *world) furnish(options ...func(*v1alpha1.DeepCallAccount)) *world {
 func emptyWorld() *world {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{context: ctx, writes: newWrites()}
+	w := &world{context: ctx, writes: newWrites(), spans: tracetest.NewInMemoryExporter()}
 	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{
 		Semantics: reading, Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
 	})
@@ -129,7 +134,11 @@ func (w *world) start() {
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	options := controller.Options{AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4}
+	w.registry = prometheus.NewRegistry()
+	options := controller.Options{
+		AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4,
+		Metrics: w.registry, Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(w.spans)),
+	}
 	if w.restricted {
 		options.Namespaces = w.watched
 	}
