@@ -1,0 +1,151 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+func TestTheRightsAreThoseOfKustomize(t *testing.T) {
+	ours, theirs := rights(render(t, operatorRelease, "")), rights(kustomized(t, "default"))
+	if len(theirs) < 10 {
+		t.Fatalf("kustomize gives %d objects of RBAC only", len(theirs))
+	}
+	for id, want := range theirs {
+		if got, ok := ours[id]; !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\n got %v\nwant %v", id, got, want)
+		}
+	}
+	for id := range ours {
+		if _, ok := theirs[id]; !ok {
+			t.Errorf("kustomize has no %s", id)
+		}
+	}
+}
+
+// rights are the objects of RBAC, by kind and name, without what tells where they come from.
+func rights(r rendering) map[string]map[string]any {
+	found := map[string]map[string]any{}
+	for _, obj := range r.objects {
+		if obj.GroupVersionKind().Group != "rbac.authorization.k8s.io" && obj.GetKind() != "ServiceAccount" {
+			continue
+		}
+		content := map[string]any{}
+		for key, value := range obj.Object {
+			if key != "metadata" {
+				content[key] = value
+			}
+		}
+		for key, value := range obj.GetLabels() {
+			if strings.HasPrefix(key, "rbac.authorization.k8s.io/") {
+				content[key] = value
+			}
+		}
+		found[obj.GetKind()+" "+obj.GetNamespace()+"/"+obj.GetName()] = content
+	}
+	return found
+}
+
+func TestTheRolesOfNamespacesHaveTheRulesOfTheManagersRole(t *testing.T) {
+	want := source(t, "config", "rbac", "role.yaml").Object["rules"]
+	r := render(t, operatorRelease, "watchNamespaces: [support, sales]")
+	for _, namespace := range []string{supportNamespace, salesNamespace} {
+		id := namespace + "/deepcall-operator-manager-role"
+		got := rights(r)["Role "+id]
+		if got == nil || !reflect.DeepEqual(got["rules"], want) {
+			t.Errorf("%s: got %v, want the rules %v", id, got, want)
+		}
+		binding := rights(r)["RoleBinding "+id+"binding"]
+		if !reflect.DeepEqual(binding["roleRef"], map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deepcall-operator-manager-role"}) ||
+			!reflect.DeepEqual(binding["subjects"], []any{map[string]any{"kind": "ServiceAccount", "name": "deepcall-operator-controller-manager", "namespace": operatorNamespace}}) {
+			t.Errorf("%s: got the binding %v", id, binding)
+		}
+	}
+}
+
+func TestTheDeploymentIsAsStrictAsThatOfKustomize(t *testing.T) {
+	for _, test := range []struct{ folder, values string }{{"default", ""}, {"namespaced", "watchNamespaces: [deepcall-operator-system]"}} {
+		t.Run(test.folder, func(t *testing.T) {
+			r, other := render(t, operatorRelease, test.values), kustomized(t, test.folder)
+			ours, theirs := podSpec(t, r.only(t, "Deployment")), podSpec(t, other.only(t, "Deployment"))
+			if !reflect.DeepEqual(ours, theirs) {
+				t.Errorf("\n got %v\nwant %v", ours, theirs)
+			}
+			if got, want := r.only(t, "Service"), other.only(t, "Service"); got.GetName() != want.GetName() ||
+				!reflect.DeepEqual(field(t, got, "spec", "ports"), field(t, want, "spec", "ports")) {
+				t.Errorf("got the Service %v, want %v", got.Object, want.Object)
+			}
+			// The chart names the flags that have a value there, and the namespaces themselves.
+			for _, arg := range argsOf(t, other.only(t, "Deployment")) {
+				if !strings.HasPrefix(arg, "--watch-namespaces=") {
+					r.wants(t, arg)
+				}
+			}
+		})
+	}
+}
+
+// podSpec is a Deployment's, without what differs: selectors, arguments and environment, and the
+// pull policy, which has the API server's default.
+func podSpec(t *testing.T, deployment *unstructured.Unstructured) map[string]any {
+	t.Helper()
+	content := field(t, deployment.DeepCopy(), "spec", "template", "spec").(map[string]any)
+	manager := content["containers"].([]any)[0].(map[string]any)
+	for _, key := range []string{"args", "env", "imagePullPolicy"} {
+		delete(manager, key)
+	}
+	for _, item := range content["topologySpreadConstraints"].([]any) {
+		delete(item.(map[string]any), "labelSelector")
+	}
+	return content
+}
+
+func TestTheCRDsAreThoseOfTheAPI(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "crd", "bases", "*.yaml"))
+	if err != nil || len(files) != len(crds) {
+		t.Fatalf("got %q and %v, want the CRDs", files, err)
+	}
+	rendered := render(t, operatorRelease, "").kind("CustomResourceDefinition")
+	if len(rendered) != len(files) {
+		t.Fatalf("got %d CRDs, want %d", len(rendered), len(files))
+	}
+	for _, file := range files {
+		want := source(t, "config", "crd", "bases", filepath.Base(file))
+		i := slices.IndexFunc(rendered, func(obj *unstructured.Unstructured) bool { return obj.GetName() == want.GetName() })
+		if i < 0 {
+			t.Fatalf("there is no %s", want.GetName())
+		}
+		if got := rendered[i]; !reflect.DeepEqual(got.Object["spec"], want.Object["spec"]) {
+			t.Errorf("%s differs; run 'make generate'", got.GetName())
+		} else if got.GetAnnotations()["helm.sh/resource-policy"] != "keep" {
+			t.Errorf("%s goes with the release: %v", got.GetName(), got.GetAnnotations())
+		}
+	}
+	for _, crd := range render(t, operatorRelease, "crds: {keep: false}").kind("CustomResourceDefinition") {
+		if _, found := crd.GetAnnotations()["helm.sh/resource-policy"]; found {
+			t.Errorf("%s stays although it was not to be kept", crd.GetName())
+		}
+	}
+}
+
+func TestTheAlertsAndTheDashboardAreThoseOfConfigPrometheus(t *testing.T) {
+	r := render(t, operatorRelease, "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}")
+	want := source(t, "config", "prometheus", "prometheusrule.yaml").Object["spec"]
+	if !reflect.DeepEqual(r.only(t, "PrometheusRule").Object["spec"], want) {
+		t.Error("the alerts differ; run 'make generate'")
+	}
+	dashboard, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "prometheus", "dashboard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if field(t, r.only(t, "ConfigMap"), "data", "deepcall-operator.json") != string(dashboard) {
+		t.Error("the dashboard differs; run 'make generate'")
+	}
+}

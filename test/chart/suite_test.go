@@ -1,0 +1,283 @@
+// Package chart tests the Helm chart: what it renders, whether a real API server takes that as it
+// stands, and whether the manager works with the rights it gives.
+package chart
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+const (
+	// operatorNamespace and operatorRelease give the names that kustomize gives.
+	operatorNamespace = "deepcall-operator-system"
+	operatorRelease   = "deepcall-operator"
+	// supportNamespace and salesNamespace are watched in namespaced mode.
+	supportNamespace = "support"
+	salesNamespace   = "sales"
+	// restrictedNamespace takes only Pods of the Pod Security level restricted.
+	restrictedNamespace = "restricted"
+)
+
+var (
+	plane *testenv.ControlPlane
+	admin client.Client
+	chart = filepath.Join(testenv.Root(), "config", "chart")
+	home  string // Helm's and kubectl's
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse() // a bad flag ends the program, so before anything runs
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	for _, name := range []string{"helm", "kustomize"} {
+		if _, err := os.Stat(tool(name)); err != nil {
+			return 1, fmt.Errorf("there is no bin/%s; run 'make bin/%s' first: %w", name, name, err)
+		}
+	}
+	if plane, err = testenv.Start(); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, plane.Stop()) }()
+	home = filepath.Dir(plane.Kubeconfig)
+	if admin, err = client.New(plane.Config, client.Options{}); err != nil {
+		return 1, fmt.Errorf("make the client: %w", err)
+	}
+	if err := plane.InstallMonitoringCRDs(); err != nil {
+		return 1, err
+	}
+	// The chart brings our own CRDs.
+	if out, err := kubectl("", append([]string{"delete", "crd"}, crds...)...); err != nil {
+		return 1, fmt.Errorf("delete the CRDs: %w: %s", err, out)
+	}
+	for _, name := range []string{operatorNamespace, supportNamespace, salesNamespace, restrictedNamespace} {
+		namespace := object("v1", "Namespace", "", name)
+		if name == restrictedNamespace {
+			namespace.SetLabels(map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
+		}
+		if err := admin.Create(context.Background(), namespace); err != nil {
+			return 1, fmt.Errorf("make the namespace %s: %w", name, err)
+		}
+	}
+	return m.Run(), nil
+}
+
+// tool is the path of a program that the Makefile builds; HELM and KUSTOMIZE name other ones.
+func tool(name string) string {
+	if path := os.Getenv(strings.ToUpper(name)); path != "" && filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(testenv.Root(), "bin", name)
+}
+
+// helm runs Helm as the administrator of the control plane; its standard input is the values.
+func helm(values string, args ...string) (string, error) {
+	return execute(tool("helm"), values, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
+}
+
+func kubectl(input string, args ...string) (string, error) {
+	return execute(plane.Kubectl, input, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
+}
+
+func execute(program, input string, args ...string) (string, error) {
+	command := exec.CommandContext(context.Background(), program, args...)
+	command.Env = append(os.Environ(), "HOME="+home, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	command.Stdin = strings.NewReader(input)
+	var output, complaints bytes.Buffer
+	command.Stdout, command.Stderr = &output, &complaints
+	err := command.Run()
+	return output.String() + complaints.String(), err
+}
+
+func mustHelm(t *testing.T, values string, args ...string) string {
+	t.Helper()
+	out, err := helm(values, args...)
+	if err != nil {
+		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func mustKubectl(t *testing.T, input string, args ...string) string {
+	t.Helper()
+	out, err := kubectl(input, args...)
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// template renders the chart with values in YAML.
+func template(release, values string, args ...string) (string, error) {
+	return templateOf(chart, release, values, args...)
+}
+
+func templateOf(chart, release, values string, args ...string) (string, error) {
+	return helm(values, append([]string{"template", release, chart, "--namespace", operatorNamespace, "--kube-version", "1.37", "-f", "-"}, args...)...)
+}
+
+// rendering is what a chart rendered.
+type rendering struct {
+	text    string
+	objects []*unstructured.Unstructured
+}
+
+func render(t *testing.T, release, values string, args ...string) rendering {
+	t.Helper()
+	text, err := template(release, values, args...)
+	if err != nil {
+		t.Fatalf("helm template: %v\n%s", err, text)
+	}
+	return rendering{text: text, objects: parse(t, text)}
+}
+
+// parse reads the objects, and refuses keys that stand twice.
+func parse(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	var objects []*unstructured.Unstructured
+	documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := sigsyaml.YAMLToJSONStrict(document)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, document)
+		}
+		if string(content) == "null" {
+			continue
+		}
+		obj := &unstructured.Unstructured{}
+		if err := obj.UnmarshalJSON(content); err != nil {
+			t.Fatalf("%v\n%s", err, document)
+		}
+		objects = append(objects, obj)
+	}
+}
+
+func (r rendering) kind(kind string) []*unstructured.Unstructured {
+	var found []*unstructured.Unstructured
+	for _, obj := range r.objects {
+		if obj.GetKind() == kind {
+			found = append(found, obj)
+		}
+	}
+	return found
+}
+
+// only is the one object of that kind.
+func (r rendering) only(t *testing.T, kind string) *unstructured.Unstructured {
+	t.Helper()
+	found := r.kind(kind)
+	if len(found) != 1 {
+		t.Fatalf("got %d objects of kind %s, want one", len(found), kind)
+	}
+	return found[0]
+}
+
+// args are those of the manager.
+func (r rendering) args(t *testing.T) []string {
+	t.Helper()
+	return argsOf(t, r.only(t, "Deployment"))
+}
+
+func argsOf(t *testing.T, deployment *unstructured.Unstructured) []string {
+	t.Helper()
+	args, _, err := unstructured.NestedStringSlice(container(t, deployment), "args")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+func container(t *testing.T, deployment *unstructured.Unstructured) map[string]any {
+	t.Helper()
+	containers, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) != 1 {
+		t.Fatalf("got %v and %v, want one container", containers, err)
+	}
+	return containers[0].(map[string]any)
+}
+
+// field is a field of an object, or nil.
+func field(t *testing.T, obj *unstructured.Unstructured, path ...string) any {
+	t.Helper()
+	value, _, err := unstructured.NestedFieldNoCopy(obj.Object, path...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	obj := &unstructured.Unstructured{}
+	obj.SetAPIVersion(apiVersion)
+	obj.SetKind(kind)
+	obj.SetNamespace(namespace)
+	obj.SetName(name)
+	return obj
+}
+
+// read is an object as the API server has it.
+func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	t.Helper()
+	obj := object(apiVersion, kind, namespace, name)
+	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+		t.Fatal(err)
+	}
+	return obj
+}
+
+// source is an object of a file of the repository.
+func source(t *testing.T, path ...string) *unstructured.Unstructured {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(append([]string{testenv.Root()}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, string(content))[0]
+}
+
+func testdata(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+var crds = []string{"agentgroupmappings.telephony.deepcall.com", "deepcallaccounts.telephony.deepcall.com"}
+
+// clusterScoped are the kinds that stand in no namespace.
+func clusterScoped(obj *unstructured.Unstructured) bool {
+	return slices.Contains([]string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}, obj.GetKind())
+}
