@@ -1,0 +1,216 @@
+package monitoring
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+const (
+	ruleFile = "../../config/prometheus/prometheusrule.yaml"
+	runbook  = "../../docs/alerts.md"
+	runbooks = "https://github.com/deepcall/deepcall-operator/blob/main/docs/alerts.md#"
+)
+
+// ruleSpec is the spec of a PrometheusRule, which is a rule file of Prometheus, too.
+type ruleSpec struct {
+	Groups []struct {
+		Name  string `json:"name"`
+		Rules []rule `json:"rules"`
+	} `json:"groups"`
+}
+
+type rule struct {
+	Alert       string            `json:"alert"`
+	Expr        string            `json:"expr"`
+	For         string            `json:"for"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func rules(t *testing.T) (ruleSpec, []rule) {
+	t.Helper()
+	content, err := os.ReadFile(ruleFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object struct {
+		APIVersion string   `json:"apiVersion"`
+		Kind       string   `json:"kind"`
+		Spec       ruleSpec `json:"spec"`
+	}
+	if err := yaml.UnmarshalStrict(stripMetadata(t, content), &object); err != nil {
+		t.Fatalf("%s: %v", ruleFile, err)
+	}
+	if object.APIVersion != "monitoring.coreos.com/v1" || object.Kind != "PrometheusRule" {
+		t.Fatalf("%s holds a %s %s", ruleFile, object.APIVersion, object.Kind)
+	}
+	var all []rule
+	for _, group := range object.Spec.Groups {
+		all = append(all, group.Rules...)
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s holds no rules", ruleFile)
+	}
+	return object.Spec, all
+}
+
+// stripMetadata leaves what the strict reader knows.
+func stripMetadata(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var object map[string]any
+	if err := yaml.Unmarshal(content, &object); err != nil {
+		t.Fatal(err)
+	}
+	delete(object, "metadata")
+	return inJSON(t, object)
+}
+
+// inJSON is also YAML.
+func inJSON(t *testing.T, value any) []byte {
+	t.Helper()
+	content, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// promtool runs promtool and returns what it printed.
+func promtool(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := filepath.Abs("../../bin/promtool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v; build it with: make bin/promtool", err)
+	}
+	output, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, bytes.TrimSpace(output))
+	}
+	return string(output)
+}
+
+func write(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPromtoolFindsNoFaultWithTheRules(t *testing.T) {
+	spec, _ := rules(t)
+	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", write(t, "rules.json", inJSON(t, spec)))
+}
+
+func TestEveryAlertSaysHowBadItIsAndWhatToDo(t *testing.T) {
+	_, all := rules(t)
+	page, err := os.ReadFile(runbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if !strings.HasPrefix(r.Alert, "DeepCall") {
+			t.Errorf("%q does not begin with DeepCall", r.Alert)
+		}
+		if r.For == "" {
+			t.Errorf("%s has no for", r.Alert)
+		}
+		if !slices.Contains([]string{"critical", "warning"}, r.Labels["severity"]) {
+			t.Errorf("%s has severity %q", r.Alert, r.Labels["severity"])
+		}
+		for _, key := range []string{"summary", "description"} {
+			if !strings.HasSuffix(r.Annotations[key], ".") {
+				t.Errorf("%s: %s is no sentence: %q", r.Alert, key, r.Annotations[key])
+			}
+		}
+		if want := runbooks + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
+			t.Errorf("%s: runbook_url is %q, not %q", r.Alert, r.Annotations["runbook_url"], want)
+		}
+		if !bytes.Contains(page, []byte("\n## "+r.Alert+"\n")) {
+			t.Errorf("%s has no heading %q", runbook, "## "+r.Alert)
+		}
+	}
+}
+
+func TestTheRunbookKnowsNoOtherAlerts(t *testing.T) {
+	_, all := rules(t)
+	page, err := os.ReadFile(runbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^## (DeepCall\w+)$`).FindAllStringSubmatch(string(page), -1) {
+		if !slices.ContainsFunc(all, func(r rule) bool { return r.Alert == heading[1] }) {
+			t.Errorf("%s tells of %s, which is no alert", runbook, heading[1])
+		}
+	}
+}
+
+// The reasons by which DeepCall rejects a mapping stand in two rules: one is about them, one about the rest.
+func TestTheRulesKnowAllReasonsOfRejection(t *testing.T) {
+	var rejected []string
+	for _, entry := range deepcall.Catalogue() {
+		if entry.Class == deepcall.Rejected {
+			rejected = append(rejected, entry.Reason)
+		}
+	}
+	slices.Sort(rejected)
+	rejected = slices.Compact(rejected)
+
+	matcher := regexp.MustCompile(`reason[=!]~"([^"]*)"`)
+	others := []string{"Suspended", "AccountNotReady", "Conflict"}
+	for alert, want := range map[string][]string{
+		"DeepCallMappingsRejected": rejected,
+		"DeepCallMappingsNotReady": slices.Concat(others, rejected),
+	} {
+		found := matcher.FindStringSubmatch(named(t, alert).Expr)
+		if found == nil {
+			t.Errorf("%s matches no reasons", alert)
+		} else if want := strings.Join(want, "|"); found[1] != want {
+			t.Errorf("%s matches the reasons\n%s\nnot\n%s", alert, found[1], want)
+		}
+	}
+}
+
+func named(t *testing.T, alert string) rule {
+	t.Helper()
+	_, all := rules(t)
+	i := slices.IndexFunc(all, func(r rule) bool { return r.Alert == alert })
+	if i < 0 {
+		t.Fatalf("there is no alert %s", alert)
+	}
+	return all[i]
+}
+
+func TestTheRulesUseWhatTheOperatorHas(t *testing.T) {
+	used := regexp.MustCompile(`\$labels\.(\w+)`)
+	_, all := rules(t)
+	for _, r := range all {
+		labels, err := check(r.Expr)
+		if err != nil {
+			t.Errorf("%s: %v", r.Alert, err)
+			continue
+		}
+		for key, text := range r.Annotations {
+			for _, label := range used.FindAllStringSubmatch(text, -1) {
+				if !slices.Contains(labels, label[1]) {
+					t.Errorf("%s: %s uses the label %s, but there are only %v", r.Alert, key, label[1], labels)
+				}
+			}
+		}
+	}
+}
