@@ -1,0 +1,207 @@
+package monitoring
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const dashboardFile = "../../config/prometheus/dashboard.json"
+
+type dashboard struct {
+	Title         string `json:"title"`
+	UID           string `json:"uid"`
+	SchemaVersion int    `json:"schemaVersion"`
+	Templating    struct {
+		List []variable `json:"list"`
+	} `json:"templating"`
+	Panels []panel `json:"panels"`
+}
+
+type variable struct {
+	Name       string          `json:"name"`
+	Type       string          `json:"type"`
+	Query      json.RawMessage `json:"query"`
+	Datasource datasource      `json:"datasource"`
+}
+
+type datasource struct {
+	UID string `json:"uid"`
+}
+
+type panel struct {
+	ID          int    `json:"id"`
+	Type        string `json:"type"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	GridPos     struct {
+		X, Y, W, H int
+	} `json:"gridPos"`
+	FieldConfig struct {
+		Defaults struct {
+			Unit string `json:"unit"`
+		} `json:"defaults"`
+	} `json:"fieldConfig"`
+	Datasource datasource `json:"datasource"`
+	Targets    []target   `json:"targets"`
+	Panels     []panel    `json:"panels"`
+}
+
+type target struct {
+	Datasource   datasource `json:"datasource"`
+	Expr         string     `json:"expr"`
+	LegendFormat string     `json:"legendFormat"`
+	RefID        string     `json:"refId"`
+}
+
+func readDashboard(t *testing.T) dashboard {
+	t.Helper()
+	content, err := os.ReadFile(dashboardFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d dashboard
+	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&d); err != nil {
+		t.Fatalf("%s: %v", dashboardFile, err)
+	}
+	if d.Title == "" || d.UID == "" || d.SchemaVersion < 39 || len(d.Panels) == 0 {
+		t.Fatalf("%s lacks a title, a uid, a schemaVersion of a current Grafana, or panels", dashboardFile)
+	}
+	return d
+}
+
+func TestThePanelsStandBesideEachOther(t *testing.T) {
+	panels := readDashboard(t).Panels
+	if panels[0].Type != "row" {
+		t.Error("the first panel is no row")
+	}
+	for i, p := range panels {
+		at := p.GridPos
+		if at.X < 0 || at.W < 1 || at.H < 1 || at.X+at.W > 24 {
+			t.Errorf("%q does not fit into the grid: %+v", p.Title, at)
+		}
+		if len(p.Panels) > 0 {
+			t.Errorf("the row %q hides panels, which are not tested", p.Title)
+		}
+		for _, other := range panels[:i] {
+			if other.ID == p.ID {
+				t.Errorf("%q and %q have the id %d", other.Title, p.Title, p.ID)
+			}
+			if other.Title == p.Title {
+				t.Errorf("two panels are called %q", p.Title)
+			}
+			o := other.GridPos
+			if at.X < o.X+o.W && o.X < at.X+at.W && at.Y < o.Y+o.H && o.Y < at.Y+at.H {
+				t.Errorf("%q and %q overlap: %+v, %+v", other.Title, p.Title, o, at)
+			}
+		}
+	}
+}
+
+func TestEveryPanelSaysWhatItShows(t *testing.T) {
+	for _, p := range readDashboard(t).Panels {
+		switch {
+		case p.Title == "":
+			t.Errorf("panel %d has no title", p.ID)
+		case p.Type == "row":
+		case p.Description == "" || p.FieldConfig.Defaults.Unit == "":
+			t.Errorf("%q has no description or no unit", p.Title)
+		case len(p.Targets) == 0:
+			t.Errorf("%q has no target", p.Title)
+		}
+	}
+}
+
+func TestEveryPanelReadsFromTheChosenDataSource(t *testing.T) {
+	const chosen = "${datasource}"
+	d := readDashboard(t)
+	if first := d.Templating.List[0]; first.Type != "datasource" || first.Name != "datasource" {
+		t.Errorf("the first variable is %s, not the data source", first.Name)
+	}
+	for _, v := range d.Templating.List[1:] {
+		if v.Datasource.UID != chosen {
+			t.Errorf("the variable %s reads from %q", v.Name, v.Datasource.UID)
+		}
+	}
+	for _, p := range d.Panels {
+		if p.Type != "row" && p.Datasource.UID != chosen {
+			t.Errorf("%q reads from %q", p.Title, p.Datasource.UID)
+		}
+		for _, target := range p.Targets {
+			if target.Datasource.UID != chosen {
+				t.Errorf("%q reads from %q", p.Title, target.Datasource.UID)
+			}
+		}
+	}
+}
+
+// grafana are the variables that Grafana puts into an expression, outside of strings.
+var grafana = strings.NewReplacer("$__rate_interval", "5m", "$__interval", "1m", "$__range", "6h")
+
+func TestTheDashboardUsesWhatTheOperatorHas(t *testing.T) {
+	var (
+		d         = readDashboard(t)
+		legend    = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+		reference = regexp.MustCompile(`\$\{?(\w+)`)
+	)
+	for _, p := range d.Panels {
+		for _, target := range p.Targets {
+			expr := grafana.Replace(target.Expr)
+			promtool(t, "--experimental", "promql", "format", expr)
+			labels, err := check(expr)
+			if err != nil {
+				t.Errorf("%q: %v", p.Title, err)
+				continue
+			}
+			for _, label := range legend.FindAllStringSubmatch(target.LegendFormat, -1) {
+				if !slices.Contains(labels, label[1]) {
+					t.Errorf("%q: the legend uses the label %s, but there are only %v", p.Title, label[1], labels)
+				}
+			}
+			for _, used := range reference.FindAllStringSubmatch(expr, -1) {
+				if !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return v.Name == used[1] }) {
+					t.Errorf("%q uses the variable %s, which is not there", p.Title, used[1])
+				}
+			}
+		}
+	}
+}
+
+func TestTheVariablesOfTheDashboardUseWhatTheOperatorHas(t *testing.T) {
+	call := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
+	for _, v := range readDashboard(t).Templating.List[1:] {
+		var query struct {
+			Query string `json:"query"`
+		}
+		if err := json.Unmarshal(v.Query, &query); err != nil {
+			t.Fatalf("%s: %v", v.Name, err)
+		}
+		parts := call.FindStringSubmatch(query.Query)
+		if parts == nil {
+			t.Errorf("%s asks for %q, which is no label_values", v.Name, query.Query)
+			continue
+		}
+		labels, err := check(parts[1])
+		if err != nil || !slices.Contains(labels, parts[2]) {
+			t.Errorf("%s asks for the label %s of %v (%v)", v.Name, parts[2], labels, err)
+		}
+	}
+}
+
+func TestTheDashboardShowsAllMetricsOfOurs(t *testing.T) {
+	var all strings.Builder
+	for _, p := range readDashboard(t).Panels {
+		for _, target := range p.Targets {
+			all.WriteString(target.Expr + "\n")
+		}
+	}
+	for name := range knownMetrics() {
+		if strings.HasPrefix(name, "deepcall_") && !strings.Contains(all.String(), name) {
+			t.Errorf("no panel shows %s", name)
+		}
+	}
+}
