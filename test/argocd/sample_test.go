@@ -1,0 +1,93 @@
+package argocd
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+func documents(t *testing.T, file string) []unstructured.Unstructured {
+	t.Helper()
+	opened, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	decoder := yaml.NewYAMLOrJSONDecoder(opened, 4096)
+	var found []unstructured.Unstructured
+	for {
+		var object unstructured.Unstructured
+		err := decoder.Decode(&object.Object)
+		if err == io.EOF {
+			return found
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, object)
+	}
+}
+
+func TestTheExampleComesInWavesSecretAccountMappings(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "argocd", "example", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no example: %v", err)
+	}
+	waves := map[string][]int{}
+	for _, file := range files {
+		for _, object := range documents(t, file) {
+			wave, err := strconv.Atoi(object.GetAnnotations()["argocd.argoproj.io/sync-wave"])
+			if err != nil {
+				t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+			}
+			waves[object.GetKind()] = append(waves[object.GetKind()], wave)
+		}
+	}
+	secret, account, mapping := waves["Secret"], waves["DeepCallAccount"], waves["AgentGroupMapping"]
+	if len(waves) != 3 || len(secret) == 0 || len(account) == 0 || len(mapping) == 0 {
+		t.Fatalf("the example has %v", waves)
+	}
+	if slices.Max(secret) >= slices.Min(account) || slices.Max(account) >= slices.Min(mapping) {
+		t.Errorf("the order of the waves is %v", waves)
+	}
+}
+
+func TestTheApplicationMayDoWhatTheExampleNeeds(t *testing.T) {
+	found := documents(t, filepath.Join(testenv.Root(), "config", "argocd", "application.yaml"))
+	if len(found) != 2 || found[0].GetKind() != "AppProject" || found[1].GetKind() != "Application" {
+		t.Fatalf("the sample has %v", found)
+	}
+	project, application := found[0], found[1]
+	if !slices.Contains(application.GetFinalizers(), "resources-finalizer.argocd.argoproj.io") {
+		t.Error("the Application must delete what it holds, in the foreground")
+	}
+	if name, _, _ := unstructured.NestedString(application.Object, "spec", "project"); name != project.GetName() {
+		t.Errorf("its project is %q", name)
+	}
+	repository, _, _ := unstructured.NestedString(application.Object, "spec", "source", "repoURL")
+	repositories, _, _ := unstructured.NestedStringSlice(project.Object, "spec", "sourceRepos")
+	if !slices.Contains(repositories, repository) {
+		t.Errorf("the project does not allow %q", repository)
+	}
+	allowed, _, _ := unstructured.NestedSlice(project.Object, "spec", "namespaceResourceWhitelist")
+	for _, kind := range []map[string]any{
+		{"group": "", "kind": "Secret"},
+		{"group": "telephony.deepcall.com", "kind": "DeepCallAccount"},
+		{"group": "telephony.deepcall.com", "kind": "AgentGroupMapping"},
+	} {
+		if !slices.ContainsFunc(allowed, func(entry any) bool {
+			is, _ := entry.(map[string]any)
+			return is["group"] == kind["group"] && is["kind"] == kind["kind"]
+		}) {
+			t.Errorf("the project does not allow %v", kind)
+		}
+	}
+}
