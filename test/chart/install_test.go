@@ -1,0 +1,224 @@
+package chart
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// install installs the chart until the test ends, and returns what Helm said.
+func install(t *testing.T, values string, args ...string) string {
+	t.Helper()
+	t.Cleanup(func() {
+		mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found")
+		deleteCRDs(t)
+	})
+	return mustHelm(t, values, append([]string{"install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-"}, args...)...)
+}
+
+func upgrade(t *testing.T, values string) string {
+	t.Helper()
+	return mustHelm(t, values, "upgrade", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
+}
+
+func deleteCRDs(t *testing.T) {
+	t.Helper()
+	// A CRD that is deleted as soon as it is made ends late.
+	for _, crd := range crds {
+		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
+			established(t)
+		}
+	}
+	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=60s"}, crds...)...)
+}
+
+// established waits until objects of the CRDs can be made.
+func established(t *testing.T) {
+	t.Helper()
+	mustKubectl(t, "", append([]string{"wait", "crd", "--for=condition=Established", "--timeout=30s"}, crds...)...)
+}
+
+// there tells whether the API server has the object.
+func there(t *testing.T, apiVersion, kind, namespace, name string) bool {
+	t.Helper()
+	obj := object(apiVersion, kind, namespace, name)
+	err := admin.Get(context.Background(), client.ObjectKeyFromObject(obj), obj)
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+func expectCRDs(t *testing.T, want bool) {
+	t.Helper()
+	for _, crd := range crds {
+		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) != want {
+			t.Errorf("%s is there: %v, want %v", crd, !want, want)
+		}
+	}
+}
+
+func TestTheAPIServerTakesWhatIsRenderedForReal(t *testing.T) {
+	for _, e := range matrix(t) {
+		if !slices.Contains([]string{"defaults", "everything on", "namespaced"}, e.name) {
+			continue
+		}
+		t.Run(e.name, func(t *testing.T) {
+			r := render(t, e.release, e.values)
+			t.Cleanup(func() { mustKubectl(t, r.text, "delete", "--ignore-not-found", "--timeout=30s", "-f", "-") })
+			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "-f", "-")
+			for _, obj := range r.objects {
+				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy()); err != nil {
+					t.Error(err)
+				}
+			}
+			if again := mustKubectl(t, r.text, "diff", "--server-side", "-f", "-"); again != "" {
+				t.Errorf("what is applied is not what was given:\n%s", again)
+			}
+		})
+	}
+}
+
+func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
+	install(t, "")
+	deployment := read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
+	if field(t, deployment, "spec", "replicas") != int64(1) {
+		t.Errorf("got %v", deployment.Object["spec"])
+	}
+
+	upgrade(t, testdata(t, "everything.yaml"))
+	deployment = read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
+	if field(t, deployment, "spec", "replicas") != int64(3) {
+		t.Errorf("the upgrade left %v", deployment.Object["spec"])
+	}
+
+	upgrade(t, "watchNamespaces: [support]")
+	const rbac = "rbac.authorization.k8s.io/v1"
+	if there(t, rbac, "ClusterRole", "", "deepcall-operator-manager-role") || there(t, rbac, "ClusterRoleBinding", "", "deepcall-operator-manager-rolebinding") {
+		t.Error("the manager keeps its ClusterRole in namespaced mode")
+	}
+	if !there(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
+		t.Error("the manager has no Role")
+	}
+
+	out := mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
+	for _, crd := range crds {
+		if !strings.Contains(out, "[CustomResourceDefinition] "+crd) {
+			t.Errorf("Helm does not say that it keeps %s: %s", crd, out)
+		}
+	}
+	expectCRDs(t, true)
+	if there(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager") ||
+		there(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
+		t.Error("something is left")
+	}
+
+	// The CRDs that were kept belong to the next release of the same name.
+	mustHelm(t, "", "install", operatorRelease, chart, "-n", operatorNamespace)
+}
+
+func TestHelmInstallsForOneNamespaceWithNothingClusterWide(t *testing.T) {
+	install(t, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}")
+	expectCRDs(t, false)
+	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
+	if there(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role") {
+		t.Error("the Role is left")
+	}
+}
+
+func TestCRDsThatAreNotToBeKeptGoWithTheRelease(t *testing.T) {
+	out := install(t, "crds: {keep: false}")
+	if !strings.Contains(out, "WARNING: crds.keep is off") {
+		t.Errorf("nobody is warned: %s", out)
+	}
+	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=30s")
+	expectCRDs(t, false)
+}
+
+func TestCRDsThatOthersInstalledAreTakenOver(t *testing.T) {
+	mustKubectl(t, "", "apply", "--server-side", "-f", filepath.Join(chart, "files", "crds"))
+	t.Cleanup(func() { deleteCRDs(t) })
+	out, err := helm("", "install", operatorRelease, chart, "-n", operatorNamespace)
+	if err == nil || !strings.Contains(out, "invalid ownership metadata") {
+		t.Fatalf("got %v: %s", err, out)
+	}
+	install(t, "", "--take-ownership")
+	expectCRDs(t, true)
+}
+
+func TestAnUpgradeBringsTheNewCRDs(t *testing.T) {
+	older := t.TempDir()
+	if err := os.CopyFS(older, os.DirFS(chart)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(older, "files", "crds", "telephony.deepcall.com_agentgroupmappings.yaml")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := strings.Replace(string(content), "- agm\n", "- mapping\n", 1)
+	if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shortNames := func() any {
+		return field(t, read(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crds[0]), "spec", "names", "shortNames").([]any)[0]
+	}
+
+	t.Cleanup(func() {
+		mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
+		deleteCRDs(t)
+	})
+	mustHelm(t, "", "install", operatorRelease, older, "-n", operatorNamespace)
+	if got := shortNames(); got != "mapping" {
+		t.Fatalf("the older chart has the short name %v", got)
+	}
+	upgrade(t, "")
+	if got := shortNames(); got != "agm" {
+		t.Errorf("got the short name %v after the upgrade", got)
+	}
+}
+
+func TestAFailedInstallSaysWhichNamespaceIsMissing(t *testing.T) {
+	t.Cleanup(func() { mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found") })
+	out, err := helm("{watchNamespaces: [nowhere], crds: {install: false}}", "install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
+	if err == nil || !strings.Contains(out, `namespaces "nowhere" not found`) {
+		t.Errorf("got %v: %s", err, out)
+	}
+}
+
+func TestTheNotesHaveAnExampleThatIsTakenAsItStands(t *testing.T) {
+	out := install(t, "watchNamespaces: [support]")
+	command, rest, found := strings.Cut(out, " apply -f - <<'END'\n")
+	example, _, ended := strings.Cut(rest, "\nEND\n")
+	if !found || !ended || !strings.HasSuffix(command, "kubectl -n support") {
+		t.Fatalf("there is no example: %s", out)
+	}
+	established(t)
+	mustKubectl(t, example, "-n", supportNamespace, "apply", "--validate=strict", "-f", "-")
+	t.Cleanup(func() { mustKubectl(t, example, "-n", supportNamespace, "delete", "-f", "-") })
+	for _, kind := range []string{"DeepCallAccount", "AgentGroupMapping"} {
+		name := map[string]string{"DeepCallAccount": "acme", "AgentGroupMapping": "asha"}[kind]
+		if !there(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name) {
+			t.Errorf("there is no %s", kind)
+		}
+	}
+	for _, part := range []string{
+		"kubectl -n deepcall-operator-system rollout status deployment/deepcall-operator-controller-manager",
+		"helm -n deepcall-operator-system uninstall deepcall-operator", "the namespaces support",
+	} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the notes lack %q: %s", part, out)
+		}
+	}
+	if strings.Contains(out, "WARNING") {
+		t.Errorf("the notes warn of nothing: %s", out)
+	}
+	if out := upgrade(t, "allowInsecureEndpoints: true"); !strings.Contains(out, "WARNING: allowInsecureEndpoints is on") {
+		t.Errorf("nobody is warned: %s", out)
+	}
+}
