@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
 // Actions of events: what the operator was about when the event happened.
@@ -41,8 +42,25 @@ func announce(recorder events.EventRecorder, obj client.Object, before, after []
 	switch {
 	case is == nil || quiet(is.Reason):
 	case is.Status == metav1.ConditionFalse && (was == nil || was.Reason != is.Reason || was.Message != is.Message):
-		recorder.Eventf(obj, nil, corev1.EventTypeWarning, is.Reason, action, "%s", is.Message)
+		recorder.Eventf(obj, nil, corev1.EventTypeWarning, is.Reason, action, "%s", withRemedy(is.Reason, is.Message))
 	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionFalse && !quiet(was.Reason):
 		recorder.Eventf(obj, nil, corev1.EventTypeNormal, is.Reason, action, "%s", is.Message)
 	}
 }
+
+// withRemedy adds to DeepCall's words what the catalogue knows of who acts, and how. The operator's own
+// messages say so themselves.
+func withRemedy(reason, message string) string {
+	if remedy, listed := remedies[reason]; listed {
+		return message + ". " + remedy
+	}
+	return message
+}
+
+var remedies = func() map[string]string {
+	byReason := map[string]string{}
+	for _, entry := range deepcall.Catalogue() {
+		byReason[entry.Reason] = entry.Remedy
+	}
+	return byReason
+}()

@@ -50,10 +50,11 @@ type Options struct {
 // The rights of the manager in every namespace that it watches, from which config/rbac/role.yaml is
 // generated. What else it needs stands beside that file, each part in a file of its own.
 //
-// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings;deepcallaccounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=deepcallaccounts,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings/status;deepcallaccounts/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Setup adds both reconcilers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
