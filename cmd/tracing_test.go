@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+)
+
+// fakeCollector keeps the names of the spans that it gets.
+type fakeCollector struct {
+	collector.UnimplementedTraceServiceServer
+	spans chan string
+}
+
+func (c *fakeCollector) Export(_ context.Context, r *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	for _, resource := range r.GetResourceSpans() {
+		service := ""
+		for _, attribute := range resource.GetResource().GetAttributes() {
+			if attribute.GetKey() == "service.name" {
+				service = attribute.GetValue().GetStringValue()
+			}
+		}
+		for _, scope := range resource.GetScopeSpans() {
+			for _, span := range scope.GetSpans() {
+				c.spans <- service + ": " + span.GetName()
+			}
+		}
+	}
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+func TestTracingIsOffByDefault(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+	provider, stop, err := startTracing(t.Context(), thisBuild())
+	if err != nil || provider != nil {
+		t.Errorf("a provider %v, and the error %v", provider, err)
+	}
+	stop()
+}
+
+func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := &fakeCollector{spans: make(chan string, 10)}
+	server := grpc.NewServer()
+	collector.RegisterTraceServiceServer(server, fake)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
+	provider, stop, err := startTracing(t.Context(), thisBuild())
+	if err != nil || provider == nil {
+		t.Fatalf("a provider %v, and the error %v", provider, err)
+	}
+	_, span := provider.Tracer("test").Start(t.Context(), "reconcile agent")
+	span.End()
+	stop() // which sends what is left
+	select {
+	case got := <-fake.spans:
+		if got != "deepcall-operator: reconcile agent" {
+			t.Errorf("the collector got %q", got)
+		}
+	default:
+		t.Error("the collector got no span")
+	}
+}
