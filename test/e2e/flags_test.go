@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"path/filepath"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -23,7 +24,7 @@ var _ = Describe("The manager's command line", func() {
 
 	DescribeTable("ends with a message that names a bad flag",
 		func(flag, message string) {
-			Eventually(execute("--kubeconfig="+kubeconfigOf(managerUser), "--health-probe-bind-address=0", flag)).
+			Eventually(execute("--kubeconfig="+kubeconfigOf(clusterManager), "--health-probe-bind-address=0", flag)).
 				Should(SatisfyAll(gexec.Exit(), Not(gexec.Exit(0)), saying(message)))
 		},
 		Entry(nil, "--leader-elect=maybe", `invalid boolean value "maybe" for -leader-elect`),
@@ -50,7 +51,7 @@ var _ = Describe("The manager's command line", func() {
 
 	It("takes no http endpoint without --allow-insecure-endpoints, and says so", func() {
 		w := newWorld()
-		startManagerAs(managerUser)
+		startManagerAs(clusterManager)
 		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
 		w.waitFor("dca/acme", "InvalidEndpoint")
 		w.waitFor("agm/asha", "AccountNotReady")
@@ -60,8 +61,10 @@ var _ = Describe("The manager's command line", func() {
 
 	It("sees only the namespaces of --watch-namespaces, and needs rights in these alone", func() {
 		watched, other := newWorld(), newWorld()
-		watched.kubectl("create", "rolebinding", managerUser, "--clusterrole=manager-role", "--user=namespaced-manager")
-		startManagerAs("namespaced-manager", "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace)
+		rights := filepath.Join("testdata", "watched")
+		watched.kubectl("apply", "-k", rights)
+		DeferCleanup(func() { watched.kubectl("delete", "-k", rights) })
+		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace)
 		for _, w := range []*world{other, watched} {
 			w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -17,14 +18,24 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-const (
-	// managerUser has the rights of config/rbac/role.yaml.
-	managerUser = "deepcall-manager"
-	// managerNamespace is the one whose lease config/rbac/role.yaml allows.
-	managerNamespace = "system"
+// serviceAccount is one as which a program asks the API server.
+type serviceAccount struct{ namespace, name string }
+
+// managerNamespace is where config/default has the manager, and its lease.
+const managerNamespace = "deepcall-operator-system"
+
+var (
+	// clusterManager has the rights of config/default.
+	clusterManager = serviceAccount{managerNamespace, "deepcall-operator-controller-manager"}
+	// namespacedManager has the rights of config/namespaced, in a namespace of its own.
+	namespacedManager = serviceAccount{"deepcall-namespaced", "deepcall-operator-controller-manager"}
 )
 
 // manager is a running process.
@@ -46,25 +57,35 @@ func buildFlags() []string {
 // spec's end at the latest.
 func startManager(flags ...string) *manager {
 	GinkgoHelper()
-	return startManagerAs(managerUser, append([]string{"--allow-insecure-endpoints"}, flags...)...)
+	return startManagerAs(clusterManager, append([]string{"--allow-insecure-endpoints"}, flags...)...)
 }
 
-func startManagerAs(user string, flags ...string) *manager {
+func startManagerAs(account serviceAccount, flags ...string) *manager {
 	GinkgoHelper()
 	m := &manager{probes: freeAddress(), metrics: freeAddress()}
 	m.Session = execute(append([]string{
-		"--kubeconfig=" + kubeconfigOf(user), "--health-probe-bind-address=" + m.probes,
+		"--kubeconfig=" + kubeconfigOf(account), "--health-probe-bind-address=" + m.probes,
 		"--metrics-bind-address=" + m.metrics, "--metrics-secure=false",
 	}, flags...)...)
+	m.untilReady()
+	return m
+}
+
+func (m *manager) untilReady() {
+	GinkgoHelper()
 	DeferCleanup(m.stop)
 	Eventually(func() int { status, _ := get(m.probes, "/readyz"); return status }).Should(Equal(http.StatusOK))
-	return m
 }
 
 // execute starts the program, which is killed at the spec's end if it still runs.
 func execute(flags ...string) *gexec.Session {
 	GinkgoHelper()
-	session, err := gexec.Start(exec.Command(program, flags...), GinkgoWriter, GinkgoWriter)
+	return start(exec.Command(program, flags...))
+}
+
+func start(command *exec.Cmd) *gexec.Session {
+	GinkgoHelper()
+	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { session.Kill().Wait(10 * time.Second) })
 	return session
@@ -137,15 +158,24 @@ func freeAddress() string {
 	return listener.Addr().String()
 }
 
-// kubeconfigOf is a kubeconfig with the rights of that user.
-func kubeconfigOf(user string) string {
+// kubeconfigOf is a kubeconfig with a token of that ServiceAccount.
+func kubeconfigOf(account serviceAccount) string {
 	GinkgoHelper()
 	config, err := clientcmd.LoadFromFile(plane.Kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
-	for _, info := range config.AuthInfos {
-		info.Impersonate = user
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: tokenOf(account)}
 	}
 	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
+}
+
+// tokenOf is a token as the pods of that ServiceAccount get it, good for the longest of tests.
+func tokenOf(account serviceAccount) string {
+	GinkgoHelper()
+	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: account.namespace, Name: account.name}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(6 * 60 * 60))}}
+	Expect(admin.SubResource("token").Create(context.Background(), owner, request)).To(Succeed())
+	return request.Status.Token
 }

@@ -1,5 +1,5 @@
-// Package e2e runs the manager as a real process, with the rights of config/rbac, against a real
-// API server and a simulated DeepCall, and does with kubectl what a person does.
+// Package e2e runs the manager as a real process, as the ServiceAccount of config/default, against a
+// real API server and a simulated DeepCall, and does with kubectl what a person does.
 package e2e
 
 import (
@@ -30,6 +30,7 @@ var (
 	plane   *testenv.ControlPlane
 	admin   client.WithWatch
 	program string // the manager's
+	audited string // the path of the API server's audit log
 )
 
 func TestEndToEnd(t *testing.T) {
@@ -49,16 +50,18 @@ var _ = BeforeSuite(func() {
 	program, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd", buildFlags()...)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
-	plane, err = testenv.Start()
+	directory, err := os.MkdirTemp("", "deepcall-audit-")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(os.RemoveAll, directory)
+	audited = filepath.Join(directory, "audit.log")
+	plane, err = testenv.Start(testenv.WithAudit(audited))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	admin, err = client.NewWithWatch(plane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	kubectl("create", "namespace", managerNamespace)
-	kubectl("apply", "-f", filepath.Join(testenv.Root(), "config", "rbac", "role.yaml"))
-	kubectl("create", "clusterrolebinding", managerUser, "--clusterrole=manager-role", "--user="+managerUser)
-	kubectl("create", "rolebinding", managerUser, "--namespace="+managerNamespace, "--role=manager-role", "--user="+managerUser)
+	kubectl("apply", "-k", filepath.Join(testenv.Root(), "config", "default"))
+	kubectl("apply", "-k", filepath.Join("testdata", "namespaced"))
 })
 
 // world is what one spec plays in: a namespace and a DeepCall.
@@ -71,11 +74,15 @@ type world struct {
 
 func newWorld() *world {
 	GinkgoHelper()
-	w := &world{token: "s3cr3t"}
-	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{KeepBodies: true})
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(admin.Create(context.Background(), namespace)).To(Succeed())
-	w.namespace = namespace.Name
+	return newWorldIn(namespace.Name)
+}
+
+func newWorldIn(namespace string) *world {
+	GinkgoHelper()
+	w := &world{namespace: namespace, token: "s3cr3t"}
+	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{KeepBodies: true})
 	DeferCleanup(w.clear)
 	return w
 }

@@ -23,8 +23,11 @@ type ControlPlane struct {
 	Kubectl string
 }
 
+// Option changes a control plane before it starts.
+type Option func(*envtest.Environment) error
+
 // Start starts a control plane from the binaries in KUBEBUILDER_ASSETS, or else in bin/k8s.
-func Start() (*ControlPlane, error) {
+func Start(options ...Option) (*ControlPlane, error) {
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
 		assets = filepath.Join(Root(), "bin", "k8s")
@@ -36,6 +39,11 @@ func Start() (*ControlPlane, error) {
 		BinaryAssetsDirectory: assets,
 		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+	}
+	for _, option := range options {
+		if err := option(environment); err != nil {
+			return nil, err
+		}
 	}
 	config, err := environment.Start()
 	if err != nil {

@@ -1,0 +1,77 @@
+package testenv
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// auditPolicy has the requests of ServiceAccounts recorded, without their bodies, once they are answered.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    userGroups: ["system:serviceaccounts"]
+  - level: None
+`
+
+// Audited is a request that the API server answered.
+type Audited struct {
+	Verb string
+	User struct{ Username string }
+	// ObjectRef is nil for a request that is about no resource.
+	ObjectRef *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+	// Annotations tell what the authorizer decided, and why.
+	Annotations map[string]string
+}
+
+// Allowed is true when the authorizer allowed the request.
+func (a Audited) Allowed() bool {
+	return a.Annotations["authorization.k8s.io/decision"] == "allow"
+}
+
+// WithAudit has the API server record the requests of ServiceAccounts in the file, for ReadAudit.
+func WithAudit(path string) Option {
+	return func(environment *envtest.Environment) error {
+		policy := filepath.Join(filepath.Dir(path), "audit-policy.yaml")
+		if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+			return fmt.Errorf("write the audit policy: %w", err)
+		}
+		environment.ControlPlane.GetAPIServer().Configure().
+			Set("audit-policy-file", policy).
+			Set("audit-log-path", path)
+		return nil
+	}
+}
+
+// ReadAudit reads the requests that were recorded since the offset, and returns the next offset.
+func ReadAudit(path string, offset int64) ([]Audited, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the audit log: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(offset, 0); err != nil {
+		return nil, 0, fmt.Errorf("find the place in the audit log: %w", err)
+	}
+	var requests []Audited
+	lines := bufio.NewReader(file)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil { // the last line may still be being written
+			return requests, offset, nil //nolint:nilerr // it is the file's end
+		}
+		offset += int64(len(line))
+		var request Audited
+		if err := json.Unmarshal(line, &request); err != nil {
+			return nil, 0, errors.Join(errors.New("read the audit log"), err)
+		}
+		requests = append(requests, request)
+	}
+}
