@@ -1,0 +1,193 @@
+package chart
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+)
+
+const managerAccount = "deepcall-operator-controller-manager"
+
+func TestTheManagerWorksWithTheFlagsAndTheRightsOfARelease(t *testing.T) {
+	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gexec.CleanupBuildArtifacts)
+	for _, mode := range []struct {
+		name, values string
+		everywhere   bool
+	}{
+		{"for all namespaces", "{allowInsecureEndpoints: true, metrics: {readers: [{name: prometheus, namespace: sales}]}}", true},
+		{"for one namespace, with Roles alone", "{allowInsecureEndpoints: true, watchNamespaces: [support], rbac: {aggregate: false}}", false},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
+			install(t, mode.values)
+			established(t)
+			for namespace, want := range map[string]bool{supportNamespace: true, salesNamespace: mode.everywhere} {
+				if got := mayListSecrets(namespace); got != want {
+					t.Errorf("the manager may list the Secrets of %s: %v, want %v", namespace, got, want)
+				}
+			}
+			m := start(t, program)
+			syncsAndRemoves(t)
+			if mode.everywhere {
+				m.metricsAreForReaders(t)
+			} else if status, text := get("http://"+m.metrics+"/metrics", ""); status != http.StatusOK || !strings.Contains(text, "\ncontroller_runtime_") {
+				t.Errorf("got the metrics %d %.200s", status, text)
+			}
+			m.stop(t)
+			if log := string(m.log.Contents()); strings.Contains(log, "forbidden") || !strings.Contains(log, `"level":"info"`) {
+				t.Errorf("the manager lacks a right, or logs in another format:\n%s", log)
+			}
+		})
+	}
+}
+
+func mayListSecrets(namespace string) bool {
+	_, err := kubectl("", "auth", "can-i", "list", "secrets", "-n", namespace,
+		fmt.Sprintf("--as=system:serviceaccount:%s:%s", operatorNamespace, managerAccount))
+	return err == nil
+}
+
+// syncsAndRemoves has a mapping told to DeepCall, and taken back.
+func syncsAndRemoves(t *testing.T) {
+	t.Helper()
+	deepcall, url := deepcalltest.Start(t, deepcalltest.Options{})
+	objects := fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: acme-deepcall}, stringData: {userId: "1001", token: s3cr3t}}
+---
+{apiVersion: telephony.deepcall.com/v1alpha1, kind: DeepCallAccount, metadata: {name: acme}, spec: {endpoint: %q, credentialsSecretRef: {name: acme-deepcall}}}
+---
+{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: asha}, spec: {accountRef: {name: acme}, agentID: "7", groups: [{groupID: "90", receiveCall: true}]}}
+`, url)
+	mustKubectl(t, objects, "-n", supportNamespace, "apply", "-f", "-")
+	mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=condition=Ready", "--timeout=20s")
+	if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "Y"}) {
+		t.Errorf("DeepCall has %v", got)
+	}
+	mustKubectl(t, objects, "-n", supportNamespace, "delete", "--timeout=20s", "-f", "-")
+	if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
+		t.Errorf("DeepCall has %v after the mapping is gone", got)
+	}
+}
+
+// manager is a running process, with the flags of the release's Deployment.
+type manager struct {
+	session *gexec.Session
+	log     *gbytes.Buffer
+	metrics string
+}
+
+func start(t *testing.T, program string) *manager {
+	t.Helper()
+	args := argsOf(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
+	m := &manager{metrics: freeAddress(t), log: gbytes.NewBuffer()}
+	probes := freeAddress(t)
+	args = append(args, "--kubeconfig="+kubeconfigOf(t, operatorNamespace, managerAccount), "--leader-election-namespace="+operatorNamespace,
+		"--health-probe-bind-address="+probes, "--metrics-bind-address="+m.metrics)
+	session, err := gexec.Start(exec.Command(program, args...), m.log, m.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.session = session
+	t.Cleanup(func() { <-session.Kill().Exited })
+	NewWithT(t).Eventually(func() int { status, _ := get("http://"+probes+"/readyz", ""); return status }, 20*time.Second, 50*time.Millisecond).
+		Should(Equal(http.StatusOK), func() string { return string(m.log.Contents()) })
+	return m
+}
+
+func (m *manager) stop(t *testing.T) {
+	t.Helper()
+	m.session.Terminate()
+	NewWithT(t).Eventually(m.session, 20*time.Second).Should(gexec.Exit(0))
+}
+
+// metricsAreForReaders expects that those in metrics.readers may read them, and others not.
+func (m *manager) metricsAreForReaders(t *testing.T) {
+	t.Helper()
+	url := "https://" + m.metrics + "/metrics"
+	for _, test := range []struct {
+		name string
+		want int
+	}{{"prometheus", http.StatusOK}, {"default", http.StatusForbidden}} {
+		if status, text := get(url, tokenOf(t, salesNamespace, test.name)); status != test.want {
+			t.Errorf("the ServiceAccount %s got %d %.200s, want %d", test.name, status, text, test.want)
+		}
+	}
+	if status, _ := get(url, ""); status != http.StatusUnauthorized {
+		t.Errorf("nobody in particular got %d", status)
+	}
+}
+
+// tokenOf is a token of a ServiceAccount, which is made if it is not there.
+func tokenOf(t *testing.T, namespace, name string) string {
+	t.Helper()
+	if !there(t, "v1", "ServiceAccount", namespace, name) {
+		if err := admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.TrimSpace(mustKubectl(t, "", "create", "token", name, "-n", namespace))
+}
+
+func kubeconfigOf(t *testing.T, namespace, account string) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["test"] = &clientcmdapi.Cluster{Server: plane.Config.Host, CertificateAuthorityData: plane.Config.CAData}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: tokenOf(t, namespace, account)}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
+	config.CurrentContext = "test"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func get(url, token string) (status int, body string) {
+	// The manager makes its own certificate.
+	web := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(text)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
