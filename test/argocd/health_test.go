@@ -112,6 +112,26 @@ func TestHealthOfHostileObjects(t *testing.T) {
 			Progressing, waiting,
 		},
 		{
+			"Reconciling beside a Ready that is true",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}, {type: Reconciling, status: "True"}]}}`,
+			Progressing, "fine",
+		},
+		{
+			"a deletion of what is Ready",
+			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
+			Progressing, "Pending deletion",
+		},
+		{
+			"a deletion that waits, before anybody looked at it",
+			`{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: old}]}}`,
+			Progressing, "Pending deletion",
+		},
+		{
+			"a deletion that waits",
+			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: and why}]}}`,
+			Progressing, "and why",
+		},
+		{
 			"a deletion that nobody looked at", `{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1}}`,
 			Progressing, "Pending deletion",
 		},

@@ -11,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -118,6 +119,18 @@ var _ = Describe("The actions of Argo CD", func() {
 		w.waitFor("agm/asha", "Synced")
 		Eventually(w.health).WithArguments("dca/acme").Should(HaveField("Status", argocd.Healthy))
 		Expect(w.deepcall.Calls()).To(HaveLen(2))
+	})
+})
+
+var _ = Describe("The patch of Argo CD's ConfigMap", func() {
+	It("adds our kinds, and takes nothing away", func() {
+		w := newWorld()
+		w.kubectl("create", "configmap", "argocd-cm", "--from-literal=resource.customizations.health.example.com_Other=return {}")
+		w.kubectl("patch", "configmap", "argocd-cm", "--patch-file", filepath.Join(testenv.Root(), "config", "argocd", "argocd-cm.yaml"))
+		var patched corev1.ConfigMap
+		Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: "argocd-cm"}, &patched)).To(Succeed())
+		Expect(patched.Data).To(HaveLen(7))
+		Expect(patched.Data).To(HaveKeyWithValue("resource.customizations.health.example.com_Other", "return {}"))
 	})
 })
 
