@@ -13,9 +13,9 @@ type scenario struct {
 	name string
 	// world is healthy but for it.
 	world world
-	// from is the minute at which the alerts begin to fire. Until then, none does.
+	// from is the minute at which the alerts begin to fire, and not before.
 	from int
-	// fires are all alerts that fire then.
+	// fires are all alerts that ever fire.
 	fires []firing
 	// near are the alerts that come close, when none fires at all.
 	near []string
@@ -108,26 +108,26 @@ func (w world) input() []inputSeries {
 	return input
 }
 
-// tests expects of one rule that it is silent, minute by minute, until it is to fire.
+// tests expects of one rule that it is silent, minute by minute: until it is to fire, or to the end.
 func (s scenario) tests(r rule) []alertTest {
-	last := minutes
-	if len(s.fires) > 0 {
-		last = s.from
-	}
-	tests := make([]alertTest, 0, last+1)
-	for minute := range last {
-		tests = append(tests, alertTest{EvalTime: fmt.Sprintf("%dm", minute), Alertname: r.Alert})
-	}
-	if len(s.fires) == 0 {
-		return tests
-	}
 	at := alertTest{EvalTime: fmt.Sprintf("%dm", s.from), Alertname: r.Alert}
 	for _, f := range s.fires {
 		if f.alert == r.Alert {
 			at.ExpAlerts = append(at.ExpAlerts, f.expected(r))
 		}
 	}
-	return append(tests, at)
+	silent := minutes
+	if len(at.ExpAlerts) > 0 {
+		silent = s.from
+	}
+	tests := make([]alertTest, 0, silent+1)
+	for minute := range silent {
+		tests = append(tests, alertTest{EvalTime: fmt.Sprintf("%dm", minute), Alertname: r.Alert})
+	}
+	if silent < minutes {
+		tests = append(tests, at)
+	}
+	return tests
 }
 
 func (f firing) expected(r rule) expAlert {

@@ -2,8 +2,8 @@ package monitoring
 
 import "slices"
 
-// trouble begins after an hour.
-const trouble = 60
+// trouble begins after half an hour.
+const trouble = 30
 
 var accountLabels = map[string]string{"account_namespace": "support", "account": "acme"}
 
@@ -111,6 +111,13 @@ func accountScenarios() []scenario {
 				lag(support, 0, trouble),
 		},
 		{
+			name: "an account is unreachable, and another one of its name is slow", from: trouble + 15,
+			fires: []firing{unreachable, slowIn("sales")},
+			world: healthy().account(support, "Unreachable", trouble, minutes).
+				calls(support, phase{trouble, 0.3}, phase{minutes, 8}).
+				calls(sales, phase{trouble - 5, 0.3}, phase{minutes, 6}),
+		},
+		{
 			name: "an account is unreachable for almost 15 minutes, and recovers",
 			near: []string{"DeepCallAccountUnreachable", "DeepCallCallsSlow", "DeepCallCallsHeldUp", "DeepCallResyncLate"},
 			world: healthy().account(support, "Unreachable", trouble, trouble+15).
@@ -132,13 +139,16 @@ func accountScenarios() []scenario {
 	}
 }
 
-func callScenarios() []scenario {
-	slow := firing{
-		alert: "DeepCallCallsSlow", labels: accountLabels,
-		summary: "DeepCall answers the account support/acme slowly.",
+func slowIn(namespace string) firing {
+	return firing{
+		alert: "DeepCallCallsSlow", labels: map[string]string{"account_namespace": namespace, "account": "acme"},
+		summary: "DeepCall answers the account " + namespace + "/acme slowly.",
 		description: "For 15 minutes the calls of the account took 6s on average. Changes reach DeepCall late, and calls near the " +
 			"account's requestTimeout fail. Check the network to DeepCall, and tell DeepCall's support.",
 	}
+}
+
+func callScenarios() []scenario {
 	heldUp := firing{
 		alert: "DeepCallCallsHeldUp", labels: accountLabels,
 		summary: "Calls of the account support/acme wait long for its limits.",
@@ -155,7 +165,7 @@ func callScenarios() []scenario {
 	}
 	return []scenario{
 		{
-			name: "calls take 6 seconds", from: trouble + 20, fires: []firing{slow},
+			name: "calls take 6 seconds", from: trouble + 20, fires: []firing{slowIn("support")},
 			world: healthy().calls(support, phase{trouble, 0.3}, phase{minutes, 6}),
 		},
 		{
@@ -186,6 +196,10 @@ func callScenarios() []scenario {
 		{
 			name: "a resync does not come", from: trouble + 30, fires: []firing{late},
 			world: healthy().lag(support, 0, trouble),
+		},
+		{
+			name: "a resync does not come after a start, before any call was made", from: trouble + 30, fires: []firing{late},
+			world: healthy().account(support, "Untried", 0, minutes).lag(support, 0, trouble),
 		},
 		{
 			name: "a resync is 15 minutes late for long", near: []string{"DeepCallResyncLate"},

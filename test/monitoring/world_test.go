@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// minutes is how long a scenario lasts. Its first hour is healthy in most.
-const minutes = 180
+// minutes is how long a scenario lasts. Its first half hour is healthy in most.
+const minutes = 100
 
 // replica is a scraped target, with the labels that Prometheus adds.
 type replica string
