@@ -24,6 +24,7 @@ type dashboard struct {
 
 type variable struct {
 	Name       string          `json:"name"`
+	Definition string          `json:"definition"`
 	Type       string          `json:"type"`
 	Query      json.RawMessage `json:"query"`
 	Datasource datasource      `json:"datasource"`
@@ -143,11 +144,8 @@ func TestEveryPanelReadsFromTheChosenDataSource(t *testing.T) {
 var grafana = strings.NewReplacer("$__rate_interval", "5m", "$__interval", "1m", "$__range", "6h")
 
 func TestTheDashboardUsesWhatTheOperatorHas(t *testing.T) {
-	var (
-		d         = readDashboard(t)
-		legend    = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
-		reference = regexp.MustCompile(`\$\{?(\w+)`)
-	)
+	d := readDashboard(t)
+	legend := regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
 			expr := grafana.Replace(target.Expr)
@@ -162,24 +160,37 @@ func TestTheDashboardUsesWhatTheOperatorHas(t *testing.T) {
 					t.Errorf("%q: the legend uses the label %s, but there are only %v", p.Title, label[1], labels)
 				}
 			}
-			for _, used := range reference.FindAllStringSubmatch(expr, -1) {
-				if !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return v.Name == used[1] }) {
-					t.Errorf("%q uses the variable %s, which is not there", p.Title, used[1])
-				}
-			}
+			d.checkReferences(t, p.Title, expr)
+		}
+	}
+}
+
+var reference = regexp.MustCompile(`\$\{?(\w+)`)
+
+// checkReferences finds variables in an expression that the dashboard does not have.
+func (d dashboard) checkReferences(t *testing.T, title, expr string) {
+	t.Helper()
+	for _, used := range reference.FindAllStringSubmatch(expr, -1) {
+		if !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return v.Name == used[1] }) {
+			t.Errorf("%q uses the variable %s, which is not there", title, used[1])
 		}
 	}
 }
 
 func TestTheVariablesOfTheDashboardUseWhatTheOperatorHas(t *testing.T) {
 	call := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
-	for _, v := range readDashboard(t).Templating.List[1:] {
+	d := readDashboard(t)
+	for _, v := range d.Templating.List[1:] {
 		var query struct {
 			Query string `json:"query"`
 		}
 		if err := json.Unmarshal(v.Query, &query); err != nil {
 			t.Fatalf("%s: %v", v.Name, err)
 		}
+		if v.Definition != query.Query {
+			t.Errorf("%s shows the query %q and asks for %q", v.Name, v.Definition, query.Query)
+		}
+		d.checkReferences(t, v.Name, query.Query)
 		parts := call.FindStringSubmatch(query.Query)
 		if parts == nil {
 			t.Errorf("%s asks for %q, which is no label_values", v.Name, query.Query)
