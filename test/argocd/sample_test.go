@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func documents(t *testing.T, file string) []unstructured.Unstructured {
 	for {
 		var object unstructured.Unstructured
 		err := decoder.Decode(&object.Object)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return found
 		}
 		if err != nil {
