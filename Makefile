@@ -11,6 +11,19 @@ KEEP ?=
 RACE ?= auto
 # More flags for go test: make test TESTFLAGS='-run Conflict -v'
 TESTFLAGS ?=
+# The image that is deployed; default: the one that config/manager names.
+IMG ?=
+# The kubectl that installs, into its current cluster.
+KUBECTL ?= kubectl
+# FORCE=1 uninstalls though mappings are left.
+FORCE ?=
+# The platforms of the image.
+PLATFORMS ?= linux/amd64,linux/arm64
+# What the build says of itself, in --version and the metric deepcall_build_info.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The vulnerabilities that vulncheck knows: pinned, or the address of a newer database.
+VULNDB ?= pinned
 # What `make test` tests. Long tests carry the build tag "long" and are not among them.
 PACKAGES ?= ./...
 
@@ -23,6 +36,8 @@ KUSTOMIZE := bin/kustomize
 PROMTOOL := bin/promtool
 GOVULNCHECK := bin/govulncheck
 INDEXDB := bin/indexdb
+CYCLONEDX := bin/cyclonedx-gomod
+ACTIONLINT := bin/actionlint
 
 ##@ Use
 
@@ -46,7 +61,7 @@ run: ## Run the manager against the current kubeconfig, with the flags in ARGS.
 
 .PHONY: build
 build: ## Build bin/manager and bin/simulator.
-	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -o bin/manager ./cmd
+	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/alive.sh build hack/build.sh bin/manager
 	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -o bin/simulator ./test/simulator
 
 ##@ Test
@@ -70,8 +85,9 @@ control-plane: ## Put kube-apiserver, etcd and kubectl into bin/k8s, if they are
 	@hack/control-plane.sh
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Run the linters.
+lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Run the linters.
 	@hack/alive.sh lint $(GOLANGCI_LINT) run ./...
+	@$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: check-generated
 check-generated: ## Fail if `make generate` would change anything; change nothing.
@@ -84,17 +100,97 @@ check-generated: ## Fail if `make generate` would change anything; change nothin
 		echo 'Generated files are stale: run `make generate` and commit what it changes.' >&2; exit 1; \
 	fi
 
+##@ Install
+
+INSTALLER = $(KUSTOMIZE) build config/default $(if $(IMG),| sed 's|image: ghcr.io/deepcall/deepcall-operator:.*|image: $(IMG)|')
+
+.PHONY: install
+install: $(KUSTOMIZE) ## Install the CRDs into the current cluster.
+	@$(KUSTOMIZE) build config/crd | $(KUBECTL) apply -f -
+
+.PHONY: uninstall
+uninstall: $(KUSTOMIZE) no-mappings ## Remove the CRDs, and with them all accounts, unless mappings are left.
+	@$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found $(if $(FORCE),--wait=false) -f -
+
+.PHONY: deploy
+deploy: $(KUSTOMIZE) ## Install all: CRDs, rights and the manager, with the image IMG.
+	@$(INSTALLER) | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: $(KUSTOMIZE) no-mappings ## Remove what deploy installed, unless mappings are left.
+	@$(INSTALLER) | $(KUBECTL) delete --ignore-not-found $(if $(FORCE),--wait=false) -f -
+
+.PHONY: build-installer
+build-installer: $(KUSTOMIZE) ## Write all that deploy installs into dist/install.yaml.
+	@mkdir -p dist
+	@$(INSTALLER) > dist/install.yaml
+	@echo 'wrote dist/install.yaml' >&2
+
+# Mappings that are left would wait, and keep their CRD from going, since nobody is there to tell DeepCall.
+.PHONY: no-mappings
+no-mappings:
+	@crd=$$($(KUBECTL) get crd agentgroupmappings.telephony.deepcall.com --ignore-not-found --output=name); \
+	left=$${crd:+$$($(KUBECTL) get agentgroupmappings.telephony.deepcall.com --all-namespaces)}; \
+	if [[ -z $$left ]]; then exit 0; fi; \
+	printf '%s\n' "$$left" 'These mappings wait for the operator, which tells DeepCall before they go.' >&2; \
+	if [[ -z "$(FORCE)" ]]; then \
+		echo 'Delete them while it runs: docs/install-kustomize.md tells how. FORCE=1 leaves them waiting.' >&2; exit 1; \
+	fi
+
+##@ Release
+
+.PHONY: docker-build
+docker-build: ## Build the image for this machine's platform, as IMG.
+	docker buildx build --load $(IMAGE_ARGS) .
+
+.PHONY: docker-push
+docker-push: ## Build the image for all PLATFORMS, with SBOM and provenance, and push it as IMG.
+	docker buildx build --push --platform $(PLATFORMS) --sbom=true --provenance=mode=max $(IMAGE_ARGS) .
+
+IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(or $(IMG),$(DEFAULT_IMG))
+DEFAULT_IMG := ghcr.io/deepcall/deepcall-operator:$(VERSION)
+
+.PHONY: check-version
+check-version: ## Fail if chart and manifests name another version than VERSION.
+	@named() { grep -qE "^ *$$2: \"?$$3\"?$$" "$$1" || { echo "$$1: $$2 is not $$3" >&2; return 1; }; }; \
+	named config/chart/Chart.yaml version $(VERSION:v%=%); \
+	named config/chart/Chart.yaml appVersion $(VERSION); \
+	named config/manager/kustomization.yaml newTag $(VERSION)
+
+.PHONY: check-reproducible
+check-reproducible: ## Fail if two builds of what is released differ in a byte.
+	@PLATFORMS="$(PLATFORMS)" hack/alive.sh reproducible hack/check-reproducible.sh
+
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) $(INDEXDB) ## Fail if the manager, built with the Go of its image, calls code with a known vulnerability.
+	@VULNDB="$(VULNDB)" hack/alive.sh vulncheck hack/vulncheck.sh
+
+.PHONY: sbom
+sbom: $(CYCLONEDX) ## Write dist/sbom.cdx.json: the modules that are in the manager.
+	@mkdir -p dist
+	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh dist/manager
+	@$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output dist/sbom.cdx.json dist/manager
+
 ##@ Develop
 
 OUT := .
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml
+# What the chart has in common with kustomize; its templates read it.
+CHART_FILES := config/chart/files
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml $(CHART_FILES) \
+	config/argocd/argocd-cm.yaml
 
 .PHONY: generate
-generate: ## Generate deepcopy code, CRDs and the manager's role from the markers in the code.
+generate: ## Generate deepcopy code, CRDs and the manager's role from the markers in the code; copy them to the chart; and Argo CD's patch.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt crd paths=./api/... \
 		output:object:dir="$(OUT)/api/v1alpha1" output:crd:dir="$(OUT)/config/crd/bases"
 	@$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./internal/controller/... \
 		output:rbac:dir="$(OUT)/config/rbac"
+	@rm -rf "$(OUT)/$(CHART_FILES)" && mkdir -p "$(OUT)/$(CHART_FILES)"/{crds,rbac,prometheus}
+	@cp "$(OUT)"/config/crd/bases/*.yaml "$(OUT)/$(CHART_FILES)/crds"
+	@cp config/rbac/*_role.yaml "$(OUT)/config/rbac/role.yaml" "$(OUT)/$(CHART_FILES)/rbac"
+	@cp config/prometheus/{prometheusrule.yaml,dashboard.json} "$(OUT)/$(CHART_FILES)/prometheus"
+	@mkdir -p "$(OUT)/config/argocd"
+	@hack/argocd-cm.sh > "$(OUT)/config/argocd/argocd-cm.yaml"
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
@@ -123,7 +219,9 @@ $(KUSTOMIZE): TOOL := sigs.k8s.io/kustomize/kustomize/v5
 $(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
-$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB): hack/deploy/go.mod hack/deploy/go.sum
+$(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(ACTIONLINT): TOOL := github.com/rhysd/actionlint/cmd/actionlint
+$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX) $(ACTIONLINT): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building it from hack/deploy: up to two minutes on two cores the first time' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/alive.sh 'building $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \
