@@ -1,0 +1,82 @@
+package kustomize
+
+import (
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+var _ = Describe("make", func() {
+	const held = `
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: AgentGroupMapping
+metadata: {name: asha, namespace: default, finalizers: [telephony.deepcall.com/stop-calls]}
+spec: {accountRef: {name: acme}, agentID: "7", groups: []}
+`
+	run := func(args ...string) (string, error) {
+		return run("", "make", append([]string{"--no-print-directory", "--old-file=bin/kustomize", "KUBECTL=" + plane.Kubectl}, args...)...)
+	}
+
+	It("deploys with an image of one's own, and undeploys once no mapping is left", func() {
+		before := build(filepath.Join(config, "default"))
+		_, err := run("deploy", "IMG=registry.example.com/team/operator@sha256:0000")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kubectl("get", "deployments", "--namespace=deepcall-operator-system",
+			"--output=jsonpath={.items[*].spec.template.spec.containers[*].image}")).To(Equal("registry.example.com/team/operator@sha256:0000"))
+		Expect(build(filepath.Join(config, "default"))).To(Equal(before), "no file is edited")
+
+		kubectlWith(held, "apply", "--filename=-")
+		for _, target := range []string{"undeploy", "uninstall"} {
+			output, err := run(target)
+			Expect(err).To(HaveOccurred())
+			Expect(err).To(MatchError(MatchRegexp(`default +asha`)), output)
+			Expect(err).To(MatchError(ContainSubstring("FORCE=1")))
+		}
+		kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system")
+
+		kubectl("patch", "agm/asha", "--namespace=default", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
+		kubectl("delete", "agm/asha", "--namespace=default")
+		_, err = run("undeploy")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
+
+		By("doing so a second time, and with the CRDs alone")
+		_, err = run("undeploy")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = run("install")
+		Expect(err).NotTo(HaveOccurred())
+		kubectl("wait", "--for=condition=Established", "--timeout=20s",
+			"crd/agentgroupmappings.telephony.deepcall.com", "crd/deepcallaccounts.telephony.deepcall.com")
+		_, err = run("uninstall")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kubectl("get", "crds", "--output=name")).NotTo(ContainSubstring("deepcall"))
+	})
+
+	It("undeploys by force, and leaves what waits", func() {
+		_, err := run("deploy")
+		Expect(err).NotTo(HaveOccurred())
+		kubectlWith(held, "apply", "--filename=-")
+		output, err := run("undeploy", "FORCE=1")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(output).To(MatchRegexp(`default +asha`))
+		kubectl("wait", "--for=delete", "--timeout=60s", "namespace/deepcall-operator-system")
+		Expect(kubectl("get", "agm/asha", "--namespace=default", "--output=name")).To(ContainSubstring("asha"))
+		kubectl("patch", "agm/asha", "--namespace=default", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
+		kubectl("wait", "--for=delete", "--timeout=60s", "crd/agentgroupmappings.telephony.deepcall.com")
+	})
+
+	It("writes all into one file", func() {
+		_, err := run("build-installer", "IMG=example.com/operator:v9")
+		Expect(err).NotTo(HaveOccurred())
+		file := filepath.Join(testenv.Root(), "dist", "install.yaml")
+		written, err := os.ReadFile(file)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(objects(string(written))).To(HaveLen(len(objects(build(filepath.Join(config, "default"))))))
+		Expect(object[appsv1.Deployment](string(written), "Deployment").Spec.Template.Spec.Containers[0].Image).To(Equal("example.com/operator:v9"))
+	})
+})

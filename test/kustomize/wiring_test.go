@@ -1,0 +1,115 @@
+package kustomize
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// monitor is what these tests read of a ServiceMonitor.
+type monitor struct {
+	Spec struct {
+		Selector  metav1.LabelSelector `json:"selector"`
+		Endpoints []struct {
+			Port      string `json:"port"`
+			Scheme    string `json:"scheme"`
+			TLSConfig struct {
+				ServerName string `json:"serverName"`
+			} `json:"tlsConfig"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+var _ = DescribeTable("What belongs together fits",
+	func(folder, scheme string) {
+		text := build(filepath.Join("test", "kustomize", "testdata", folder))
+		deployment := object[appsv1.Deployment](text, "Deployment")
+		template := deployment.Spec.Template
+		container := template.Spec.Containers[0]
+		picks := func(selector metav1.LabelSelector, set map[string]string) {
+			GinkgoHelper()
+			s, err := metav1.LabelSelectorAsSelector(&selector)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(s.Empty()).To(BeFalse())
+			Expect(s.Matches(labels.Set(set))).To(BeTrue(), "%s does not match %v", s, set)
+		}
+
+		By("the manager and its ports")
+		Expect(container.Image).To(HavePrefix("ghcr.io/deepcall/deepcall-operator:v"))
+		Expect(container.Args).To(ContainElement("--leader-elect"))
+		ports := map[string]string{}
+		for _, port := range container.Ports {
+			ports[port.Name] = fmt.Sprintf(":%d", port.ContainerPort)
+		}
+		Expect(container.Args).To(ContainElements("--metrics-bind-address="+ports["metrics"], "--health-probe-bind-address="+ports["health"]))
+		Expect(container.LivenessProbe.HTTPGet.Port.String()).To(Equal("health"))
+		Expect(container.ReadinessProbe.HTTPGet.Port.String()).To(Equal("health"))
+		Expect(strings.Contains(strings.Join(container.Args, " "), "--metrics-secure=false")).To(Equal(scheme == "http"))
+		Expect(objects(text)).To(HaveKey("ServiceAccount/" + template.Spec.ServiceAccountName))
+		picks(*template.Spec.TopologySpreadConstraints[0].LabelSelector, template.Labels)
+
+		By("the Service of the metrics")
+		service := object[corev1.Service](text, "Service")
+		picks(metav1.LabelSelector{MatchLabels: service.Spec.Selector}, template.Labels)
+		Expect(service.Spec.Ports).To(HaveExactElements(SatisfyAll(
+			HaveField("Name", scheme), HaveField("TargetPort", intstr.FromString("metrics")),
+			HaveField("Port", WithTransform(func(p int32) string { return fmt.Sprintf(":%d", p) }, Equal(ports["metrics"]))),
+		)))
+
+		By("the ServiceMonitor")
+		scraped := object[monitor](text, "ServiceMonitor").Spec
+		picks(scraped.Selector, service.Labels)
+		fitting := 0
+		for _, endpoint := range scraped.Endpoints {
+			if endpoint.Port == service.Spec.Ports[0].Name {
+				fitting++
+				Expect(endpoint.Scheme).To(Equal(scheme))
+			}
+			if folder == "full" && endpoint.Scheme == "https" {
+				Expect(endpoint.TLSConfig.ServerName).To(Equal(service.Name + "." + service.Namespace + ".svc"))
+			}
+		}
+		Expect(fitting).To(Equal(1))
+
+		By("the network policy")
+		policy := object[networkingv1.NetworkPolicy](text, "NetworkPolicy")
+		picks(policy.Spec.PodSelector, template.Labels)
+		Expect(policy.Spec.Ingress[0].Ports[0].Port).To(HaveValue(Equal(intstr.FromString("metrics"))))
+
+		By("the disruption budget, which a second replica alone makes useful")
+		budget := object[policyv1.PodDisruptionBudget](text, "PodDisruptionBudget")
+		picks(*budget.Spec.Selector, template.Labels)
+		Expect(deployment.Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
+
+		By("being in one namespace")
+		for key, object := range objects(text) {
+			if object.GetNamespace() != "" {
+				Expect(object.GetNamespace()).To(Equal(deployment.Namespace), key)
+			}
+		}
+	},
+	Entry("for a whole cluster", "full", "https"),
+	Entry("by Roles alone", "namespaced", "http"),
+)
+
+var _ = Describe("config/namespaced", func() {
+	It("has nothing that is the whole cluster's but its own namespace", func() {
+		var kinds []string
+		for _, object := range objects(build(filepath.Join(config, "namespaced"))) {
+			if object.GetNamespace() == "" {
+				kinds = append(kinds, object.GetKind())
+			}
+		}
+		Expect(kinds).To(ConsistOf("Namespace"))
+	})
+})
