@@ -346,8 +346,8 @@ func reconcilerScenarios() []scenario {
 			world: healthy().set(leader, metric, controller, counter(phase{trouble, 0}, phase{10, 1000}, phase{minutes, 0})),
 		},
 		{
-			name: "all workers work while many objects wait", from: 15, fires: []firing{saturated},
-			world: healthy().workers(leader, "agent", 16, 500),
+			name: "all workers work while more objects wait, of both priorities", from: 15, fires: []firing{saturated},
+			world: healthy().workers(leader, "agent", 16, 21),
 		},
 		{
 			name: "all workers work while few objects wait", near: []string{"DeepCallWorkersSaturated"},
