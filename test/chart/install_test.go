@@ -28,10 +28,11 @@ func upgrade(t *testing.T, values string) string {
 
 func deleteCRDs(t *testing.T) {
 	t.Helper()
-	// A CRD that is deleted as soon as it is made ends late.
+	// The API server takes a minute to end a CRD whose objects were never asked for.
 	for _, crd := range crds {
 		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
 			established(t)
+			mustKubectl(t, "", "get", crd, "-A")
 		}
 	}
 	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=60s"}, crds...)...)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,12 +25,10 @@ import (
 
 const managerAccount = "deepcall-operator-controller-manager"
 
+// build builds the manager, once.
+var build = sync.OnceValues(func() (string, error) { return gexec.Build("github.com/deepcall/deepcall-operator/cmd") })
+
 func TestTheManagerWorksWithTheFlagsAndTheRightsOfARelease(t *testing.T) {
-	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(gexec.CleanupBuildArtifacts)
 	for _, mode := range []struct {
 		name, values string
 		everywhere   bool
@@ -45,8 +44,13 @@ func TestTheManagerWorksWithTheFlagsAndTheRightsOfARelease(t *testing.T) {
 					t.Errorf("the manager may list the Secrets of %s: %v, want %v", namespace, got, want)
 				}
 			}
-			m := start(t, program)
-			syncsAndRemoves(t)
+			m := start(t)
+			deepcall, remove := synced(t)
+			t.Cleanup(remove)
+			mustKubectl(t, "", "-n", supportNamespace, "delete", "agm/asha", "dca/acme", "--timeout=20s")
+			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
+				t.Errorf("DeepCall has %v after the mapping is gone", got)
+			}
 			if mode.everywhere {
 				m.metricsAreForReaders(t)
 			} else if status, text := get("http://"+m.metrics+"/metrics", ""); status != http.StatusOK || !strings.Contains(text, "\ncontroller_runtime_") {
@@ -66,8 +70,8 @@ func mayListSecrets(namespace string) bool {
 	return err == nil
 }
 
-// syncsAndRemoves has a mapping told to DeepCall, and taken back.
-func syncsAndRemoves(t *testing.T) {
+// synced has a mapping told to DeepCall. What is made for it is removed by what is returned, by force.
+func synced(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
 	t.Helper()
 	deepcall, url := deepcalltest.Start(t, deepcalltest.Options{})
 	objects := fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: acme-deepcall}, stringData: {userId: "1001", token: s3cr3t}}
@@ -81,9 +85,12 @@ func syncsAndRemoves(t *testing.T) {
 	if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "Y"}) {
 		t.Errorf("DeepCall has %v", got)
 	}
-	mustKubectl(t, objects, "-n", supportNamespace, "delete", "--timeout=20s", "-f", "-")
-	if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
-		t.Errorf("DeepCall has %v after the mapping is gone", got)
+	return deepcall, func() {
+		for _, name := range []string{"agm/asha", "dca/acme"} {
+			_, _ = kubectl("", "-n", supportNamespace, "patch", name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+			_, _ = kubectl("", "-n", supportNamespace, "delete", name, "--timeout=20s")
+		}
+		mustKubectl(t, "", "-n", supportNamespace, "delete", "secret/acme-deepcall", "--ignore-not-found")
 	}
 }
 
@@ -94,8 +101,12 @@ type manager struct {
 	metrics string
 }
 
-func start(t *testing.T, program string) *manager {
+func start(t *testing.T) *manager {
 	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
 	args := argsOf(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
 	m := &manager{metrics: freeAddress(t), log: gbytes.NewBuffer()}
 	probes := freeAddress(t)
@@ -106,11 +117,17 @@ func start(t *testing.T, program string) *manager {
 		t.Fatal(err)
 	}
 	m.session = session
-	t.Cleanup(func() { <-session.Kill().Exited })
+	t.Cleanup(func() {
+		m.kill()
+		// The next manager need not wait for the lease of one that was killed, or whose rights went before it.
+		mustKubectl(t, "", "delete", "lease", "--all", "-n", operatorNamespace)
+	})
 	NewWithT(t).Eventually(func() int { status, _ := get("http://"+probes+"/readyz", ""); return status }, 20*time.Second, 50*time.Millisecond).
 		Should(Equal(http.StatusOK), func() string { return string(m.log.Contents()) })
 	return m
 }
+
+func (m *manager) kill() { <-m.session.Kill().Exited }
 
 func (m *manager) stop(t *testing.T) {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/onsi/gomega/gexec"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -83,6 +84,7 @@ func run(m *testing.M) (code int, err error) {
 			return 1, fmt.Errorf("make the namespace %s: %w", name, err)
 		}
 	}
+	defer gexec.CleanupBuildArtifacts()
 	return m.Run(), nil
 }
 
