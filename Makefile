@@ -67,7 +67,7 @@ build: ## Build bin/manager and bin/simulator.
 ##@ Test
 
 .PHONY: test
-test: control-plane ## Run every test but the long ones.
+test: control-plane $(HELM) $(KUSTOMIZE) $(PROMTOOL) ## Run every test but the long ones.
 	@hack/controller-manager.sh
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) $(PACKAGES)
 

@@ -177,8 +177,9 @@ start_simulator() {
 start_manager() {
 	{
 		kubectl create namespace support && kubectl create namespace system &&
-			kubectl apply -f "$root/config/crd/bases" -f "$root/config/rbac/role.yaml" &&
+			kubectl apply -f "$root/config/crd/bases" -f "$root/config/rbac/role.yaml" -f "$root/config/rbac/namespaces_role.yaml" &&
 			kubectl create clusterrolebinding manager --clusterrole=manager-role --user=manager &&
+			kubectl create clusterrolebinding namespaces --clusterrole=namespaces-role --user=manager &&
 			kubectl wait crd --all --for=condition=Established --timeout=$patience
 	} >set-up.log 2>&1 || fail "the set-up failed: $(<set-up.log)"
 	start manager "$root/bin/manager" --kubeconfig="$dir/manager.kubeconfig" --leader-elect=false \
