@@ -73,15 +73,15 @@ var _ = Describe("The API server takes as it stands", Ordered, func() {
 	}
 
 	It("config/samples", func() {
-		kubectl("create", "namespace", "support")
-		accepted(filepath.Join(config, "samples"), "--namespace=support")
-		Expect(kubectl("get", "agm,dca,secrets", "--namespace=support", "--output=name")).To(Equal(
+		kubectl("create", "namespace", "samples")
+		accepted(filepath.Join(config, "samples"), "--namespace=samples")
+		Expect(kubectl("get", "agm,dca,secrets", "--namespace=samples", "--output=name")).To(Equal(
 			"agentgroupmapping.telephony.deepcall.com/asha\ndeepcallaccount.telephony.deepcall.com/acme\nsecret/acme-deepcall\n"))
 	})
 
 	It("config/namespaced/watched", func() {
-		kubectl("create", "namespace", "sales")
-		accepted(filepath.Join(config, "namespaced", "watched"), "--namespace=sales")
+		kubectl("create", "namespace", "watched")
+		accepted(filepath.Join(config, "namespaced", "watched"), "--namespace=watched")
 	})
 
 	It("config/default with Prometheus, a network policy and a replica that stands by", func() {
