@@ -64,8 +64,8 @@ func ReadAudit(path string, offset int64) ([]Audited, int64, error) {
 	lines := bufio.NewReader(file)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil { // the last line may still be being written
-			return requests, offset, nil //nolint:nilerr // it is the file's end
+		if err != nil { // the file's end; the last line may still be being written
+			return requests, offset, nil
 		}
 		offset += int64(len(line))
 		var request Audited
