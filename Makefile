@@ -201,6 +201,7 @@ tidy: ## Tidy go.mod of every module here.
 	go mod tidy
 	cd hack/controlplane && go mod tidy
 	cd hack/deploy && go mod tidy
+	cd hack/monitoring && go mod tidy
 	cd hack/tools && go mod tidy
 
 .PHONY: clean

@@ -3,6 +3,8 @@ package controller
 import (
 	"errors"
 
+	"k8s.io/utils/clock"
+
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/account"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -21,15 +23,17 @@ func (r *AccountReconciler) newClient(a *v1alpha1.DeepCallAccount) (*deepcall.Cl
 	return made, r.Access.problem(a.Spec.AllowedNamespaces)
 }
 
-// ClientFactory makes clients of DeepCall as the manager's flags say.
-func ClientFactory(allowInsecure bool) func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
+// clientFactory makes clients of DeepCall as the manager's flags say.
+func clientFactory(options Options, clk clock.PassiveClock) func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
 	return func(spec v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
 		config := deepcall.Config{
 			Endpoint:      spec.Endpoint,
 			Timeout:       MaxRequestTimeout,
 			CABundle:      spec.CABundle,
-			AllowInsecure: allowInsecure,
+			AllowInsecure: options.AllowInsecureEndpoints,
 			MaxConns:      int(spec.Limits.MaxInFlight),
+			WrapTransport: options.WrapTransport,
+			Now:           clk.Now,
 		}
 		if spec.RequestTimeout != nil {
 			config.Timeout = min(spec.RequestTimeout.Duration, MaxRequestTimeout)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"time"
 
@@ -45,6 +46,10 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Tracing makes the spans of reconciles and calls; nil for none.
 	Tracing trace.TracerProvider
+	// Clock tells the time; nil for the real one.
+	Clock clock.WithDelayedExecution
+	// WrapTransport decorates the way to DeepCall, which carries credentials; nil for none.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 }
 
 // The rights of the manager in every namespace that it watches, from which config/rbac/role.yaml is
@@ -60,7 +65,10 @@ type Options struct {
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	agents, accounts := &waker[AgentKey]{}, &waker[reconcile.Request]{}
 	remembered := newWritten()
-	clk := clock.RealClock{}
+	clk := options.Clock
+	if clk == nil {
+		clk = clock.RealClock{}
+	}
 
 	registry := account.NewRegistry(clk, func(name types.NamespacedName) account.Hooks {
 		return account.Hooks{
@@ -89,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	accountReconciler := &AccountReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk, Accounts: registry, Access: access,
 		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Metrics: own,
-		NewClient:  ClientFactory(options.AllowInsecureEndpoints),
+		NewClient:  clientFactory(options, clk),
 		WakeAgents: agentReconciler.wakeAgentsOf,
 	}
 	if err := setupCache(ctx, mgr, remembered); err != nil {
