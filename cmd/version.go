@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 )
 
-// version is stamped by the linker: -X main.version=v0.1.0. Without it, it is what Go knows of the source.
-var version string
+// Stamped by the linker, as hack/build.sh does. Without it, Go tells what it knows of the source.
+var version, revision string
 
 // build tells which source the manager was built from.
 type build struct {
@@ -20,18 +21,17 @@ func (b build) String() string {
 
 // thisBuild reads what the linker and Go's own stamp tell.
 func thisBuild() build {
-	b := build{version: version, revision: "unknown", goVersion: runtime.Version()}
+	b := build{version: version, revision: revision, goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
 	}
-	if b.version == "" {
-		b.version = info.Main.Version
-	}
+	b.version = cmp.Or(b.version, info.Main.Version)
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			b.revision = setting.Value
+			b.revision = cmp.Or(b.revision, setting.Value)
 		}
 	}
+	b.revision = cmp.Or(b.revision, "unknown")
 	return b
 }

@@ -16,10 +16,18 @@ var _ = Describe("The manager's command line", func() {
 		for _, flag := range []string{
 			"kubeconfig", "leader-elect", "leader-election-namespace", "watch-namespaces", "watch-label-selector",
 			"max-concurrent-reconciles", "metrics-bind-address", "metrics-secure", "health-probe-bind-address",
-			"allow-insecure-endpoints", "zap-log-level", "zap-devel", "zap-encoder",
+			"allow-insecure-endpoints", "version", "zap-log-level", "zap-devel", "zap-encoder",
 		} {
 			Expect(string(help.Err.Contents())).To(MatchRegexp(`(?m)^ +-%s\b`, flag))
 		}
+	})
+
+	It("tells its version, and so does its metric", func() {
+		told := execute("--version")
+		Eventually(told).Should(gexec.Exit(0))
+		Expect(string(told.Out.Contents())).To(MatchRegexp(`^deepcall-operator v1\.2\.3-test \(revision abc123, go1\.[0-9.]+ \w+/\w+\)\n$`))
+		_, metrics := get(startManager().metrics, "/metrics")
+		Expect(metrics).To(MatchRegexp(`deepcall_build_info\{goversion="go1\.[0-9.]+",revision="abc123",version="v1\.2\.3-test"\} 1`))
 	})
 
 	DescribeTable("ends with a message that names a bad flag",

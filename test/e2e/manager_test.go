@@ -44,13 +44,14 @@ type manager struct {
 	probes, metrics string
 }
 
-// buildFlags give the manager the race detector if the tests have it.
+// buildFlags stamp the manager as a release is, and give it the race detector if the tests have it.
 func buildFlags() []string {
+	flags := []string{"-ldflags=-X main.version=v1.2.3-test -X main.revision=abc123"}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return []string{"-race"}
+		flags = append(flags, "-race")
 	}
-	return nil
+	return flags
 }
 
 // startManager starts a manager for the simulator, and waits until it is ready. It is stopped at the
