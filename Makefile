@@ -216,6 +216,8 @@ $(GOLANGCI_LINT): hack/tools/go.mod hack/tools/go.sum hack/tools/main.go
 	@mv $@.new $@
 
 $(HELM): TOOL := helm.sh/helm/v3/cmd/helm
+# Which Kubernetes helm template takes the cluster for, as Helm's own releases know it.
+$(HELM): STAMP := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
 $(KUSTOMIZE): TOOL := sigs.k8s.io/kustomize/kustomize/v5
 $(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
@@ -226,5 +228,5 @@ $(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX) $(ACTION
 	@echo '$(@F): building it from hack/deploy: up to two minutes on two cores the first time' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/alive.sh 'building $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \
-		-tags remove_all_sd -ldflags "-s -w" -o "$(CURDIR)/$@.new" $(TOOL)
+		-tags remove_all_sd -ldflags "-s -w $(STAMP)" -o "$(CURDIR)/$@.new" $(TOOL)
 	@mv $@.new $@
