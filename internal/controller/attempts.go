@@ -14,10 +14,15 @@ type attempts struct {
 	Groups  []string `json:"groups"`
 }
 
+// mostAhead is how far the number of a record can be ahead of the newest answer. One further ahead is a
+// person's, and counting on from it might overflow.
+const mostAhead = 1 << 32
+
 // attemptsOf reads the record of a mapping. One that a person spoiled counts as none.
 func attemptsOf(mapping *v1alpha1.AgentGroupMapping) attempts {
 	var record attempts
-	if err := json.Unmarshal([]byte(mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation]), &record); err != nil {
+	err := json.Unmarshal([]byte(mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation]), &record)
+	if err != nil || record.Attempt < 0 || record.Attempt-mostAhead > mapping.Status.AnsweredAttempt {
 		return attempts{}
 	}
 	return record
@@ -36,8 +41,9 @@ func unanswered(mapping *v1alpha1.AgentGroupMapping) []string {
 func withAdds(mapping *v1alpha1.AgentGroupMapping, adds []string) attempts {
 	groups := append(slices.Clone(unanswered(mapping)), adds...)
 	slices.Sort(groups)
+	answered := mapping.Status.AnsweredAttempt
 	return attempts{
-		Attempt: max(attemptsOf(mapping).Attempt, mapping.Status.AnsweredAttempt) + 1,
+		Attempt: min(max(attemptsOf(mapping).Attempt, answered)+1, answered+mostAhead),
 		Groups:  slices.Compact(groups),
 	}
 }
