@@ -1,0 +1,357 @@
+package deepcall
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// tidy makes an ID, as the CRD takes them, of any text.
+func tidy(text string) string {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	var id strings.Builder
+	for _, b := range []byte(text[:min(len(text), 64)]) {
+		id.WriteByte(allowed[int(b)%len(allowed)])
+	}
+	return id.String()
+}
+
+// anyCredentials are those that fuzzed bytes make, and their plain values; false if they are refused.
+func anyCredentials(first, second []byte, session bool) (Credentials, secrets, bool) {
+	data := map[string][]byte{"userId": first, "token": second}
+	if session {
+		data = map[string][]byte{"ssid": first}
+	}
+	cred, err := ParseCredentials(data)
+	return cred, cred.secrets(), err == nil
+}
+
+func FuzzTheRequestSaysWhatWasAsked(f *testing.F) {
+	f.Add([]byte("1001"), []byte("s3cr3t"), false, "7", "90 91 92", uint64(5))
+	f.Add([]byte(testToken), []byte(nil), true, "a.b", "", uint64(0))
+	f.Add([]byte("a\x00\u2028</script>\\\""), []byte("\U0001F600\ufeff\ufffd"), false, "7", "90", uint64(1))
+	f.Fuzz(func(t *testing.T, first, second []byte, session bool, agent, groups string, receive uint64) {
+		cred, want, ok := anyCredentials(first, second, session)
+		if !ok {
+			return
+		}
+		req := Request{AgentID: tidy(agent), Groups: map[string]bool{}}
+		for i, group := range strings.Fields(groups) {
+			req.Groups[tidy(group)] = receive>>(i%64)&1 == 1
+		}
+		raw := encode(cred, req)
+		if !bytes.Equal(raw, encode(cred, req)) {
+			t.Error("one request is encoded in two ways")
+		}
+		fields, err := topLevel(raw) // valid JSON, no key twice
+		if err != nil || bytes.ContainsAny(raw, "\r\n") {
+			t.Fatalf("the body %q: %v", raw, err)
+		}
+		var got struct {
+			UserID, Token, SSID, AgentID string
+			Group                        map[string]map[string]string
+		}
+		if err := json.Unmarshal(raw, &got); err != nil {
+			t.Fatalf("the body %q: %v", raw, err)
+		}
+		if (secrets{got.SSID, got.UserID, got.Token}) != want || got.AgentID != req.AgentID {
+			t.Errorf("the body %q says %+v", raw, got)
+		}
+		if members := len(fields); members != 4 && (!session || members != 3) {
+			t.Errorf("the body %q has %d members", raw, members)
+		}
+		if len(got.Group) != len(req.Groups) {
+			t.Errorf("%d groups became %d", len(req.Groups), len(got.Group))
+		}
+		for id, receives := range req.Groups {
+			value := map[bool]string{true: "Y", false: "N"}[receives]
+			if len(got.Group[id]) != 1 || got.Group[id]["receive_call"] != value {
+				t.Errorf("group %s is %v, want %s", id, got.Group[id], value)
+			}
+		}
+	})
+}
+
+func FuzzCredentialsAreTakenOrRefusedWithoutAWordOfThem(f *testing.F) {
+	f.Add([]byte("abc"), []byte(nil), []byte(nil))
+	f.Add([]byte(nil), []byte("1001\r\n"), []byte("t\n"))
+	f.Add([]byte("\n"), []byte("\xff"), []byte("\r\n"))
+	f.Fuzz(func(t *testing.T, ssid, userID, token []byte) {
+		read := func(values ...[]byte) (Credentials, error) {
+			return ParseCredentials(map[string][]byte{"ssid": values[0], "userId": values[1], "token": values[2]})
+		}
+		cred, err := read(ssid, userID, token)
+		var typed *CredentialsError
+		if (err == nil) == cred.IsZero() || err != nil && !errors.As(err, &typed) {
+			t.Fatalf("got %v with the error %v", cred, err)
+		}
+		if err != nil {
+			// The text is the same for any other values that are there, missing or invalid in the same way.
+			other := func(value []byte) []byte {
+				switch {
+				case !utf8.Valid(value):
+					return []byte{0xff}
+				case trimNewline(string(value)) == "":
+					return nil
+				}
+				return []byte("x")
+			}
+			if _, again := read(other(ssid), other(userID), other(token)); again == nil || again.Error() != err.Error() {
+				t.Errorf("the error depends on the values: %q and %v", err, again)
+			}
+			return
+		}
+		s := cred.secrets()
+		if user := s.userID != "" && s.token != ""; user == (s.ssid != "") || !user && s.userID+s.token != "" {
+			t.Error("the credentials are not exactly one of the two kinds")
+		}
+		for _, pair := range [][2]string{{s.ssid, string(ssid)}, {s.userID, string(userID)}, {s.token, string(token)}} {
+			if rest, ok := strings.CutPrefix(pair[1], pair[0]); !ok || rest != "" && rest != "\n" && rest != "\r\n" {
+				t.Errorf("%q was read as %q", pair[1], pair[0])
+			}
+		}
+	})
+}
+
+func FuzzNoSpellingOfACredentialIsShown(f *testing.F) {
+	for _, text := range []string{"", "the token is ", `{"a":"\u00`, "%", "&#", "QUJD", `\\\`, "\xff\xc3"} {
+		f.Add([]byte(testToken), []byte("user-1001"), false, text, "and more")
+		f.Add([]byte("tok1/+=&"), []byte(nil), true, text, text)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte, session bool, before, after string) {
+		cred, s, ok := anyCredentials(first, second, session)
+		if !ok || len(before)+len(after)+len(first)+len(second) > 1<<9 {
+			return
+		}
+		for _, secret := range []string{s.ssid, s.userID, s.token} {
+			// Short ones are struck as whole words only, and what the marks are made of can't be told from a mark.
+			if len(secret) < shortID || strings.ContainsAny(secret, "[]…\uFFFD") || strings.Contains(redacted, secret) {
+				continue
+			}
+			for name, spell := range spellings {
+				spelled := spell(secret)
+				// Apart from the rest, lest its end or begin makes another escape of it.
+				got := cred.Redact(before + " <" + spelled + "> " + after)
+				if strings.Contains(got, spelled) || strings.Contains(got, secret) {
+					t.Errorf("%s: the secret %q is shown in %q", name, secret, got)
+				}
+				if !utf8.ValidString(got) || utf8.RuneCountInString(got) > maxText {
+					t.Errorf("%s: not fit to be shown: %q", name, got)
+				}
+			}
+		}
+		if got := cred.Redact(before + after); !utf8.ValidString(got) || utf8.RuneCountInString(got) > maxText {
+			t.Errorf("not fit to be shown: %q", got)
+		}
+	})
+}
+
+func FuzzAnEndpointIsOneHTTPSServer(f *testing.F) {
+	for _, endpoint := range []string{
+		"https://v4-api.deepcall.com", "http://localhost:8080/x", "https://[fe80::1%25eth0]:8443", "https://u:p@h", "https://h?q", "https://h#f",
+		"https://h/%2e%2e/%0d%0aHost:%20evil", "https:h", "//h", "https://h:0", "https://h\\@evil", "HTTPS://H/../..", "https://%31%32", "https://h/a;b c",
+	} {
+		f.Add(endpoint, false)
+		f.Add(endpoint, true)
+	}
+	f.Fuzz(func(t *testing.T, endpoint string, insecure bool) {
+		u, err := parseEndpoint(endpoint, insecure)
+		if err != nil {
+			var typed *EndpointError
+			if !errors.As(err, &typed) || u != nil {
+				t.Fatalf("got %v with the error %v", u, err)
+			}
+			return
+		}
+		if u.Scheme != "https" && (u.Scheme != "http" || !insecure) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			t.Errorf("%q was read as %#v", endpoint, u)
+		}
+		if again, err := url.Parse(u.String()); err != nil || again.Host != u.Host || again.Scheme != u.Scheme {
+			t.Errorf("%q was read as %q, which reads as %v, %v", endpoint, u, again, err)
+		}
+		// What goes out names that server and that path, and nothing can be slipped into the header.
+		var wire bytes.Buffer
+		req := (&http.Request{Method: http.MethodPost, URL: u, Host: u.Host}).WithContext(context.Background())
+		if req.Write(&wire) != nil {
+			return // net/http refuses to send it
+		}
+		got, err := http.ReadRequest(bufio.NewReader(&wire))
+		if err != nil || !strings.HasSuffix(got.URL.Path, "/"+apiPath) || got.URL.RawQuery != "" || len(got.Header) > 2 {
+			t.Fatalf("%q goes out as %+v, %v", endpoint, got, err)
+		}
+		if zone := strings.Index(u.Host, "%"); zone < 0 && got.Host != u.Host {
+			t.Errorf("%q goes to the host %q", u.Host, got.Host)
+		}
+	})
+}
+
+func FuzzTheGuardSeesThroughEverySpellingOfAnAddress(f *testing.F) {
+	for _, address := range []string{
+		"8.8.8.8", "127.0.0.1", "169.254.169.254", "0.0.0.0", "::", "::1", "fe80::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1",
+		"2002:7f00:1::", "::ffff:0:127.0.0.1", "ff02::1", "255.255.255.255", "2001:db8::1", "::7f00:1", "fd00::1",
+	} {
+		f.Add([]byte(net.ParseIP(address)), "eth0")
+	}
+	f.Add([]byte{10, 0, 0, 1}, "")
+	// Another way to say it, on net.IP instead of netip.
+	refused := func(ip net.IP) bool {
+		return ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() ||
+			ip.To4() != nil && (ip.To4()[0] == 0 || ip.Equal(net.IPv4bcast))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, zone string) {
+		addr, ok := netip.AddrFromSlice(raw)
+		if !ok {
+			return
+		}
+		got := allowed(addr)
+		if got && refused(raw) {
+			t.Errorf("%s is allowed", addr)
+		}
+		if mapped := netip.AddrFrom16(addr.As16()); allowed(mapped) != got || allowed(mapped.Unmap()) != got {
+			t.Errorf("%s and %s are treated differently", addr, mapped)
+		}
+		if addr.Is6() && allowed(addr.WithZone(tidy(zone))) != got {
+			t.Errorf("the zone of %s matters", addr)
+		}
+		if v4 := addr.Unmap(); v4.Is4() {
+			bytes := v4.As4()
+			for _, prefix := range []string{"64:ff9b::", "::ffff:0:0:0", "::"} {
+				carrier := netip.MustParseAddr(prefix).As16()
+				copy(carrier[12:], bytes[:])
+				if through := allowed(netip.AddrFrom16(carrier)); through && !got {
+					t.Errorf("%s lets %s through", netip.AddrFrom16(carrier), v4)
+				}
+			}
+		}
+		// The dialer hands over net's spelling.
+		dialled := (&net.TCPAddr{IP: raw, Port: 443}).String()
+		if err := guard(context.Background(), "tcp", dialled, nil); (err == nil) != got {
+			t.Errorf("%s is dialled as %s: %v", addr, dialled, err)
+		}
+	})
+}
+
+func FuzzRetryAfterIsWithinAnHour(f *testing.F) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, value := range []string{"", "0", "120", "-1", "1e3", "99999999999999999999", "Fri, 02 Jan 2026 03:05:05 GMT", "Fri Jan  2 03:05:05 2026", "١٢", "1 2", "0x10"} {
+		f.Add(value, int64(0))
+	}
+	f.Fuzz(func(t *testing.T, value string, later int64) {
+		now := now.Add(time.Duration(later))
+		header := http.Header{"Retry-After": {value}}
+		got := retryAfter(header, now)
+		if got < 0 || got > maxRetryAfter {
+			t.Fatalf("%q holds the account for %v", value, got)
+		}
+		header["Retry-After"] = []string{" " + value + "\t"}
+		if padded := retryAfter(header, now); padded != got {
+			t.Errorf("%q: %v, and %v with space around", value, got, padded)
+		}
+		_, dateErr := http.ParseTime(strings.TrimSpace(value))
+		if number := strings.Trim(strings.TrimSpace(value), "0123456789") == ""; got > 0 && !number && dateErr != nil {
+			t.Errorf("%q is neither seconds nor a date, and holds the account for %v", value, got)
+		}
+	})
+}
+
+// Whatever comes back gives a success that everybody reads as one, or an error of the right row.
+func FuzzEveryAnswerHasItsRow(f *testing.F) {
+	f.Add(200, []byte(success), "")
+	f.Add(503, []byte("<html>"), "120")
+	for _, status := range []int{101, 200, 204, 301, 400, 401, 403, 404, 429, 500} {
+		for _, code := range []string{"200", "1505", "1014", "1501", "9999", "-1", "0"} {
+			f.Add(status, []byte(`{"status":"error","code":`+code+`,"message":"`+code+`"}`), "7")
+		}
+	}
+	for _, body := range unreadable {
+		f.Add(200, []byte(body), "")
+	}
+	c, err := NewClient(Config{Endpoint: "https://deepcall.invalid"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	rejected, denied := map[int]bool{}, map[int]bool{}
+	for _, code := range rejectedCodes {
+		rejected[code] = true
+	}
+	for _, code := range deniedCodes {
+		denied[code] = true
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte, after string) {
+		cred := credentials(t, "userId", testUserID, "token", testToken)
+		ctx := context.Background()
+		resp := &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(body)), Header: http.Header{"Retry-After": {after}}}
+		answer, err := c.verdict(ctx, ctx, cred, resp)
+		if err == nil {
+			var fields map[string]any
+			_ = json.Unmarshal(body, &fields)
+			if status < 200 || status > 299 || fields["status"] != "success" || fields["code"] != 200.0 || answer.Code != 200 || len(body) > maxAnswerBytes {
+				t.Fatalf("HTTP %d with %q is a success", status, body)
+			}
+			return
+		}
+		var e *Error
+		if !errors.As(err, &e) || answer != (Answer{}) || e.HTTPStatus != status {
+			t.Fatalf("got %+v, %v", answer, err)
+		}
+		want := Transient
+		switch {
+		case status == http.StatusUnauthorized, status == http.StatusForbidden:
+			want = Denied
+		case status == http.StatusTooManyRequests, status >= 300 && status <= 399, status >= 500 && status <= 599, e.Answer == nil:
+		case e.Code == e.Answer.Code && rejected[e.Code]:
+			want = Rejected
+		case e.Code == e.Answer.Code && denied[e.Code]:
+			want = Denied
+		}
+		if e.Class != want || e.Uncertain != (want == Transient && status != http.StatusTooManyRequests) {
+			t.Errorf("HTTP %d with %q is %s %s, uncertain %v", status, body, e.Class, e.Reason, e.Uncertain)
+		}
+		if row, known := Lookup(e.Code); known != (e.Code != 0 && e.Reason != entryUnknownCode.Reason) || known && row != e.Entry {
+			t.Errorf("code %d gives %+v", e.Code, e.Entry)
+		}
+		if e.Code == 0 && !slices.ContainsFunc(Catalogue(), func(row Entry) bool { return row.Reason == e.Reason }) {
+			t.Errorf("the catalogue has no row %s", e.Reason)
+		}
+		if len(e.Message) > 100 || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+			t.Errorf("not fit for a condition: %+v", e)
+		}
+		if said := err.Error(); strings.Contains(said, testToken) || strings.Contains(said, testUserID) {
+			t.Errorf("the error holds a credential: %s", said)
+		}
+	})
+}
+
+func FuzzEveryCodeIsTransientUnlessListed(f *testing.F) {
+	for _, code := range []int{0, -1, 200, 1000, 1505, 1014, 1501, 9999, 1 << 31} {
+		f.Add(code)
+	}
+	f.Fuzz(func(t *testing.T, code int) {
+		row, known := Lookup(code)
+		if !known {
+			row = unknownCode(code)
+		}
+		want := Transient
+		switch {
+		case slices.Contains(rejectedCodes, code):
+			want = Rejected
+		case slices.Contains(deniedCodes, code):
+			want = Denied
+		}
+		if row.Class != want || row.Code != code || row.Unreachable || row.Reason == "" || len(row.Message) > 100 {
+			t.Errorf("code %d: %+v", code, row)
+		}
+	})
+}
