@@ -21,7 +21,9 @@ const flushWithin = 5 * time.Second
 // startTracing sends spans to the collector that OpenTelemetry's standard variables name, by OTLP over
 // gRPC. Without one, tracing is off: the provider is nil. Stop sends what is left.
 func startTracing(ctx context.Context, b build) (provider trace.TracerProvider, stop func(), err error) {
-	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+	named := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	off := os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+	if named == "" || off {
 		return nil, func() {}, nil
 	}
 	log := ctrl.Log.WithName("tracing")
@@ -35,7 +37,7 @@ func startTracing(ctx context.Context, b build) (provider trace.TracerProvider, 
 		attribute.String("service.name", "deepcall-operator"), attribute.String("service.version", b.version),
 	), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		return nil, nil, fmt.Errorf("describe the manager for tracing: %w", err)
+		log.Error(err, "OTEL_RESOURCE_ATTRIBUTES can't be read whole; spans lack some of it")
 	}
 	made := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return made, func() {

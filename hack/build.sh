@@ -2,7 +2,8 @@
 # build.sh OUTPUT builds the manager as it is released. The same source, the same Go, VERSION and
 # REVISION give the same bytes, on any machine and in any directory. GOOS and GOARCH choose the platform.
 set -euo pipefail
-output=$(realpath -m -- "$1")
+mkdir -p "$(dirname "$1")"
+output=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # What somebody's environment sets must not change the outcome.

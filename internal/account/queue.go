@@ -43,8 +43,8 @@ type waiter struct {
 	index int
 }
 
-// put adds an agent that asks now, or changes what it wants, without loss of its place among equals.
-func (q *queue) put(agent string, want Want, now time.Time) {
+// put adds an agent that asked at a time, or changes what it wants, without loss of its place among equals.
+func (q *queue) put(agent string, want Want, asked time.Time) {
 	if w := q.byAgent[agent]; w != nil {
 		w.want = want
 		heap.Fix(&q.waiting, w.index)
@@ -54,7 +54,7 @@ func (q *queue) put(agent string, want Want, now time.Time) {
 		q.byAgent = map[string]*waiter{}
 	}
 	q.asked++
-	w := &waiter{agent: agent, want: want, asked: q.asked, since: now}
+	w := &waiter{agent: agent, want: want, asked: q.asked, since: asked}
 	q.byAgent[agent] = w
 	heap.Push(&q.waiting, w)
 }

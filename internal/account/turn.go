@@ -14,7 +14,8 @@ type Turn struct {
 	agent   string
 	want    Want
 	used    bool
-	waited  time.Duration
+	asked   time.Time // when the agent asked for a turn
+	given   time.Time // and when it got this one
 	// client and credentials are those in force when the turn was taken.
 	client      *deepcall.Client
 	credentials deepcall.Credentials
@@ -39,7 +40,7 @@ func (a *Account) Turn(agent string, want Want) *Turn {
 }
 
 // Waited is how long the agent waited for the turn.
-func (t *Turn) Waited() time.Duration { return t.waited }
+func (t *Turn) Waited() time.Duration { return t.given.Sub(t.asked) }
 
 // Leave withdraws an agent that needs no call any more, and gives its unused turn back.
 func (a *Account) Leave(agent string) {
@@ -63,7 +64,7 @@ func (t *Turn) Use() bool {
 		t.used, t.client, t.credentials = taken, a.settings.Client, a.last
 		if !taken {
 			delete(a.turns, t.agent)
-			a.queue.put(t.agent, t.want, a.clock.Now())
+			a.queue.put(t.agent, t.want, t.asked)
 		}
 	})
 	return taken
@@ -124,8 +125,8 @@ func (a *Account) pump() []string {
 			a.lookAgain(wait)
 			break
 		}
-		waited := a.clock.Since(a.queue.since(agent))
-		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), waited: waited}
+		asked := a.queue.since(agent)
+		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), asked: asked, given: a.clock.Now()}
 		woken = append(woken, agent)
 	}
 	return woken

@@ -158,18 +158,6 @@ func (v *view) wakeAt() time.Time {
 	return earliest
 }
 
-// resyncAt is the earliest time at which a member's groups are, or were, to be sent again.
-func (v *view) resyncAt() time.Time {
-	var earliest time.Time
-	for _, m := range v.members {
-		resyncs := !m.resyncAt.IsZero() && !m.claims.Removing && len(m.change.Target) > 0
-		if resyncs && (earliest.IsZero() || m.resyncAt.Before(earliest)) {
-			earliest = m.resyncAt
-		}
-	}
-	return earliest
-}
-
 // look turns the mapping into claims, as of the view's time.
 func (m *member) look(v *view) {
 	spec, status := &m.mapping.Spec, &m.mapping.Status
@@ -207,40 +195,6 @@ func (m *member) look(v *view) {
 	}
 	m.claims.Due = m.due(v.now)
 	m.claims.Blocked = (m.refused && !m.claims.Due) || m.backsOff(v) || m.tooLate(v)
-}
-
-// due is true when the groups are to be sent again although nothing changed.
-func (m *member) due(now time.Time) bool {
-	if m.claims.Suspended {
-		return false
-	}
-	if m.requested != "" {
-		return true
-	}
-	last := lastAnswered(m.mapping, m.refused)
-	interval := m.mapping.Spec.ResyncInterval
-	if last.IsZero() || interval == nil || interval.Duration <= 0 {
-		return false
-	}
-	at := plan.ResyncAt(string(m.mapping.UID), last, interval.Duration)
-	m.resyncAt = at
-	if at.After(now) {
-		m.wakeBy(at)
-		return false
-	}
-	return true
-}
-
-// lastAnswered is from when the next resync counts.
-func lastAnswered(mapping *v1alpha1.AgentGroupMapping, refused bool) time.Time {
-	var last time.Time
-	if synced := mapping.Status.LastSyncTime; synced != nil {
-		last = synced.Time
-	}
-	if answer := mapping.Status.LastResponse; refused && answer != nil && answer.Time.After(last) {
-		last = answer.Time.Time
-	}
-	return last
 }
 
 func (m *member) backsOff(v *view) bool {

@@ -3,12 +3,10 @@ package controller
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -33,7 +31,7 @@ func setupMetrics(
 				return false
 			}
 		},
-		Accounts: func() iter.Seq2[types.NamespacedName, string] { return accountStates(registry) },
+		Accounts: registry,
 	})
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.AgentGroupMapping{})
 	if err != nil {
@@ -49,20 +47,6 @@ func setupMetrics(
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	return own, nil
-}
-
-func accountStates(registry *account.Registry) iter.Seq2[types.NamespacedName, string] {
-	return func(yield func(types.NamespacedName, string) bool) {
-		for name, standing := range registry.Standings() {
-			state := string(standing.State)
-			if standing.Problem.Reason != "" {
-				state = metrics.Misconfigured
-			}
-			if !yield(name, state) {
-				return
-			}
-		}
-	}
 }
 
 // counting keeps the census of the mappings up to date.

@@ -77,6 +77,8 @@ var _ = Describe("The metrics", func() {
 		w.eventuallyAccount("Ready=False InvalidToken Stalled")
 		Eventually(func() float64 { return w.sample("deepcall_resync_lag_seconds") }).Should(BeNumerically("~", 59*60, 30))
 		Expect(standing(w.mapping("asha"))).To(Equal("Ready=True Synced"))
+		w.patchRequest("asha", "now") // which does not make it less late
+		Consistently(func() float64 { return w.sample("deepcall_resync_lag_seconds") }).Should(BeNumerically(">", 0))
 
 		w.editSecret(map[string]string{"userId": "1001", "token": "another"})
 		Eventually(w.samples).WithArguments("deepcall_resync_lag_seconds").Should(ConsistOf(of + " 0"))

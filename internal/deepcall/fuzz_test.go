@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -140,7 +141,11 @@ func FuzzNoSpellingOfACredentialIsShown(f *testing.F) {
 			if len(secret) < shortID || strings.ContainsAny(secret, "[]…\uFFFD") || strings.Contains(redacted, secret) {
 				continue
 			}
+			unprintable := strings.ContainsFunc(secret, func(r rune) bool { return !unicode.IsPrint(r) })
 			for name, spell := range spellings {
+				if unprintable && (name == "HTML by number" || name == "XML by hex number") {
+					continue // HTML reads &#0; as U+FFFD, and &#128; as a euro sign
+				}
 				spelled := spell(secret)
 				// Apart from the rest, lest its end or begin makes another escape of it.
 				got := cred.Redact(before + " <" + spelled + "> " + after)
@@ -191,7 +196,8 @@ func FuzzAnEndpointIsOneHTTPSServer(f *testing.F) {
 		if err != nil || !strings.HasSuffix(got.URL.Path, "/"+apiPath) || got.URL.RawQuery != "" || len(got.Header) > 2 {
 			t.Fatalf("%q goes out as %+v, %v", endpoint, got, err)
 		}
-		if zone := strings.Index(u.Host, "%"); zone < 0 && got.Host != u.Host {
+		// A host that no DNS name can be is named by an empty field, and one in another script in Punycode.
+		if got.Host != u.Host && got.Host != "" && !strings.Contains(u.Host, "%") && !strings.Contains(got.Host, "xn--") {
 			t.Errorf("%q goes to the host %q", u.Host, got.Host)
 		}
 	})

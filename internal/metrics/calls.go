@@ -19,20 +19,23 @@ const (
 )
 
 // Waited notes how long a call waited before it began.
-func (m *Metrics) Waited(account types.NamespacedName, wait time.Duration) {
-	m.limitWait.WithLabelValues(account.Namespace, account.Name).Observe(wait.Seconds())
+func (m *Metrics) Waited(name types.NamespacedName, wait time.Duration) {
+	m.record(name, func() { m.limitWait.WithLabelValues(name.Namespace, name.Name).Observe(wait.Seconds()) })
 }
 
 // Call decorates a call to DeepCall with its metrics.
-func (m *Metrics) Call(account types.NamespacedName, call func() (deepcall.Answer, error)) (deepcall.Answer, error) {
-	inFlight := m.inFlight.WithLabelValues(account.Namespace, account.Name)
+func (m *Metrics) Call(name types.NamespacedName, call func() (deepcall.Answer, error)) (deepcall.Answer, error) {
+	inFlight := m.inFlight.WithLabelValues(name.Namespace, name.Name)
 	inFlight.Inc()
-	defer inFlight.Dec()
+	defer inFlight.Dec() // of the series that it went into, should the account be forgotten meanwhile
 	began := m.sources.Clock.Now()
 	answer, err := call()
-	m.duration.WithLabelValues(account.Namespace, account.Name).Observe(m.sources.Clock.Since(began).Seconds())
+	took := m.sources.Clock.Since(began)
 	class, code, reason := Outcome(answer, err)
-	m.calls.WithLabelValues(class, code, reason, account.Namespace, account.Name).Inc()
+	m.record(name, func() {
+		m.duration.WithLabelValues(name.Namespace, name.Name).Observe(took.Seconds())
+		m.calls.WithLabelValues(class, code, reason, name.Namespace, name.Name).Inc()
+	})
 	return answer, err
 }
 

@@ -3,11 +3,13 @@
 package metrics
 
 import (
-	"iter"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+
+	"github.com/deepcall/deepcall-operator/internal/account"
 )
 
 // Sources are where Metrics reads what others know.
@@ -17,8 +19,8 @@ type Sources struct {
 	// Leads is true while this process is the one that calls DeepCall. What describes the cluster, and not
 	// this process, is told by the leader alone, so that it is not counted twice.
 	Leads func() bool
-	// Accounts are the accounts in use and the state of each, one of AccountStates.
-	Accounts func() iter.Seq2[types.NamespacedName, string]
+	// Accounts are the accounts in use.
+	Accounts *account.Registry
 }
 
 // Metrics are the operator's own metrics. It is a collector, to be registered once.
@@ -30,7 +32,10 @@ type Metrics struct {
 	// Resyncs knows when each agent is to be sent again.
 	Resyncs *Resyncs
 
-	sources   Sources
+	sources Sources
+	// forgetting keeps a call that ends from bringing back the series of an account that is gone.
+	forgetting sync.RWMutex
+
 	calls     *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	inFlight  *prometheus.GaugeVec
@@ -94,13 +99,15 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	m.Mappings.collect(metrics)
-	collectAccounts(metrics, m.sources.Accounts())
+	collectAccounts(metrics, m.sources.Accounts.Standings())
 	m.Resyncs.collect(metrics, m.sources.Clock.Now())
 }
 
-// Forget drops all series of an account that is gone.
-func (m *Metrics) Forget(account types.NamespacedName) {
-	labels := prometheus.Labels{"account_namespace": account.Namespace, "account": account.Name}
+// Forget drops all series of an account that is no longer in use.
+func (m *Metrics) Forget(name types.NamespacedName) {
+	m.forgetting.Lock()
+	defer m.forgetting.Unlock()
+	labels := prometheus.Labels{"account_namespace": name.Namespace, "account": name.Name}
 	m.calls.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
 	m.inFlight.DeletePartialMatch(labels)
@@ -116,4 +123,13 @@ func BuildInfo(version, revision, goVersion string) prometheus.Collector {
 	})
 	info.Set(1)
 	return info
+}
+
+// record runs what records something of an account, if that is still in use.
+func (m *Metrics) record(name types.NamespacedName, record func()) {
+	m.forgetting.RLock()
+	defer m.forgetting.RUnlock()
+	if m.sources.Accounts.Get(name) != nil {
+		record()
+	}
 }

@@ -2,8 +2,6 @@ package metrics_test
 
 import (
 	"errors"
-	"iter"
-	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/deepcall/deepcall-operator/internal/account"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
@@ -28,20 +27,28 @@ var (
 type bench struct {
 	*metrics.Metrics
 	t        *testing.T
-	clock    *clocktesting.FakePassiveClock
+	clock    *clocktesting.FakeClock
 	leads    bool
-	accounts map[types.NamespacedName]string
+	accounts *account.Registry
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, clock: clocktesting.NewFakePassiveClock(noon), leads: true, accounts: map[types.NamespacedName]string{}}
-	b.Metrics = metrics.New(metrics.Sources{
-		Clock:    b.clock,
-		Leads:    func() bool { return b.leads },
-		Accounts: func() iter.Seq2[types.NamespacedName, string] { return maps.All(b.accounts) },
+	b := &bench{t: t, clock: clocktesting.NewFakeClock(noon), leads: true}
+	nobody := func(string) {}
+	b.accounts = account.NewRegistry(b.clock, func(types.NamespacedName) account.Hooks {
+		return account.Hooks{Wake: nobody, Tell: nobody, Changed: func() {}}
 	})
+	b.accounts.Configure(acme, account.Settings{})
+	b.accounts.Configure(globex, account.Settings{Problem: account.Problem{Reason: "InvalidEndpoint"}})
+	b.Metrics = metrics.New(metrics.Sources{Clock: b.clock, Leads: func() bool { return b.leads }, Accounts: b.accounts})
 	return b
+}
+
+// remove takes an account out of use, as its reconciler does.
+func (b *bench) remove(name types.NamespacedName) {
+	b.accounts.Remove(name)
+	b.Forget(name)
 }
 
 // call makes a call that takes so long and ends so.
@@ -146,13 +153,17 @@ func TestMappingsAreCountedByReadinessAndReason(t *testing.T) {
 
 func TestAnAccountIsInOneState(t *testing.T) {
 	b := newBench(t)
-	b.accounts[acme] = "Refused"
 	b.expect("deepcall_account_state", `
 		deepcall_account_state{account="acme",account_namespace="support",state="Misconfigured"} 0
-		deepcall_account_state{account="acme",account_namespace="support",state="Refused"} 1
+		deepcall_account_state{account="acme",account_namespace="support",state="Refused"} 0
 		deepcall_account_state{account="acme",account_namespace="support",state="Unreachable"} 0
-		deepcall_account_state{account="acme",account_namespace="support",state="Untried"} 0
-		deepcall_account_state{account="acme",account_namespace="support",state="Usable"} 0`)
+		deepcall_account_state{account="acme",account_namespace="support",state="Untried"} 1
+		deepcall_account_state{account="acme",account_namespace="support",state="Usable"} 0
+		deepcall_account_state{account="globex",account_namespace="sales",state="Misconfigured"} 1
+		deepcall_account_state{account="globex",account_namespace="sales",state="Refused"} 0
+		deepcall_account_state{account="globex",account_namespace="sales",state="Unreachable"} 0
+		deepcall_account_state{account="globex",account_namespace="sales",state="Untried"} 0
+		deepcall_account_state{account="globex",account_namespace="sales",state="Usable"} 0`)
 }
 
 func TestTheOldestDueResyncIsTheLag(t *testing.T) {
@@ -171,7 +182,6 @@ func TestTheOldestDueResyncIsTheLag(t *testing.T) {
 func TestAStandbyTellsNothingOfTheCluster(t *testing.T) {
 	b := newBench(t)
 	b.leads = false
-	b.accounts[acme] = "Usable"
 	b.Mappings.Come(metrics.Readiness{Ready: "True", Reason: "Synced"})
 	b.Resyncs.Set(acme, "7", noon)
 	b.call(acme, 0, deepcall.Answer{Code: 200}, nil)
@@ -190,7 +200,11 @@ func TestAnAccountThatIsGoneLeavesNoSeries(t *testing.T) {
 		b.call(account, 0, deepcall.Answer{}, refused(1505))
 		b.Waited(account, time.Second)
 	}
-	b.Forget(acme)
+	_, _ = b.Call(acme, func() (deepcall.Answer, error) {
+		b.remove(acme) // while a call is under way
+		return deepcall.Answer{Code: 200}, nil
+	})
+	b.Waited(acme, time.Second)
 	text := b.text("deepcall_calls_total", "deepcall_call_duration_seconds", "deepcall_calls_in_flight", "deepcall_limit_wait_seconds")
 	if strings.Contains(text, "acme") || !strings.Contains(text, "globex") {
 		t.Errorf("acme is gone, globex is not:\n%s", text)
@@ -199,7 +213,6 @@ func TestAnAccountThatIsGoneLeavesNoSeries(t *testing.T) {
 
 func TestNamesAndHelpKeepToPrometheusRules(t *testing.T) {
 	b := newBench(t)
-	b.accounts[acme] = "Usable"
 	b.Mappings.Come(metrics.Readiness{Ready: "True", Reason: "Synced"})
 	b.Resyncs.Set(acme, "7", noon)
 	b.Waited(acme, time.Second)

@@ -1,8 +1,6 @@
 package monitoring
 
 import (
-	"iter"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/account"
 	_ "github.com/deepcall/deepcall-operator/internal/controller" // controller-runtime registers its metrics
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
@@ -52,13 +51,12 @@ var libraryKinds = map[string]string{
 // ours are the operator's own metrics, after one call and one mapping.
 func ours() *prometheus.Registry {
 	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
-	m := metrics.New(metrics.Sources{
-		Clock: clocktesting.NewFakePassiveClock(time.Unix(0, 0)),
-		Leads: func() bool { return true },
-		Accounts: func() iter.Seq2[types.NamespacedName, string] {
-			return maps.All(map[types.NamespacedName]string{acme: "Usable"})
-		},
+	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
+	accounts := account.NewRegistry(clock, func(types.NamespacedName) account.Hooks {
+		return account.Hooks{Wake: func(string) {}, Tell: func(string) {}, Changed: func() {}}
 	})
+	accounts.Configure(acme, account.Settings{})
+	m := metrics.New(metrics.Sources{Clock: clock, Leads: func() bool { return true }, Accounts: accounts})
 	_, _ = m.Call(acme, func() (deepcall.Answer, error) { return deepcall.Answer{Code: 200}, nil })
 	m.Waited(acme, time.Second)
 	m.Mappings.Come(metrics.Readiness{Ready: "True", Reason: "Synced"})
