@@ -96,7 +96,7 @@ var others = map[string]string{
 // with is what another value needs beside it.
 var with = map[string]string{
 	"serviceAccount.create": `serviceAccount.name="caller"`,
-	"metrics.enabled":       `metrics.serviceMonitor.enabled=false`,
+	"metrics.enabled":       `metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false`,
 }
 
 func TestEveryValueHasItsEffect(t *testing.T) {
@@ -213,6 +213,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		"{watchNamespaces: [support], metrics: {secure: true}}":                        "metrics.secure can't be true with watchNamespaces",
 		"serviceAccount: {create: false}":                                              "serviceAccount.name is needed when serviceAccount.create is false",
 		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled needs metrics.enabled",
+		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled needs metrics.enabled",
 		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}": "at '/metrics/readers/0/name'",
 	} {
 		if out, err := template(operatorRelease, given); err == nil || !strings.Contains(out, want) {
