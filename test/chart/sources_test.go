@@ -107,6 +107,19 @@ func podSpec(t *testing.T, deployment *unstructured.Unstructured) map[string]any
 	return content
 }
 
+func TestTheDisruptionBudgetIsThatOfKustomize(t *testing.T) {
+	budget := func(obj *unstructured.Unstructured) map[string]any {
+		spec := field(t, obj.DeepCopy(), "spec").(map[string]any)
+		delete(spec, "selector")
+		return spec
+	}
+	ours := budget(render(t, operatorRelease, "replicas: 2").only(t, "PodDisruptionBudget"))
+	theirs := budget(source(t, "config", "high-availability", "disruption_budget.yaml"))
+	if !reflect.DeepEqual(ours, theirs) {
+		t.Errorf("\n got %v\nwant %v", ours, theirs)
+	}
+}
+
 func TestTheCRDsAreThoseOfTheAPI(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "crd", "bases", "*.yaml"))
 	if err != nil || len(files) != len(crds) {
