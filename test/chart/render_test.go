@@ -68,8 +68,8 @@ func TestTheChartIsTakenAsADependency(t *testing.T) {
 }
 
 func TestAnOldClusterIsRefused(t *testing.T) {
-	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.29.9")
-	if err == nil || !strings.Contains(out, ">=1.30.0-0") {
+	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.28.9")
+	if err == nil || !strings.Contains(out, ">=1.29.0-0") {
 		t.Errorf("got %v: %s", err, out)
 	}
 	// Vendors' versions count as what they are made from.
