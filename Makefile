@@ -37,7 +37,6 @@ PROMTOOL := bin/promtool
 GOVULNCHECK := bin/govulncheck
 INDEXDB := bin/indexdb
 CYCLONEDX := bin/cyclonedx-gomod
-ACTIONLINT := bin/actionlint
 
 ##@ Use
 
@@ -85,9 +84,8 @@ control-plane: ## Put kube-apiserver, etcd and kubectl into bin/k8s, if they are
 	@hack/control-plane.sh
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Run the linters.
+lint: $(GOLANGCI_LINT) ## Run the linters.
 	@hack/alive.sh lint $(GOLANGCI_LINT) run ./...
-	@$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: check-generated
 check-generated: ## Fail if `make generate` would change anything; change nothing.
@@ -145,7 +143,7 @@ docker-build: ## Build the image for this machine's platform, as IMG.
 
 .PHONY: docker-push
 docker-push: ## Build the image for all PLATFORMS, with SBOM and provenance, and push it as IMG.
-	docker buildx build --push --platform $(PLATFORMS) --sbom=true --provenance=mode=max $(IMAGE_ARGS) .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker buildx build --push --platform $(PLATFORMS) --sbom=true --provenance=mode=max $(IMAGE_ARGS) .
 
 IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(or $(IMG),$(DEFAULT_IMG))
 DEFAULT_IMG := ghcr.io/deepcall/deepcall-operator:$(VERSION)
@@ -166,10 +164,12 @@ vulncheck: $(GOVULNCHECK) $(INDEXDB) ## Fail if the manager, built with the Go o
 	@VULNDB="$(VULNDB)" hack/alive.sh vulncheck hack/vulncheck.sh
 
 .PHONY: sbom
-sbom: $(CYCLONEDX) ## Write dist/sbom.cdx.json: the modules that are in the manager.
-	@mkdir -p dist
-	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh dist/manager
-	@$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output dist/sbom.cdx.json dist/manager
+sbom: $(CYCLONEDX) ## Write into dist, for each of PLATFORMS, the manager and the list of the modules in it.
+	@for platform in $$(tr , ' ' <<<'$(PLATFORMS)'); do \
+		manager=dist/manager-$${platform/\//-}; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh "$$manager"; \
+		$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output "$$manager.cdx.json" "$$manager"; \
+	done
 
 ##@ Develop
 
@@ -223,8 +223,7 @@ $(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
 $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
-$(ACTIONLINT): TOOL := github.com/rhysd/actionlint/cmd/actionlint
-$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX) $(ACTIONLINT): hack/deploy/go.mod hack/deploy/go.sum
+$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building it from hack/deploy: up to two minutes on two cores the first time' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/alive.sh 'building $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \
