@@ -172,7 +172,7 @@ func TestTheRulesKnowAllReasonsOfRejection(t *testing.T) {
 	rejected = slices.Compact(rejected)
 
 	matcher := regexp.MustCompile(`reason[=!]~"([^"]*)"`)
-	others := []string{"Suspended", "AccountNotReady", "Conflict"}
+	others := []string{"Suspended", "AccountNotReady", "Conflict", "Unobserved"}
 	for alert, want := range map[string][]string{
 		"DeepCallMappingsRejected": rejected,
 		"DeepCallMappingsNotReady": slices.Concat(others, rejected),
@@ -183,6 +183,15 @@ func TestTheRulesKnowAllReasonsOfRejection(t *testing.T) {
 		} else if want := strings.Join(want, "|"); found[1] != want {
 			t.Errorf("%s matches the reasons\n%s\nnot\n%s", alert, found[1], want)
 		}
+	}
+}
+
+// Mappings that wait for limits are the business of one alert or of the other, never of both or none.
+func TestTheRulesAgreeOnWhenCallsAreHeldUp(t *testing.T) {
+	words := func(expr string) string { return strings.Join(strings.Fields(expr), " ") }
+	heldUp, notReady := words(named(t, "DeepCallCallsHeldUp").Expr), words(named(t, "DeepCallMappingsNotReady").Expr)
+	if !strings.Contains(notReady, "unless on () ( "+heldUp+" )") {
+		t.Errorf("DeepCallMappingsNotReady does not leave to DeepCallCallsHeldUp what is\n%s\nbut has\n%s", heldUp, notReady)
 	}
 }
 

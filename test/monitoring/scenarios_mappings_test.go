@@ -17,9 +17,11 @@ func mappingScenarios() []scenario {
 	notReady := func(reason string) firing {
 		return firing{
 			alert: "DeepCallMappingsNotReady", labels: map[string]string{"reason": reason},
-			summary: "3 mapping(s) have not been ready for 30 minutes: " + reason + ".",
-			description: "DeepCall has not confirmed what 3 mapping(s) declare, with the reason " + reason + ". List them with kubectl " +
-				"get agm -A -o wide; the message of each says who acts.",
+			summary: "3 mapping(s) are not ready, after 30 minutes in which there always were some: " + reason + ".",
+			description: "DeepCall has not confirmed what 3 mapping(s) declare, with the reason " + reason + ". For 30 minutes there " +
+				"always were such mappings, though not always the same ones. List them with kubectl get agm -A -o wide; the message " +
+				"of each says who acts. Those without a message have no verdict yet: they were not looked at, or their first call " +
+				"waits for the limits of their account.",
 		}
 	}
 	for3 := func(length int) []string { return gauge(phase{trouble, 0}, phase{length, 3}, phase{minutes, 0}) }

@@ -190,8 +190,14 @@ func callScenarios() []scenario {
 			world: healthy().waits(support, phase{minutes, 59}),
 		},
 		{
-			name: "10,000 new mappings wait 20 minutes for their turns", near: []string{"DeepCallCallsHeldUp"},
-			world: healthy().waits(support, phase{trouble, 0.01}, phase{20, 600}, phase{minutes, 0.01}),
+			name: "10,000 new mappings wait 20 minutes for their turns", near: []string{"DeepCallCallsHeldUp", "DeepCallMappingsNotReady"},
+			world: healthy().waits(support, phase{trouble, 0.01}, phase{20, 600}, phase{minutes, 0.01}).
+				mappings("Unknown", "Unobserved", gauge(phase{trouble, 0}, phase{20, 5000}, phase{minutes, 0})),
+		},
+		{
+			name: "so many new mappings wait for their turns that it takes an hour", from: trouble + 35, fires: []firing{heldUp},
+			world: healthy().waits(support, phase{trouble, 0.01}, phase{minutes, 100}).
+				mappings("Unknown", "Unobserved", gauge(phase{trouble, 0}, phase{60, 5000}, phase{minutes, 0})),
 		},
 		{
 			name: "a resync does not come", from: trouble + 30, fires: []firing{late},
