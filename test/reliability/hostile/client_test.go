@@ -1,0 +1,314 @@
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+const (
+	token  = `s3cr3t/t+k"en<é>`
+	userID = "user-1001-xyz"
+
+	// patience is a time-out that no call should need; short is that of slow attacks; grace is how much
+	// later a call may come back on a busy machine.
+	patience = 20 * time.Second
+	short    = 200 * time.Millisecond
+	grace    = 5 * time.Second
+
+	most = 64 << 10 // of an answer's body is read
+	// mostWire is what may be read of a connection, with the header, and what chunks and hints add.
+	mostWire = 4*most + 4<<10
+)
+
+// meter counts what the client reads.
+type meter struct{ wire, body atomic.Int64 }
+
+// wrap counts below the transport, on the connections, and above, on the bodies.
+func (m *meter) wrap(next http.RoundTripper) http.RoundTripper {
+	transport := next.(*http.Transport)
+	for _, dial := range []*func(context.Context, string, string) (net.Conn, error){&transport.DialContext, &transport.DialTLSContext} {
+		original := *dial
+		*dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := original(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &metered{Conn: conn, read: &m.wire}, nil
+		}
+	}
+	return above{transport, &m.body}
+}
+
+type metered struct {
+	net.Conn
+	read *atomic.Int64
+}
+
+func (c *metered) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// NetConn is how the client finds its own connection in this one.
+func (c *metered) NetConn() net.Conn { return c.Conn }
+
+type above struct {
+	*http.Transport
+	read *atomic.Int64
+}
+
+func (a above) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := a.Transport.RoundTrip(req)
+	if err == nil {
+		resp.Body = &meteredBody{resp.Body, a.read}
+	}
+	return resp, err
+}
+
+type meteredBody struct {
+	io.ReadCloser
+	read *atomic.Int64
+}
+
+func (b *meteredBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
+	return n, err
+}
+
+// diary is what the standard logger is told, by net/http for one.
+type diary struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
+func keepDiary(t *testing.T) *diary {
+	t.Helper()
+	d, before := &diary{}, log.Writer()
+	log.SetOutput(d)
+	t.Cleanup(func() { log.SetOutput(before) })
+	return d
+}
+
+// caller makes the calls of a case.
+type caller struct {
+	*deepcall.Client
+	cred deepcall.Credentials
+	req  deepcall.Request
+	meter
+}
+
+func newCaller(t *testing.T, cfg deepcall.Config) *caller {
+	t.Helper()
+	cred, err := deepcall.ParseCredentials(map[string][]byte{"userId": []byte(userID), "token": []byte(token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &caller{cred: cred, req: deepcall.Request{AgentID: "7", Groups: map[string]bool{"90": true, "91": false}}}
+	cfg.WrapTransport = c.wrap
+	if c.Client, err = deepcall.NewClient(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// enlarge makes the request the largest there is.
+func (c *caller) enlarge() {
+	c.req.Groups = map[string]bool{}
+	for i := range 1000 {
+		c.req.Groups[fmt.Sprintf("%064d", i)] = true
+	}
+}
+
+func (c *caller) call() (deepcall.Answer, error) {
+	return c.UpdateAgentGroupMapping(context.Background(), c.cred, c.req)
+}
+
+// expectNoSecret holds that no part of the text is a credential, however it is spelled.
+func expectNoSecret(t *testing.T, what, text string) {
+	t.Helper()
+	for _, secret := range []string{token, userID} {
+		quoted, _ := json.Marshal(secret)
+		for _, spelled := range []string{
+			secret, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(secret), `"`), strings.Trim(strconv.QuoteToASCII(secret), `"`),
+			url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), hex.EncodeToString([]byte(secret)),
+			base64.StdEncoding.EncodeToString([]byte(secret)),
+		} {
+			if strings.Contains(text, spelled) {
+				t.Errorf("%s holds a credential: %.300q", what, text)
+			}
+		}
+	}
+}
+
+// expect holds the outcome of a call to what the attack should come to.
+func (a attack) expect(t *testing.T, got deepcall.Answer, err error) {
+	t.Helper()
+	if err == nil {
+		if a.want != "" && !strings.HasPrefix(a.want, "|") || got.Code != 200 || got.Message != "hostile" {
+			t.Errorf("a success %+v, want %q", got, a.want)
+		}
+		return
+	}
+	var e *deepcall.Error
+	if !errors.As(err, &e) || got != (deepcall.Answer{}) {
+		t.Fatalf("got %+v and %v", got, err)
+	}
+	class := deepcall.Class(a.class)
+	if class == "" {
+		class = deepcall.Transient
+	}
+	known := false
+	for _, reason := range strings.Split(a.want, "|") {
+		known = known || reason == e.Reason
+	}
+	if !known || e.Class != class || e.Uncertain == a.certain {
+		t.Errorf("got %s %s, uncertain %v (%v); want %s %s, uncertain %v", e.Class, e.Reason, e.Uncertain, err, class, a.want, !a.certain)
+	}
+	if e.RetryAfter < 0 || e.RetryAfter > time.Hour {
+		t.Errorf("it should be left alone for %v", e.RetryAfter)
+	}
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		text := fmt.Sprintf("%v %+v %#v", cause, cause, cause)
+		expectNoSecret(t, "the error", text)
+		if strings.Contains(text, "panic") {
+			t.Errorf("there was a panic: %s", text)
+		}
+	}
+}
+
+// withoutLeaks runs a case, and holds that no goroutine is left of it.
+func withoutLeaks(t *testing.T, run func()) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	run()
+	deadline := time.Now().Add(patience)
+	for {
+		err := goleak.Find(before)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("left behind: %v", err)
+			return
+		}
+	}
+}
+
+// way is how the attacks of a family are met.
+type way struct {
+	name   string
+	secure bool
+	kept   bool // the attack comes on a connection that served a call before
+}
+
+var ways = []way{{name: "new connection"}, {name: "kept connection, TLS", secure: true, kept: true}}
+
+// meet has the client call the hostile server once, and the honest one afterwards.
+func (a attack) meet(t *testing.T, w way, bad *tls.Config) {
+	elsewhere := &server{}
+	elsewhere.start(t)
+	defer elsewhere.stop()
+	s := &server{attack: a, bad: bad, elsewhere: elsewhere.url()}
+	if w.secure {
+		s.good = ours.server()
+	}
+	s.start(t)
+	stop := sync.OnceFunc(s.stop)
+	defer stop()
+	diary := keepDiary(t)
+	timeout := patience
+	if a.slow {
+		timeout = short
+	}
+	c := newCaller(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: timeout, CABundle: ours.bundle})
+	if a.large {
+		c.enlarge()
+	}
+	if w.kept {
+		expectHonest(t, c, "the call before")
+	}
+	connections, requests := s.connections.Load(), s.requests.Load()
+	c.wire.Store(0)
+	c.body.Store(0)
+
+	s.armed.Store(true)
+	start := time.Now()
+	got, err := c.call()
+	if took := time.Since(start); took > timeout+grace {
+		t.Errorf("the call took %v, with a time-out of %v", took, timeout)
+	}
+	a.expect(t, got, err)
+	if body, wire := c.body.Load(), c.wire.Load(); body > most+1 || wire > mostWire {
+		t.Errorf("read %d bytes of the body, %d in all", body, wire)
+	}
+	noteReading(c.wire.Load())
+	if n := s.requests.Load() - requests; n != int32(1-a.unseen) {
+		t.Errorf("the server got %d whole requests", n)
+	}
+	opened := int32(1)
+	if w.kept {
+		opened = 0
+	}
+	if n := s.connections.Load() - connections; n != opened {
+		t.Errorf("the call opened %d connections, want %d", n, opened)
+	}
+	if !a.slow {
+		select {
+		case <-s.attacked:
+		case <-time.After(grace):
+			t.Error("the client did not let go of the connection")
+		}
+	}
+	s.armed.Store(false)
+	expectHonest(t, c, "the call after")
+	if n := elsewhere.connections.Load(); n > 0 {
+		t.Errorf("another server was called %d times", n)
+	}
+	c.CloseIdleConnections()
+	stop()
+	expectNoSecret(t, "the log", diary.String())
+}
+
+// expectHonest makes a call that should be answered honestly, and not with what is left of another.
+func expectHonest(t *testing.T, c *caller, what string) {
+	t.Helper()
+	if got, err := c.call(); err != nil || got.Message != "honest" {
+		t.Errorf("%s: got %+v, %v", what, got, err)
+	}
+}

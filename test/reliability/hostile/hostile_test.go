@@ -1,0 +1,50 @@
+package hostile
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+// families are the attacks on a client that has a connection.
+var families = map[string][]attack{
+	"a body that is":     bodies,
+	"a length:":          lengths,
+	"in chunks:":         chunks,
+	"an encoding:":       encodings,
+	"a status:":          statuses,
+	"a wait:":            retries,
+	"a redirect:":        redirects,
+	"a header:":          headers,
+	"a protocol:":        protocols,
+	"a connection that:": connections,
+}
+
+// farthest is the most that any call read.
+var farthest atomic.Int64
+
+func noteReading(n int64) {
+	for was := farthest.Load(); n > was && !farthest.CompareAndSwap(was, n); was = farthest.Load() {
+	}
+}
+
+func TestNoServerGetsTheClientToSayWhatIsNotSo(t *testing.T) {
+	cases, names := 0, map[string]bool{}
+	for family, attacks := range families {
+		for _, a := range attacks {
+			if names[family+a.name] {
+				t.Errorf("%s %s comes twice", family, a.name)
+			}
+			names[family+a.name] = true
+			cases++
+			for _, w := range ways {
+				t.Run(family+" "+a.name+", "+w.name, func(t *testing.T) {
+					withoutLeaks(t, func() { a.meet(t, w, nil) })
+				})
+			}
+		}
+	}
+	if cases < 60 {
+		t.Errorf("only %d cases", cases)
+	}
+	t.Logf("%d cases, each met in %d ways; the most that a call read is %d bytes", cases, len(ways), farthest.Load())
+}

@@ -1,0 +1,202 @@
+package reliability
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// check brings the world to rest, and returns every invariant that does not hold. Calls is how many
+// calls for each agent the run takes at most when nothing goes wrong.
+//
+//	I1  With spec, credentials and endpoint stable, DeepCall comes to what is declared, stays there,
+//	    and Ready says so.
+//	I2  Calls per (agent, generation, credentials) are at most 1 + crashes + lost answers + retries.
+//	I3  Ready is never written for a generation without an accepted 200 for it.
+//	I4  An older generation is never accepted after a newer one.
+//	I5  A group of an agent has one owner.
+//	I6  An agent has at most one call in flight, as its client sees it. A dead process has no clients.
+//	I7  Deletion ends.
+//	I8  No credential is in any object, event or log.
+//	I9  After that there is quiet, also after a restart: no calls, no writes.
+//
+// I3 and I6 are judged by the ledger, at the moment.
+func (w *world) check(e ending, calls map[string]int) []string {
+	w.t.Helper()
+	var broken []string
+	if missing := w.wait(func() string { return w.missing(e) }); missing != "" {
+		broken = append(broken, missing)
+	} else {
+		broken = append(broken, w.restless(e)...)
+	}
+	broken = append(broken, w.tooManyCalls(calls)...)
+	broken = append(broken, w.wentBack()...)
+	broken = append(broken, w.twoOwners()...)
+	broken = append(broken, w.leaks()...)
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return append(broken, w.ledger.violations...)
+}
+
+// restless waits for quiet, restarts the manager, and tells what it did although there was nothing to
+// do (I9), and what is no longer as it was (I1).
+func (w *world) restless(e ending) []string {
+	w.t.Helper()
+	w.untilQuiet()
+	w.ledger.disarm()
+	before := len(w.ledger.look())
+	w.restart()
+	w.untilQuiet()
+	var broken []string
+	for _, done := range w.ledger.look()[before:] {
+		broken = append(broken, "I9: after all was done, and a restart: "+done.String())
+	}
+	if missing := w.missing(e); missing != "" {
+		broken = append(broken, "it did not stay so: "+missing)
+	}
+	return broken
+}
+
+// tooManyCalls holds I2 as a sum over the generations of an agent's mappings: a crash, a lost answer or
+// a failed call may cost one more call for each mapping of the agent, since of a hand-over both sides
+// can be in doubt. A write that fails costs none (R15).
+func (w *world) tooManyCalls(atMost map[string]int) []string {
+	made, mappings := map[string]int{}, map[string]map[string]bool{}
+	for _, e := range w.ledger.look() {
+		if e.call && e.agent != "" {
+			made[e.agent]++
+		}
+	}
+	for _, v := range w.history.look() {
+		if v.mapping != nil {
+			agent := v.mapping.Spec.AgentID
+			if mappings[agent] == nil {
+				mappings[agent] = map[string]bool{}
+			}
+			mappings[agent][string(v.mapping.UID)] = true
+		}
+	}
+	w.mu.Lock()
+	w.ledger.mu.Lock()
+	mishaps := w.crashes + w.ledger.callStrike
+	w.ledger.mu.Unlock()
+	w.mu.Unlock()
+	var broken []string
+	for agent, n := range made {
+		if most := atMost[agent] + mishaps*len(mappings[agent]); n > most {
+			broken = append(broken, fmt.Sprintf("I2: %d calls for agent %s instead of at most %d", n, agent, most))
+		}
+	}
+	return broken
+}
+
+// readyTooEarly holds I3 for a status that is about to be written: Ready=True takes a 200 that reached the
+// manager, to a request with every declared group, and no other value accepted since. A mapping that
+// declares nothing needs none.
+func readyTooEarly(mapping *v1alpha1.AgentGroupMapping, effects []effect) string {
+	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != mapping.Generation {
+		return ""
+	}
+	declared := declaredBy(mapping)
+	if len(declared) == 0 {
+		return ""
+	}
+	confirmed := false
+	for _, e := range effects {
+		if !e.accepted || e.agent != mapping.Spec.AgentID || e.endpoint != mapping.Status.AppliedEndpoint {
+			continue
+		}
+		said := map[string]string{}
+		for id := range declared {
+			if receives, is := e.groups[id]; is {
+				said[id] = receives
+			}
+		}
+		switch {
+		case includes(said, declared):
+			confirmed = true
+		case !includes(declared, said):
+			confirmed = false
+		}
+	}
+	if confirmed {
+		return ""
+	}
+	return fmt.Sprintf("%s is Ready for generation %d without a 200 to %s", mapping.Name, mapping.Generation, inWords(declared))
+}
+
+// twoOwners holds I5: at no moment are two mappings of an agent Ready with the same group, and in
+// the end no two have it applied.
+func (w *world) twoOwners() []string {
+	var broken []string
+	current := map[string]*v1alpha1.AgentGroupMapping{}
+	for _, v := range w.history.look() {
+		if v.mapping == nil {
+			continue
+		}
+		key := client.ObjectKeyFromObject(v.mapping).String()
+		delete(current, key)
+		if !v.gone {
+			current[key] = v.mapping
+		}
+		owners := map[string]string{}
+		for name, mapping := range current {
+			if !strings.HasPrefix(standing(mapping), "Ready=True") {
+				continue
+			}
+			for id := range declaredBy(mapping) {
+				group := agentKey(mapping) + " " + id
+				if other := owners[group]; other != "" {
+					broken = append(broken, fmt.Sprintf("I5: %s and %s are both Ready with group %s", name, other, id))
+				}
+				owners[group] = name
+			}
+		}
+	}
+	owners := map[string]string{}
+	for name, mapping := range current {
+		for _, applied := range mapping.Status.AppliedGroups {
+			group := agentKey(mapping) + " " + applied.GroupID
+			if other := owners[group]; other != "" {
+				broken = append(broken, fmt.Sprintf("I5: %s and %s both have group %s applied", name, other, applied.GroupID))
+			}
+			owners[group] = name
+		}
+	}
+	slices.Sort(broken)
+	return slices.Compact(broken)
+}
+
+// leaks holds I8.
+func (w *world) leaks() []string {
+	var events eventsv1.EventList
+	for _, namespace := range w.namespaces {
+		var some eventsv1.EventList
+		w.must(admin.List(w.context, &some, client.InNamespace(namespace)))
+		events.Items = append(events.Items, some.Items...)
+	}
+	sinks := map[string]string{
+		"an object": w.history.text(), "a log": w.log.String(), "an event": fmt.Sprintf("%+v", events.Items),
+	}
+	var broken []string
+	for _, secret := range []string{userID, token, nextToken} {
+		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
+			for sink, text := range sinks {
+				if strings.Contains(text, strings.TrimRight(form, "=")) {
+					broken = append(broken, "I8: "+form+" is in "+sink)
+				}
+			}
+		}
+	}
+	return broken
+}

@@ -1,0 +1,33 @@
+package reliability
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+)
+
+var (
+	sweep   = flag.String("sweep", "quick", "how much to sweep: quick, or full")
+	seed    = flag.Uint64("seed", 1, "which sample the quick sweeps take")
+	replay  = flag.String("replay", "", "the one perturbed run to repeat, as a failure names it")
+	workers = flag.Int("workers", 12, "how many runs there are at the same time")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if err := startPlane(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := plane.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
