@@ -44,9 +44,9 @@ CYCLONEDX := bin/cyclonedx-gomod
 help: ## Show this help.
 	@while IFS= read -r line; do \
 		if [[ $$line =~ ^\#\#@\ (.*) ]]; then printf '\n%s\n' "$${BASH_REMATCH[1]}"; fi; \
-		if [[ $$line =~ ^([a-z-]+):.*\#\#\ (.*) ]]; then printf '  %-16s%s\n' "$${BASH_REMATCH[@]:1}"; fi; \
+		if [[ $$line =~ ^([a-z-]+):.*\#\#\ (.*) ]]; then printf '  %-20s%s\n' "$${BASH_REMATCH[@]:1}"; fi; \
 		if [[ $$line == '# '* ]]; then comment=$${line#\# }; fi; \
-		if [[ $$line =~ ^([A-Z_]+)\ \?= ]]; then variables+=("$$(printf '  %-16s%s' "$${BASH_REMATCH[1]}" "$$comment")"); fi; \
+		if [[ $$line =~ ^([A-Z_]+)\ \?= ]]; then variables+=("$$(printf '  %-20s%s' "$${BASH_REMATCH[1]}" "$$comment")"); fi; \
 	done < Makefile; \
 	printf '\nVariables\n'; printf '%s\n' "$${variables[@]}"
 
@@ -187,7 +187,7 @@ generate: ## Generate deepcopy code, CRDs and the manager's role from the marker
 		output:rbac:dir="$(OUT)/config/rbac"
 	@rm -rf "$(OUT)/$(CHART_FILES)" && mkdir -p "$(OUT)/$(CHART_FILES)"/{crds,rbac,prometheus}
 	@cp "$(OUT)"/config/crd/bases/*.yaml "$(OUT)/$(CHART_FILES)/crds"
-	@cp config/rbac/*_role.yaml "$(OUT)/config/rbac/role.yaml" "$(OUT)/$(CHART_FILES)/rbac"
+	@cp config/rbac/*_role.yaml config/rbac/namespaced/*_role.yaml "$(OUT)/config/rbac/role.yaml" "$(OUT)/$(CHART_FILES)/rbac"
 	@cp config/prometheus/{prometheusrule.yaml,dashboard.json} "$(OUT)/$(CHART_FILES)/prometheus"
 	@mkdir -p "$(OUT)/config/argocd"
 	@hack/argocd-cm.sh > "$(OUT)/config/argocd/argocd-cm.yaml"
