@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,48 +29,6 @@ const managerAccount = "deepcall-operator-controller-manager"
 // build builds the manager, once.
 var build = sync.OnceValues(func() (string, error) { return gexec.Build("github.com/deepcall/deepcall-operator/cmd") })
 
-func TestTheManagerWorksWithTheFlagsAndTheRightsOfARelease(t *testing.T) {
-	for _, mode := range []struct {
-		name, values string
-		everywhere   bool
-	}{
-		{"for all namespaces", "{allowInsecureEndpoints: true, metrics: {readers: [{name: prometheus, namespace: sales}]}}", true},
-		{"for one namespace, with Roles alone", "{allowInsecureEndpoints: true, watchNamespaces: [support], rbac: {aggregate: false}}", false},
-	} {
-		t.Run(mode.name, func(t *testing.T) {
-			install(t, mode.values)
-			established(t)
-			for namespace, want := range map[string]bool{supportNamespace: true, salesNamespace: mode.everywhere} {
-				if got := mayListSecrets(namespace); got != want {
-					t.Errorf("the manager may list the Secrets of %s: %v, want %v", namespace, got, want)
-				}
-			}
-			m := start(t)
-			deepcall, remove := synced(t)
-			t.Cleanup(remove)
-			mustKubectl(t, "", "-n", supportNamespace, "delete", "agm/asha", "dca/acme", "--timeout=20s")
-			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
-				t.Errorf("DeepCall has %v after the mapping is gone", got)
-			}
-			if mode.everywhere {
-				m.metricsAreForReaders(t)
-			} else if status, text := get("http://"+m.metrics+"/metrics", ""); status != http.StatusOK || !strings.Contains(text, "\ncontroller_runtime_") {
-				t.Errorf("got the metrics %d %.200s", status, text)
-			}
-			m.stop(t)
-			if log := string(m.log.Contents()); strings.Contains(log, "forbidden") || !strings.Contains(log, `"level":"info"`) {
-				t.Errorf("the manager lacks a right, or logs in another format:\n%s", log)
-			}
-		})
-	}
-}
-
-func mayListSecrets(namespace string) bool {
-	_, err := kubectl("", "auth", "can-i", "list", "secrets", "-n", namespace,
-		fmt.Sprintf("--as=system:serviceaccount:%s:%s", operatorNamespace, managerAccount))
-	return err == nil
-}
-
 // synced has a mapping told to DeepCall. What is made for it is removed by what is returned, by force.
 func synced(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
 	t.Helper()
@@ -86,12 +45,16 @@ func synced(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
 		t.Errorf("DeepCall has %v", got)
 	}
 	return deepcall, func() {
-		for _, name := range []string{"agm/asha", "dca/acme"} {
-			_, _ = kubectl("", "-n", supportNamespace, "patch", name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
-			_, _ = kubectl("", "-n", supportNamespace, "delete", name, "--timeout=20s")
-		}
+		release(supportNamespace, "agm/asha")
+		release(supportNamespace, "dca/acme")
 		mustKubectl(t, "", "-n", supportNamespace, "delete", "secret/acme-deepcall", "--ignore-not-found")
 	}
+}
+
+// release deletes an object, if it is there, for whose finalizers nobody may be left.
+func release(namespace, object string) {
+	_, _ = kubectl("", "-n", namespace, "patch", object, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	_, _ = kubectl("", "-n", namespace, "delete", object, "--timeout=20s")
 }
 
 // manager is a running process, with the flags of the release's Deployment.
@@ -101,7 +64,7 @@ type manager struct {
 	metrics string
 }
 
-func start(t *testing.T) *manager {
+func start(t *testing.T, environment ...string) *manager {
 	t.Helper()
 	program, err := build()
 	if err != nil {
@@ -112,7 +75,9 @@ func start(t *testing.T) *manager {
 	probes := freeAddress(t)
 	args = append(args, "--kubeconfig="+kubeconfigOf(t, operatorNamespace, managerAccount), "--leader-election-namespace="+operatorNamespace,
 		"--health-probe-bind-address="+probes, "--metrics-bind-address="+m.metrics)
-	session, err := gexec.Start(exec.Command(program, args...), m.log, m.log)
+	command := exec.Command(program, args...)
+	command.Env = append(os.Environ(), environment...)
+	session, err := gexec.Start(command, m.log, m.log)
 	if err != nil {
 		t.Fatal(err)
 	}

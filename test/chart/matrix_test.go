@@ -34,7 +34,8 @@ func matrix(t *testing.T) []entry {
 			}
 			if got := fmt.Sprint(names(r.kind("Role"))); got != fmt.Sprint([]string{
 				"deepcall-operator-system/deepcall-operator-leader-election-role",
-				"sales/deepcall-operator-manager-role", "support/deepcall-operator-manager-role",
+				"sales/deepcall-operator-manager-role", "sales/deepcall-operator-namespace-role",
+				"support/deepcall-operator-manager-role", "support/deepcall-operator-namespace-role",
 			}) {
 				t.Errorf("got the Roles %s", got)
 			}

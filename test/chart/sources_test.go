@@ -14,19 +14,26 @@ import (
 )
 
 func TestTheRightsAreThoseOfKustomize(t *testing.T) {
-	ours, theirs := rights(render(t, operatorRelease, "")), rights(kustomized(t, "default"))
-	if len(theirs) < 10 {
-		t.Fatalf("kustomize gives %d objects of RBAC only", len(theirs))
-	}
-	for id, want := range theirs {
-		if got, ok := ours[id]; !ok || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s\n got %v\nwant %v", id, got, want)
-		}
-	}
-	for id := range ours {
-		if _, ok := theirs[id]; !ok {
-			t.Errorf("kustomize has no %s", id)
-		}
+	for _, test := range []struct{ folder, values string }{
+		{"default", ""},
+		{"namespaced", "{watchNamespaces: [deepcall-operator-system], rbac: {aggregate: false}}"},
+	} {
+		t.Run(test.folder, func(t *testing.T) {
+			ours, theirs := rights(render(t, operatorRelease, test.values)), rights(kustomized(t, test.folder))
+			if len(theirs) < 7 {
+				t.Fatalf("kustomize gives %d objects of RBAC only", len(theirs))
+			}
+			for id, want := range theirs {
+				if got, ok := ours[id]; !ok || !reflect.DeepEqual(got, want) {
+					t.Errorf("%s\n got %v\nwant %v", id, got, want)
+				}
+			}
+			for id := range ours {
+				if _, ok := theirs[id]; !ok {
+					t.Errorf("kustomize has no %s", id)
+				}
+			}
+		})
 	}
 }
 
@@ -53,19 +60,18 @@ func rights(r rendering) map[string]map[string]any {
 	return found
 }
 
-func TestTheRolesOfNamespacesHaveTheRulesOfTheManagersRole(t *testing.T) {
-	want := source(t, "config", "rbac", "role.yaml").Object["rules"]
-	r := render(t, operatorRelease, "watchNamespaces: [support, sales]")
-	for _, namespace := range []string{supportNamespace, salesNamespace} {
-		id := namespace + "/deepcall-operator-manager-role"
-		got := rights(r)["Role "+id]
-		if got == nil || !reflect.DeepEqual(got["rules"], want) {
-			t.Errorf("%s: got %v, want the rules %v", id, got, want)
-		}
-		binding := rights(r)["RoleBinding "+id+"binding"]
-		if !reflect.DeepEqual(binding["roleRef"], map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deepcall-operator-manager-role"}) ||
-			!reflect.DeepEqual(binding["subjects"], []any{map[string]any{"kind": "ServiceAccount", "name": "deepcall-operator-controller-manager", "namespace": operatorNamespace}}) {
-			t.Errorf("%s: got the binding %v", id, binding)
+func TestEveryWatchedNamespaceHasTheSameRoles(t *testing.T) {
+	ours := rights(render(t, operatorRelease, "watchNamespaces: [support, sales, deepcall-operator-system]"))
+	for _, name := range []string{"manager", "namespace"} {
+		id := "/deepcall-operator-" + name + "-role"
+		for _, namespace := range []string{supportNamespace, salesNamespace} {
+			for _, kind := range []string{"Role ", "RoleBinding "} {
+				suffix := map[string]string{"Role ": "", "RoleBinding ": "binding"}[kind]
+				got, want := ours[kind+namespace+id+suffix], ours[kind+operatorNamespace+id+suffix]
+				if got == nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%s%s%s: got %v, want %v", kind, namespace, id+suffix, got, want)
+				}
+			}
 		}
 	}
 }

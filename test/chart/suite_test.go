@@ -38,10 +38,11 @@ const (
 )
 
 var (
-	plane *testenv.ControlPlane
-	admin client.Client
-	chart = filepath.Join(testenv.Root(), "config", "chart")
-	home  string // Helm's and kubectl's
+	plane   *testenv.ControlPlane
+	admin   client.Client
+	chart   = filepath.Join(testenv.Root(), "config", "chart")
+	home    string // Helm's and kubectl's
+	audited string // the path of the API server's audit log
 )
 
 func TestMain(m *testing.M) {
@@ -60,10 +61,21 @@ func run(m *testing.M) (code int, err error) {
 			return 1, fmt.Errorf("there is no bin/%s; run 'make bin/%s' first: %w", name, name, err)
 		}
 	}
-	if plane, err = testenv.Start(); err != nil {
+	directory, err := os.MkdirTemp("", "deepcall-audit-")
+	if err != nil {
+		return 1, fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(directory)
+	audited = filepath.Join(directory, "audit.log")
+	if plane, err = testenv.Start(testenv.WithAudit(audited)); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
+	stop, err := plane.StartNamespaceController()
+	if err != nil {
+		return 1, err
+	}
+	defer stop()
 	home = filepath.Dir(plane.Kubeconfig)
 	if admin, err = client.New(plane.Config, client.Options{}); err != nil {
 		return 1, fmt.Errorf("make the client: %w", err)

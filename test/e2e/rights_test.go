@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -81,7 +79,7 @@ var _ = Describe("The manager, as it is deployed, does all it can do, and uses e
 		m.stop()
 
 		for _, right := range rightsOf(namespacedManager) {
-			Expect(right.namespace).NotTo(BeEmpty(), "a right in the whole cluster: %s", right)
+			Expect(right.Namespace).NotTo(BeEmpty(), "a right in the whole cluster: %s", right)
 		}
 		expectExactly(namespacedManager, uses())
 	})
@@ -159,106 +157,33 @@ func scrape(m *manager, token string) int {
 	return response.StatusCode
 }
 
-// right is one verb on one resource, in one namespace or, without it, in all and beside them.
-type right struct{ namespace, group, resource, verb string }
-
-func (r right) String() string {
-	return fmt.Sprintf("%s %s.%s in namespace %q", r.verb, r.resource, r.group, r.namespace)
-}
-
-func (r right) covers(use right) bool {
-	if r.namespace == "" {
-		use.namespace = ""
-	}
-	return r == use
-}
-
 // auditOf begins to look at what the ServiceAccount asks for, and returns what tells that. The lease
 // goes, so that the next leader has to make it.
-func auditOf(account serviceAccount) func() []right {
+func auditOf(account serviceAccount) func() []testenv.Right {
 	GinkgoHelper()
 	kubectl("delete", "leases", "--all", "--namespace="+account.namespace)
 	_, offset, err := testenv.ReadAudit(audited, 0)
 	Expect(err).NotTo(HaveOccurred())
-	return func() []right {
+	return func() []testenv.Right {
 		GinkgoHelper()
-		requests, _, err := testenv.ReadAudit(audited, offset)
+		used, err := testenv.RightsUsed(audited, offset, account.namespace, account.name)
 		Expect(err).NotTo(HaveOccurred())
-		var uses []right
-		for _, request := range requests {
-			if request.ObjectRef == nil || request.User.Username != "system:serviceaccount:"+account.namespace+":"+account.name {
-				continue
-			}
-			ref := request.ObjectRef
-			use := right{ref.Namespace, ref.APIGroup, strings.TrimSuffix(ref.Resource+"/"+ref.Subresource, "/"), request.Verb}
-			Expect(request.Allowed()).To(BeTrue(), "the manager asked for a right it does not have: %s", use)
-			uses = append(uses, use)
-		}
-		return uses
+		return used
 	}
 }
 
 // expectExactly fails for a right that the ServiceAccount has and did not use, and the reverse.
-func expectExactly(account serviceAccount, uses []right) {
+func expectExactly(account serviceAccount, used []testenv.Right) {
 	GinkgoHelper()
-	rights := rightsOf(account)
-	unused := slices.DeleteFunc(slices.Clone(rights), func(r right) bool { return slices.ContainsFunc(uses, r.covers) })
-	Expect(unused).To(BeEmpty(), "superfluous rights")
-	for _, use := range uses {
-		covers := func(r right) bool { return r.covers(use) }
-		Expect(slices.ContainsFunc(rights, covers)).To(BeTrue(), "a right that came from elsewhere: %s", use)
-	}
+	superfluous, missing := testenv.CompareRights(rightsOf(account), used)
+	Expect(superfluous).To(BeEmpty(), "superfluous rights")
+	Expect(missing).To(BeEmpty(), "rights that came from elsewhere")
 }
 
 // rightsOf is what the roles that are bound to the ServiceAccount grant.
-func rightsOf(account serviceAccount) []right {
+func rightsOf(account serviceAccount) []testenv.Right {
 	GinkgoHelper()
-	ctx := context.Background()
-	var rights []right
-	grant := func(namespace string, ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
-		for _, subject := range subjects {
-			if subject.Kind != rbacv1.ServiceAccountKind || subject.Namespace != account.namespace || subject.Name != account.name {
-				continue
-			}
-			for _, rule := range rulesOf(namespace, ref) {
-				rights = append(rights, rightsIn(namespace, rule)...)
-			}
-		}
-	}
-	var everywhere rbacv1.ClusterRoleBindingList
-	Expect(admin.List(ctx, &everywhere)).To(Succeed())
-	for _, binding := range everywhere.Items {
-		grant("", binding.RoleRef, binding.Subjects)
-	}
-	var inNamespaces rbacv1.RoleBindingList
-	Expect(admin.List(ctx, &inNamespaces)).To(Succeed())
-	for _, binding := range inNamespaces.Items {
-		grant(binding.Namespace, binding.RoleRef, binding.Subjects)
-	}
-	Expect(rights).NotTo(BeEmpty())
-	return rights
-}
-
-func rulesOf(namespace string, ref rbacv1.RoleRef) []rbacv1.PolicyRule {
-	GinkgoHelper()
-	if ref.Kind == "ClusterRole" {
-		var role rbacv1.ClusterRole
-		Expect(admin.Get(context.Background(), client.ObjectKey{Name: ref.Name}, &role)).To(Succeed())
-		return role.Rules
-	}
-	var role rbacv1.Role
-	Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: ref.Name}, &role)).To(Succeed())
-	return role.Rules
-}
-
-func rightsIn(namespace string, rule rbacv1.PolicyRule) []right {
-	var rights []right
-	for _, group := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			for _, verb := range rule.Verbs {
-				rights = append(rights, right{namespace, group, resource, verb})
-			}
-		}
-	}
-	return rights
+	granted, err := testenv.RightsGranted(context.Background(), admin, account.namespace, account.name)
+	Expect(err).NotTo(HaveOccurred())
+	return granted
 }

@@ -15,7 +15,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/gexec"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -40,21 +39,10 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallMonitoringCRDs()).To(Succeed())
-	startControllerManager()
-})
-
-// startControllerManager runs Kubernetes' own, without which no namespace ends.
-func startControllerManager() {
-	GinkgoHelper()
-	program := filepath.Join(filepath.Dir(plane.Kubectl), "kube-controller-manager")
-	if _, err := os.Stat(program); err != nil {
-		Fail("there is no " + program + "; run hack/controller-manager.sh")
-	}
-	session, err := gexec.Start(exec.Command(program, "--kubeconfig="+plane.Kubeconfig, "--leader-elect=false",
-		"--controllers=namespace-controller", "--secure-port=0"), GinkgoWriter, GinkgoWriter)
+	stop, err := plane.StartNamespaceController()
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { session.Kill().Wait(10 * time.Second) })
-}
+	DeferCleanup(stop)
+})
 
 // run runs a program at the top of the repository, as the administrator, and returns what it printed.
 func run(input string, program string, args ...string) (output string, err error) {
