@@ -124,16 +124,32 @@ build-installer: $(KUSTOMIZE) ## Write all that deploy installs into dist/instal
 	@$(INSTALLER) > dist/install.yaml
 	@echo 'wrote dist/install.yaml' >&2
 
-# Mappings that are left would wait, and keep their CRD from going, since nobody is there to tell DeepCall.
+# What is left would wait, and keep its CRD from going, since nobody is there to tell DeepCall, or to take the
+# finalizer off an account, which the operator does half a second after the account's last mapping went.
 .PHONY: no-mappings
 no-mappings:
-	@crd=$$($(KUBECTL) get crd agentgroupmappings.telephony.deepcall.com --ignore-not-found --output=name); \
-	left=$${crd:+$$($(KUBECTL) get agentgroupmappings.telephony.deepcall.com --all-namespaces)}; \
-	if [[ -z $$left ]]; then exit 0; fi; \
-	printf '%s\n' "$$left" 'These mappings wait for the operator, which tells DeepCall before they go.' >&2; \
-	if [[ -z "$(FORCE)" ]]; then \
-		echo 'Delete them while it runs: docs/install-kustomize.md tells how. FORCE=1 leaves them waiting.' >&2; exit 1; \
-	fi
+	@left() { \
+		local crd; crd=$$($(KUBECTL) get crd "$$1.telephony.deepcall.com" --ignore-not-found --output=name); \
+		if [[ -n $$crd ]]; then $(KUBECTL) get "$$1.telephony.deepcall.com" --all-namespaces "$${@:2}"; fi; \
+	}; \
+	refuse() { \
+		printf '%s\n' "$$@" >&2; \
+		if [[ -z "$(FORCE)" ]]; then echo 'FORCE=1 leaves them waiting.' >&2; exit 1; fi; \
+	}; \
+	mappings=$$(left agentgroupmappings); \
+	if [[ -n $$mappings ]]; then \
+		refuse "$$mappings" 'These mappings wait for the operator, which tells DeepCall before they go.' \
+			'Delete them while it runs: docs/install-kustomize.md tells how.'; \
+	fi; \
+	columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,FINALIZERS:.metadata.finalizers; \
+	for try in {1..10}; do \
+		accounts=$$(left deepcallaccounts --output=custom-columns="$$columns"); \
+		if [[ $$accounts != *telephony.deepcall.com/in-use* ]]; then exit 0; fi; \
+		if [[ -n "$(FORCE)" ]]; then break; fi; \
+		sleep 1; \
+	done; \
+	refuse "$$accounts" 'Accounts with the finalizer telephony.deepcall.com/in-use wait for the operator, which takes it off.' \
+		'See that it runs, or take it off yourself: docs/install-kustomize.md tells how.'
 
 ##@ Release
 

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,6 +18,12 @@ apiVersion: telephony.deepcall.com/v1alpha1
 kind: AgentGroupMapping
 metadata: {name: asha, namespace: default, finalizers: [telephony.deepcall.com/stop-calls]}
 spec: {accountRef: {name: acme}, agentID: "7", groups: []}
+`
+	const used = `
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: DeepCallAccount
+metadata: {name: acme, namespace: default, finalizers: [telephony.deepcall.com/in-use]}
+spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: acme-deepcall}}
 `
 	run := func(args ...string) (string, error) {
 		return run("", "make", append([]string{"--no-print-directory", "--old-file=bin/kustomize", "KUBECTL=" + plane.Kubectl}, args...)...)
@@ -70,6 +77,31 @@ spec: {accountRef: {name: acme}, agentID: "7", groups: []}
 		kubectl("wait", "--for=delete", "--timeout=60s", "crd/agentgroupmappings.telephony.deepcall.com")
 	})
 
+	It("refuses to go while an account waits for the operator, but not when the operator is about to let it go", func() {
+		_, err := run("deploy")
+		Expect(err).NotTo(HaveOccurred())
+		kubectlWith(used, "apply", "--filename=-")
+		_, err = run("undeploy")
+		Expect(err).To(MatchError(SatisfyAll(MatchRegexp(`default +acme`), ContainSubstring("telephony.deepcall.com/in-use"), ContainSubstring("FORCE=1"))))
+		kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system")
+
+		By("having the finalizer go once make has seen it")
+		_, err = run("undeploy", "KUBECTL="+kubectlThatLetsGo())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
+	})
+
+	It("undeploys by force though an account waits", func() {
+		_, err := run("deploy")
+		Expect(err).NotTo(HaveOccurred())
+		kubectlWith(used, "apply", "--filename=-")
+		output, err := run("undeploy", "FORCE=1")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(output).To(MatchRegexp(`default +acme`))
+		kubectl("patch", "dca/acme", "--namespace=default", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
+		kubectl("wait", "--for=delete", "--timeout=60s", "crd/deepcallaccounts.telephony.deepcall.com", "namespace/deepcall-operator-system")
+	})
+
 	It("writes all into one file", func() {
 		_, err := run("build-installer", "IMG=example.com/operator:v9")
 		Expect(err).NotTo(HaveOccurred())
@@ -80,3 +112,17 @@ spec: {accountRef: {name: acme}, agentID: "7", groups: []}
 		Expect(object[appsv1.Deployment](string(written), "Deployment").Spec.Template.Spec.Containers[0].Image).To(Equal("example.com/operator:v9"))
 	})
 })
+
+// kubectlThatLetsGo is a kubectl that takes the finalizers off the account acme after it listed the accounts.
+func kubectlThatLetsGo() string {
+	GinkgoHelper()
+	program := filepath.Join(GinkgoT().TempDir(), "kubectl")
+	text := fmt.Sprintf(`#!/usr/bin/env bash
+%[1]s "$@" || exit
+if [[ $2 == deepcallaccounts.* ]]; then
+	%[1]s patch dca/acme --namespace=default --type=merge --patch='{"metadata":{"finalizers":null}}' >&2
+fi
+`, plane.Kubectl)
+	Expect(os.WriteFile(program, []byte(text), 0o700)).To(Succeed())
+	return program
+}
