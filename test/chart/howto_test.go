@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
@@ -59,7 +62,7 @@ func TestTheHowToIsTrue(t *testing.T) {
 		}
 		t.Run(title, func(t *testing.T) {
 			t.Cleanup(func() {
-				mustHelm(t, "", "uninstall", "calls", "-n", salesNamespace, "--ignore-not-found")
+				mustHelm(t, "", "uninstall", "calls", "-n", marketingNamespace, "--ignore-not-found")
 				mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found")
 				deleteCRDs(t)
 			})
@@ -69,7 +72,42 @@ func TestTheHowToIsTrue(t *testing.T) {
 			for _, block := range blocks {
 				bash(t, withoutPods(block))
 			}
+			watchedApart(t)
 		})
+	}
+}
+
+// watchedApart expects that no two operators that the page had installed watch one namespace, or stand in one.
+func watchedApart(t *testing.T) {
+	t.Helper()
+	operators := &unstructured.UnstructuredList{}
+	operators.SetAPIVersion("apps/v1")
+	operators.SetKind("Deployment")
+	if err := admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"}); err != nil {
+		t.Fatal(err)
+	}
+	watched, stand := map[string]string{}, map[string]string{}
+	for _, operator := range operators.Items {
+		name := operator.GetNamespace() + "/" + operator.GetName()
+		if other := stand[operator.GetNamespace()]; other != "" {
+			t.Errorf("%s and %s share a lease", name, other)
+		}
+		stand[operator.GetNamespace()] = name
+		for _, arg := range argsOf(t, &operator) {
+			list, _ := strings.CutPrefix(arg, "--watch-namespaces=")
+			if list == arg {
+				continue
+			}
+			for _, namespace := range strings.Split(list, ",") {
+				if other := watched[namespace]; other != "" {
+					t.Errorf("%s and %s both watch %s", name, other, namespace)
+				}
+				watched[namespace] = name
+			}
+		}
+	}
+	if len(stand) == 0 {
+		t.Error("there is no operator")
 	}
 }
 

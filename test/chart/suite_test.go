@@ -33,6 +33,8 @@ const (
 	// supportNamespace and salesNamespace are watched in namespaced mode.
 	supportNamespace = "support"
 	salesNamespace   = "sales"
+	// marketingNamespace has a release of its own.
+	marketingNamespace = "marketing"
 	// restrictedNamespace takes only Pods of the Pod Security level restricted.
 	restrictedNamespace = "restricted"
 )
@@ -87,7 +89,7 @@ func run(m *testing.M) (code int, err error) {
 	if out, err := kubectl("", append([]string{"delete", "crd"}, crds...)...); err != nil {
 		return 1, fmt.Errorf("delete the CRDs: %w: %s", err, out)
 	}
-	for _, name := range []string{operatorNamespace, supportNamespace, salesNamespace, restrictedNamespace} {
+	for _, name := range []string{operatorNamespace, supportNamespace, salesNamespace, marketingNamespace, restrictedNamespace} {
 		namespace := object("v1", "Namespace", "", name)
 		if name == restrictedNamespace {
 			namespace.SetLabels(map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
