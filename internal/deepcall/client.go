@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 )
@@ -94,7 +95,7 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 	raw := encode(cred, req)
 	body := &onceBody{Reader: bytes.NewReader(raw)}
 	// Straight to the transport: an http.Client would follow redirects.
-	resp, err := c.transport.RoundTrip(c.post(callCtx, body, len(raw)))
+	resp, err := c.transport.RoundTrip(c.post(httptrace.WithClientTrace(callCtx, inOrder()), body, len(raw)))
 	if err != nil {
 		entry, is := failure(ctx, callCtx, err)
 		return Answer{}, &Error{Entry: entry, Uncertain: !body.seal(), cause: cred.redactCause(err, is)}

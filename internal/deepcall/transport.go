@@ -42,13 +42,15 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:       nil, // not even from the environment
-		DialContext: dialer.DialContext,
+		Proxy: nil, // not even from the environment
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return keepOrder(dialer.DialContext(ctx, network, addr))
+		},
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			// The transport dials on after its caller has gone, so this has an end of its own.
 			ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 			defer cancel()
-			return dialTLS(ctx, dialer, network, addr, roots)
+			return keepOrder(dialTLS(ctx, dialer, network, addr, roots))
 		},
 		Protocols:              &protocols,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
