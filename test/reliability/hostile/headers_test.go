@@ -28,7 +28,9 @@ var headers = []attack{
 	{name: "lines that end in CR alone", slow: true, want: "Timeout", serve: saysAndHangs(strings.ReplaceAll(head(ok, length), "\r\n", "\r"), hostile)},
 	{name: "keep-alive for ever", serve: says(answer(hostile, "Connection: keep-alive", "Keep-Alive: timeout=999999999, max=999999999"))},
 	{name: "a close that is not meant", serve: says(answer(hostile, "Connection: close"))},
-	{name: "a link to preload", serve: func(v *visit) { v.say(answer(hostile, "Link: <"+v.elsewhere+">; rel=preload", "Alt-Svc: h2=\""+v.elsewhere+"\"")) }},
+	{name: "a link to preload", serve: func(v *visit) {
+		v.say(answer(hostile, "Link: <"+v.elsewhere+">; rel=preload", "Alt-Svc: h2=\""+v.elsewhere+"\""))
+	}},
 }
 
 // Protocols that are not HTTP/1.1.

@@ -119,6 +119,7 @@ type server struct {
 	elsewhere   string
 	listener    net.Listener
 	armed       atomic.Bool
+	always      bool // misbehaves at every request
 	connections atomic.Int32
 	requests    atomic.Int32
 	attacked    chan struct{} // closed when the attack is over
@@ -202,7 +203,10 @@ func (s *server) serve(conn net.Conn) {
 		}
 		s.requests.Add(1)
 		v.body = body
-		if s.attack.serve == nil || !s.strike(v, s.attack.serve) {
+		switch {
+		case s.always:
+			s.attack.serve(v)
+		case s.attack.serve == nil || !s.strike(v, s.attack.serve):
 			v.say(answer(honest))
 		}
 	}

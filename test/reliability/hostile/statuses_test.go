@@ -91,7 +91,9 @@ var redirects = func() []attack {
 		}
 	}
 	for _, status := range []string{"200 OK", "201 Created", "300 x", "305 Use Proxy", "306 x", "399 x"} {
-		a := attack{name: status + " with a location", serve: func(v *visit) { v.say(answerWith(status, hostile, "Location: "+v.elsewhere, "Refresh: 0; url="+v.elsewhere)) }}
+		a := attack{name: status + " with a location", serve: func(v *visit) {
+			v.say(answerWith(status, hostile, "Location: "+v.elsewhere, "Refresh: 0; url="+v.elsewhere))
+		}}
 		if status[0] == '3' {
 			a.want = "Redirected"
 		}
