@@ -166,7 +166,7 @@ func (w *world) spansNamed(name string) []string {
 func told(span tracetest.SpanStub) string {
 	var words []string
 	for _, attribute := range span.Attributes {
-		words = append(words, string(attribute.Key)+"="+attribute.Value.Emit())
+		words = append(words, string(attribute.Key)+"="+attribute.Value.String())
 	}
 	words = append(words, span.Status.Code.String())
 	if span.Status.Code == otelcodes.Error {
