@@ -216,10 +216,64 @@ func TestTheNotesHaveAnExampleThatIsTakenAsItStands(t *testing.T) {
 			t.Errorf("the notes lack %q: %s", part, out)
 		}
 	}
+	if strings.Contains(out, "kubectl create namespace") {
+		t.Errorf("the notes have a namespace made that is there: %s", out)
+	}
 	if strings.Contains(out, "WARNING") {
 		t.Errorf("the notes warn of nothing: %s", out)
 	}
 	if out := upgrade(t, "allowInsecureEndpoints: true"); !strings.Contains(out, "WARNING: allowInsecureEndpoints is on") {
 		t.Errorf("nobody is warned: %s", out)
 	}
+}
+
+func TestTheNotesForAllNamespacesAreTrueAsTheyStand(t *testing.T) {
+	mustKubectl(t, "", "delete", "namespace", supportNamespace, "--timeout=60s") // as on a new cluster
+	commands, uninstall := commandsOf(t, install(t, ""))
+	established(t)
+	mapping := "{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: bela}, spec: {accountRef: {name: acme}, agentID: '8', groups: []}}"
+	mustKubectl(t, mapping, "-n", salesNamespace, "apply", "-f", "-")
+
+	out := bash(t, commands)
+	for _, part := range []string{"namespace/support created", "deepcallaccount.telephony.deepcall.com/acme   https://v4-api.deepcall.com"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("following the notes gave no %q:\n%s", part, out)
+		}
+	}
+	if left := mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name"); left != "" {
+		t.Errorf("mappings whose calls were to be stopped are left: %s", left)
+	}
+	bash(t, uninstall)
+}
+
+func TestTheNotesHaveTheCallsStoppedInAllWatchedNamespaces(t *testing.T) {
+	commands, _ := commandsOf(t, install(t, "watchNamespaces: [support, sales]"))
+	for _, namespace := range []string{supportNamespace, salesNamespace} {
+		if !strings.Contains(commands, "kubectl -n "+namespace+" delete agentgroupmappings --all\n") {
+			t.Errorf("the mappings of %s are left:\n%s", namespace, commands)
+		}
+	}
+}
+
+// commandsOf are those in the notes, but for waiting for Pods, of which none run here. The uninstall stands apart: it
+// comes before what has to be done before it.
+func commandsOf(t *testing.T, notes string) (commands, uninstall string) {
+	t.Helper()
+	var list strings.Builder
+	inside := false
+	for line := range strings.Lines(notes) {
+		switch {
+		case strings.HasSuffix(line, "<<'END'\n"), inside:
+			inside = line != "END\n"
+			list.WriteString(line)
+		case strings.HasPrefix(line, "  helm "):
+			uninstall += line
+		case strings.HasPrefix(line, "  kubectl ") && !strings.Contains(line, " rollout status "):
+			list.WriteString(line)
+		}
+	}
+	if uninstall == "" {
+		t.Fatalf("the notes do not say how to uninstall: %s", notes)
+	}
+	return list.String(), uninstall
 }
