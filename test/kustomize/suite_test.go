@@ -49,6 +49,7 @@ func run(input string, program string, args ...string) (output string, err error
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, args...)
+	command.WaitDelay = time.Second // for what make started
 	command.Dir = testenv.Root()
 	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "HOME="+filepath.Dir(plane.Kubeconfig))
 	command.Stdin = strings.NewReader(input)
