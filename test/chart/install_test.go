@@ -229,6 +229,7 @@ func TestTheNotesHaveAnExampleThatIsTakenAsItStands(t *testing.T) {
 
 func TestTheNotesForAllNamespacesAreTrueAsTheyStand(t *testing.T) {
 	mustKubectl(t, "", "delete", "namespace", supportNamespace, "--timeout=60s") // as on a new cluster
+	t.Cleanup(func() { _, _ = kubectl("", "create", "namespace", supportNamespace) })
 	commands, uninstall := commandsOf(t, install(t, ""))
 	established(t)
 	mapping := "{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: bela}, spec: {accountRef: {name: acme}, agentID: '8', groups: []}}"
