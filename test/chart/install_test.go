@@ -248,11 +248,15 @@ func TestTheNotesForAllNamespacesAreTrueAsTheyStand(t *testing.T) {
 }
 
 func TestTheNotesHaveTheCallsStoppedInAllWatchedNamespaces(t *testing.T) {
-	commands, _ := commandsOf(t, install(t, "watchNamespaces: [support, sales]"))
+	out := install(t, "watchNamespaces: [support, sales]")
+	commands, _ := commandsOf(t, out)
 	for _, namespace := range []string{supportNamespace, salesNamespace} {
 		if !strings.Contains(commands, "kubectl -n "+namespace+" delete agentgroupmappings --all\n") {
 			t.Errorf("the mappings of %s are left:\n%s", namespace, commands)
 		}
+	}
+	if !strings.Contains(out, "are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales ") {
+		t.Errorf("the commands do not stand apart:\n%s", out)
 	}
 }
 
