@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -33,7 +34,7 @@ import (
 func (w *world) check(e ending, calls map[string]int) []string {
 	w.t.Helper()
 	var broken []string
-	if missing := w.wait(func() string { return w.missing(e) }); missing != "" {
+	if missing := w.comeToRest(e); missing != "" {
 		broken = append(broken, missing)
 	} else {
 		broken = append(broken, w.restless(e)...)
@@ -47,11 +48,24 @@ func (w *world) check(e ending, calls map[string]int) []string {
 	return append(broken, w.ledger.violations...)
 }
 
-// restless waits for quiet, restarts the manager, and tells what it did although there was nothing to
-// do (I9), and what is no longer as it was (I1).
+// comeToRest waits until all is as declared and quiet, and returns what is still missing when patience ends.
+func (w *world) comeToRest(e ending) string {
+	w.t.Helper()
+	end := time.Now().Add(patience)
+	for {
+		missing := w.wait(func() string { return w.missing(e) })
+		w.untilQuiet()
+		// What looked as declared may have been from before the last edit, of which the watch did not tell yet.
+		if missing != "" || w.missing(e) == "" || time.Now().After(end) {
+			return missing
+		}
+	}
+}
+
+// restless restarts the manager, and tells what it did although there was nothing to do (I9), and what
+// is no longer as it was (I1).
 func (w *world) restless(e ending) []string {
 	w.t.Helper()
-	w.untilQuiet()
 	w.ledger.disarm()
 	before := len(w.ledger.look())
 	w.restart()

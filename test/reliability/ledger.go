@@ -12,7 +12,8 @@ import (
 // effect is one outside effect of a manager: a write to the API server, or a call to DeepCall.
 type effect struct {
 	process int
-	number  int // among the process's effects since the ledger was armed; 0 for what is not numbered
+	number  int           // among the process's effects since the ledger was armed; 0 for what is not numbered
+	at      time.Duration // since the world began
 	what    string
 	strike  mode
 	outcome string // what became of it
@@ -25,7 +26,7 @@ type effect struct {
 }
 
 func (e *effect) String() string {
-	line := fmt.Sprintf("process %d  #%d  %s  -> %s", e.process, e.number, e.what, e.outcome)
+	line := fmt.Sprintf("%6.3fs  process %d  #%d  %s  -> %s", e.at.Seconds(), e.process, e.number, e.what, e.outcome)
 	if e.strike != "" {
 		line += "  <" + string(e.strike) + ">"
 	}
@@ -35,7 +36,8 @@ func (e *effect) String() string {
 // ledger numbers the outside effects of a world's managers, makes those go wrong that a strike names,
 // and is the fence that lets no effect of a dead manager through.
 type ledger struct {
-	bell *bell
+	bell  *bell
+	began time.Time
 
 	mu         sync.Mutex
 	effects    []*effect
@@ -99,6 +101,7 @@ func (l *ledger) admit(p *process, e *effect, numbered bool) (mode, bool) {
 	p.fenced = e.strike == crashBefore
 	p.underway.Add(1)
 	l.effects, l.last = append(l.effects, e), time.Now()
+	e.at = l.last.Sub(l.began)
 	return e.strike, true
 }
 

@@ -77,7 +77,6 @@ func play(p perturbation, o options) outcome {
 		w = newWorld(t, o)
 		if s.setup != nil {
 			s.setup(w)
-			w.untilQuiet()
 		}
 		first := w.running()
 		w.ledger.arm(first, p.strikes)

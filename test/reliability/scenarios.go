@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -203,7 +204,7 @@ var scenarios = []scenario{
 			w.edit("asha", drops("99"))
 		},
 		end:    one("asha", "90=Y 91=N"),
-		calls:  map[string]int{"7": 2},
+		calls:  map[string]int{"7": 3},
 		trials: map[string]int{"7": 2}, // whether 99 was added is not sure any more: it is stopped, which is refused
 	},
 	{
@@ -270,11 +271,7 @@ func with(mappings ...*testenv.MappingBuilder) func(*world) {
 			w.await(mapping.Name, readySynced)
 		}
 		w.until("the account is usable", func() string {
-			account := w.history.accounts()[w.key("acme")]
-			if account == nil || accountStanding(account) != readyUsable {
-				return "not yet"
-			}
-			return ""
+			return strings.Join(w.missingAccounts(ending{accounts: usable}), "; ")
 		})
 	}
 }

@@ -70,7 +70,7 @@ func newWorld(t tb, o options) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := newBell()
 	w := &world{
-		t: t, options: o, context: ctx, bell: b, ledger: &ledger{bell: b}, history: &history{bell: b}, log: &logs{},
+		t: t, options: o, context: ctx, bell: b, ledger: &ledger{bell: b, began: time.Now()}, history: &history{bell: b}, log: &logs{},
 	}
 	w.deepcall, w.url = w.newDeepCall()
 	var waits []func()
