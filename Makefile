@@ -75,6 +75,11 @@ test-long: control-plane ## Run the long tests: 50 failovers, 10,000 mappings; a
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -tags=long -timeout=90m $(TESTFLAGS) \
 		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale' -ginkgo.v
 
+.PHONY: sweep
+sweep: control-plane ## Run every perturbation of the manager, where `make test` runs a sample; about half an hour.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -v -timeout=90m -run=Sweep $(TESTFLAGS) \
+		./test/reliability -sweep=full
+
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./internal/deepcall/... ./internal/plan/... ./internal/account/...

@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +27,9 @@ func TestCrashSweep(t *testing.T) {
 
 	var undisturbed []perturbation
 	for _, name := range played() {
-		undisturbed = append(undisturbed, perturbation{scenario: name})
+		if regexp.MustCompile(*only).MatchString(name) {
+			undisturbed = append(undisturbed, perturbation{scenario: name})
+		}
 	}
 	began := time.Now()
 	calm := playAll(t, "undisturbed", undisturbed)
