@@ -174,6 +174,8 @@ func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccoun
 		return nil, fmt.Errorf("patch the account's finalizer: %w", err)
 	}
 	r.remember(ctx, updated)
+	// Agents that saw the account as it was before wait to be woken, though what they hear be old tidings.
+	r.told.Delete(client.ObjectKeyFromObject(updated))
 	return updated, nil
 }
 
