@@ -113,6 +113,9 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		r.WakeAccount(v.key.Account) // which comes back here once the account can't vanish under a call
 		return nil
 	}
+	if err := r.assertCurrent(ctx, v); err != nil {
+		return err
+	}
 	m := v.members[next]
 	turn := v.runtime.Turn(v.key.Agent, m.want())
 	if turn == nil {
@@ -146,12 +149,12 @@ func (v *view) next(claims []plan.Claims, changes []plan.Change) int {
 	return plan.Next(claims, changes)
 }
 
-// again says what follows a failure: a conflict means that newer news is on its way.
+// again says what follows a failure: a conflict or a lag means that newer news is on its way.
 func (r *AgentReconciler) again(ctx context.Context, key AgentKey, err error) (reconcile.Result, error) {
 	if !r.memory.calling(key) {
 		r.giveBack(key)
 	}
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || errors.Is(err, errNotCurrent) {
 		log.FromContext(ctx).V(1).Info("the object changed meanwhile", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: staleAfter}, nil
 	}

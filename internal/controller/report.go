@@ -242,6 +242,7 @@ func (r *AgentReconciler) patch(ctx context.Context, m *member, change func(*v1a
 
 func (r *AgentReconciler) remember(ctx context.Context, m *member, updated *v1alpha1.AgentGroupMapping) {
 	m.mapping = updated
+	r.memory.madeCurrent(agentOf(updated), updated.UID)
 	r.Written.remember(updated.DeepCopy(), func() bool {
 		var cached v1alpha1.AgentGroupMapping
 		err := r.Client.Get(ctx, client.ObjectKeyFromObject(updated), &cached)
