@@ -183,7 +183,8 @@ func FuzzAnEndpointIsOneHTTPSServer(f *testing.F) {
 		if u.Scheme != "https" && (u.Scheme != "http" || !insecure) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			t.Errorf("%q was read as %#v", endpoint, u)
 		}
-		if again, err := url.Parse(u.String()); err != nil || again.Host != u.Host || again.Scheme != u.Scheme {
+		zone := strings.Contains(u.Host, "%") // of a link-local address, which is refused as it is dialled
+		if again, err := url.Parse(u.String()); !zone && (err != nil || again.Host != u.Host || again.Scheme != u.Scheme) {
 			t.Errorf("%q was read as %q, which reads as %v, %v", endpoint, u, again, err)
 		}
 		// What goes out names that server and that path, and nothing can be slipped into the header.
@@ -197,7 +198,7 @@ func FuzzAnEndpointIsOneHTTPSServer(f *testing.F) {
 			t.Fatalf("%q goes out as %+v, %v", endpoint, got, err)
 		}
 		// A host that no DNS name can be is named by an empty field, and one in another script in Punycode.
-		if got.Host != u.Host && got.Host != "" && !strings.Contains(u.Host, "%") && !strings.Contains(got.Host, "xn--") {
+		if got.Host != u.Host && got.Host != "" && !zone && !strings.Contains(got.Host, "xn--") {
 			t.Errorf("%q goes to the host %q", u.Host, got.Host)
 		}
 	})

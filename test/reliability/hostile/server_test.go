@@ -24,16 +24,22 @@ type attack struct {
 	serve func(v *visit)
 	// greet misbehaves before the request is read.
 	greet func(v *visit)
+	// shake misbehaves in the handshake of TLS.
+	shake func(net.Conn, <-chan struct{}) net.Conn
 	// want is the reason of the error, or several with a bar between where the network decides; "" for a success.
 	want string
 	// class of the error; Transient if empty.
 	class string
 	// certain means that the request can't have been applied.
 	certain bool
+	// either means that the network decides whether it is certain.
+	either bool
 	// slow attacks end by the client's time-out.
 	slow bool
-	// requests is how many whole requests the server gets to see, less one.
+	// unseen is 1 if the server does not get to see the whole request.
 	unseen int
+	// secure is for attacks that need TLS.
+	secure bool
 	// large is for a request that fills the buffers on its way.
 	large bool
 }
@@ -115,7 +121,8 @@ func (v *visit) tcp() *net.TCPConn {
 // server misbehaves once when it is armed, and is honest otherwise.
 type server struct {
 	attack      attack
-	good, bad   *tls.Config // nil: without TLS
+	good        *tls.Config                              // nil: without TLS
+	bad         func(net.Conn, <-chan struct{}) net.Conn // instead of it: a handshake that misbehaves; nil when it ended the connection
 	elsewhere   string
 	listener    net.Listener
 	armed       atomic.Bool
@@ -173,18 +180,20 @@ func (s *server) url() string {
 }
 
 func (s *server) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
+	defer func(raw net.Conn) { _ = raw.Close() }(conn)
 	if s.good != nil {
-		config := s.good
+		handshake := shake(s.good)
 		if s.bad != nil && s.armed.CompareAndSwap(true, false) {
-			config = s.bad
-			defer close(s.attacked)
+			handshake = s.bad
+			if s.attack.serve != nil {
+				s.armed.Store(true) // this is a handshake like others
+			} else {
+				defer close(s.attacked)
+			}
 		}
-		secure := tls.Server(conn, config)
-		if secure.Handshake() != nil {
+		if conn = handshake(conn, s.end); conn == nil {
 			return
 		}
-		conn = secure
 	}
 	v := &visit{Conn: conn, in: bufio.NewReader(conn), elsewhere: s.elsewhere, end: s.end}
 	for fresh := true; !v.closed; fresh = false {
@@ -209,6 +218,17 @@ func (s *server) serve(conn net.Conn) {
 		case s.attack.serve == nil || !s.strike(v, s.attack.serve):
 			v.say(answer(honest))
 		}
+	}
+}
+
+// shake is a handshake with this configuration.
+func shake(config *tls.Config) func(net.Conn, <-chan struct{}) net.Conn {
+	return func(conn net.Conn, _ <-chan struct{}) net.Conn {
+		secure := tls.Server(conn, config)
+		if secure.Handshake() != nil {
+			return nil
+		}
+		return secure
 	}
 }
 

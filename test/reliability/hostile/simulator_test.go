@@ -1,0 +1,78 @@
+package hostile
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+)
+
+// Of the simulated DeepCall it is known what it applied. What it applied counts as a success or as uncertain,
+// and what counts as a success it applied; but for the refusals that are lies.
+func TestWhatWasAppliedIsNeverCertainNotToBe(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault   deepcalltest.Fault
+		want    string
+		certain bool
+		slow    bool
+		applied bool
+	}{
+		"cut before it is applied":            {fault: deepcalltest.CutBefore(), want: "ConnectionFailed"},
+		"cut after it is applied":             {fault: deepcalltest.CutAfter(), want: "ConnectionFailed", applied: true},
+		"held before it is applied":           {fault: deepcalltest.Hang(), want: "Timeout", slow: true},
+		"held after it is applied":            {fault: deepcalltest.Hang().AfterApplying(), want: "Timeout", slow: true, applied: true},
+		"arriving after all":                  {fault: deepcalltest.Late(), want: "Timeout", slow: true, applied: true},
+		"answered byte by byte":               {fault: deepcalltest.Drip(50 * time.Millisecond), want: "Timeout", slow: true, applied: true},
+		"applied, and answered with HTTP 500": {fault: deepcalltest.Status(500).AfterApplying(), want: "ServerError", applied: true},
+		"applied, and answered with HTTP 302": {fault: deepcalltest.Status(302).AfterApplying(), want: "Redirected", applied: true},
+		"applied, and answered with HTTP 404": {fault: deepcalltest.Status(404).AfterApplying(), want: "UnexpectedStatus", applied: true},
+		"applied, and answered with HTTP 204": {fault: deepcalltest.Status(204).AfterApplying(), want: "UnreadableAnswer", applied: true},
+		"applied, and answered with a page":   {fault: deepcalltest.Body([]byte("<html>")).AfterApplying(), want: "UnreadableAnswer", applied: true},
+		"applied, and answered with nothing":  {fault: deepcalltest.Body(nil).AfterApplying(), want: "UnreadableAnswer", applied: true},
+		"applied, and answered with 1518":     {fault: deepcalltest.Code(1518).AfterApplying(), want: "DataCouldNotBeUpdated", applied: true},
+		"applied, and answered with 4711":     {fault: deepcalltest.Code(4711).AfterApplying(), want: "UnknownCode", applied: true},
+		"turned away with HTTP 429":           {fault: deepcalltest.Status(429).RetryAfter("1"), want: "TooManyRequests", certain: true},
+		"answered with HTTP 503":              {fault: deepcalltest.Status(503), want: "ServerError"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withoutLeaks(t, func() {
+				sim := deepcalltest.New(deepcalltest.Options{})
+				web := httptest.NewServer(sim)
+				defer web.Close()
+				defer sim.Close() // ends calls that hang, for which the above waits
+				sim.Script(tc.fault)
+				cfg := deepcall.Config{Endpoint: web.URL, AllowInsecure: true, Timeout: patience}
+				if tc.slow {
+					cfg.Timeout = short
+				}
+				c := newCaller(t, cfg)
+				defer c.CloseIdleConnections()
+				got, err := c.call()
+				attack{want: tc.want, certain: tc.certain}.expect(t, got, err)
+
+				sim.Release()
+				within, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				ended := func() bool { calls := sim.Calls(); return len(calls) > 0 && !calls[0].End.IsZero() }
+				if err := sim.Wait(within, ended); err != nil {
+					t.Fatal(err)
+				}
+				calls := sim.Calls()
+				if len(calls) != 1 || calls[0].Applied != tc.applied {
+					t.Errorf("DeepCall got %d calls, the first applied %v", len(calls), calls[0].Applied)
+				}
+				var e *deepcall.Error
+				if errors.As(err, &e) && calls[0].Applied && !e.Uncertain {
+					t.Errorf("it was applied, and counts as not: %v", err)
+				}
+				if answer, err := c.call(); err != nil || answer.Code != 200 || sim.Agent("7")["90"] != "Y" {
+					t.Errorf("the call after: %+v, %v, %v", answer, err, sim.Agent("7"))
+				}
+			})
+		})
+	}
+}
