@@ -113,9 +113,6 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		r.WakeAccount(v.key.Account) // which comes back here once the account can't vanish under a call
 		return nil
 	}
-	if err := r.assertCurrent(ctx, v); err != nil {
-		return err
-	}
 	m := v.members[next]
 	turn := v.runtime.Turn(v.key.Agent, m.want())
 	if turn == nil {
@@ -124,14 +121,17 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 	if m.known.inquiry != nil && m.known.inquiry.outdated(claims, changes) {
 		m.known.inquiry = nil
 	}
+	request := plan.Request(claims, changes, next)
 	if m.known.inquiry != nil {
-		r.start(ctx, v, m, turn, plan.Call{Groups: m.known.inquiry.Request(claims, changes)})
-		return nil
-	}
-	if err := r.record(ctx, m); err != nil {
+		request = plan.Call{Groups: m.known.inquiry.Request(claims, changes)}
+	} else if err := r.record(ctx, m); err != nil {
 		return err
 	}
-	r.start(ctx, v, m, turn, plan.Request(claims, changes, next))
+	// After the record: its write shows that the mapping is current, which a new one needs not be asked for.
+	if err := r.assertCurrent(ctx, v); err != nil {
+		return err
+	}
+	r.start(ctx, v, m, turn, request)
 	return nil
 }
 
