@@ -1,6 +1,11 @@
 package hostile
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
 
 // families are the attacks on a client that has a connection.
 var families = map[string][]attack{
@@ -43,4 +48,29 @@ func TestNoServerGetsTheClientToSayWhatIsNotSo(t *testing.T) {
 		t.Errorf("only %d cases", cases)
 	}
 	t.Logf("%d cases; the most that a call read is %d bytes", cases, farthest)
+}
+
+// The cases above end when the test says that the time is up. Here the client's own time-out says so.
+func TestTheClientsOwnTimeOutEndsACall(t *testing.T) {
+	for _, a := range connections {
+		if !a.slow {
+			continue
+		}
+		t.Run("a connection: "+a.name, func(t *testing.T) {
+			withoutLeaks(t, func() {
+				s := &server{attack: a}
+				s.start(t)
+				defer s.stop()
+				c := newCaller(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: short})
+				s.armed.Store(true)
+				start := time.Now()
+				got, err := c.call()
+				if took := time.Since(start); took < short || took > short+grace {
+					t.Errorf("the call took %v", took)
+				}
+				a.either = true // how far it comes meanwhile is up to the machine
+				a.expect(t, got, err)
+			})
+		})
+	}
 }

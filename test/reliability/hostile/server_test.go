@@ -34,7 +34,7 @@ type attack struct {
 	certain bool
 	// either means that the network decides whether it is certain.
 	either bool
-	// slow attacks end by the client's time-out.
+	// slow attacks last until the client's time is up.
 	slow bool
 	// unseen is 1 if the server does not get to see the whole request.
 	unseen int
@@ -129,7 +129,8 @@ type server struct {
 	always      bool // misbehaves at every request
 	connections atomic.Int32
 	requests    atomic.Int32
-	attacked    chan struct{} // closed when the attack is over
+	begun       chan struct{} // closed when the attack begins
+	attacked    chan struct{} // closed when it is over
 	end         chan struct{}
 	over        sync.WaitGroup
 
@@ -144,7 +145,7 @@ func (s *server) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.listener, s.open = listener, map[net.Conn]bool{}
-	s.attacked, s.end = make(chan struct{}), make(chan struct{})
+	s.begun, s.attacked, s.end = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	s.over.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -188,6 +189,7 @@ func (s *server) serve(conn net.Conn) {
 			if s.attack.serve != nil {
 				s.armed.Store(true) // this is a handshake like others
 			} else {
+				close(s.begun)
 				defer close(s.attacked)
 			}
 		}
@@ -237,6 +239,7 @@ func (s *server) strike(v *visit, how func(*visit)) bool {
 	if !s.armed.CompareAndSwap(true, false) {
 		return false
 	}
+	close(s.begun)
 	defer close(s.attacked)
 	how(v)
 	return true

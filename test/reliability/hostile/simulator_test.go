@@ -45,22 +45,33 @@ func TestWhatWasAppliedIsNeverCertainNotToBe(t *testing.T) {
 				defer web.Close()
 				defer sim.Close() // ends calls that hang, for which the above waits
 				sim.Script(tc.fault)
-				cfg := deepcall.Config{Endpoint: web.URL, AllowInsecure: true, Timeout: patience}
-				if tc.slow {
-					cfg.Timeout = short
-				}
-				c := newCaller(t, cfg)
+				c := newCaller(t, deepcall.Config{Endpoint: web.URL, AllowInsecure: true, Timeout: patience})
 				defer c.CloseIdleConnections()
-				got, err := c.call()
-				attack{want: tc.want, certain: tc.certain}.expect(t, got, err)
-
-				sim.Release()
 				within, cancel := context.WithTimeout(context.Background(), patience)
 				defer cancel()
-				ended := func() bool { calls := sim.Calls(); return len(calls) > 0 && !calls[0].End.IsZero() }
-				if err := sim.Wait(within, ended); err != nil {
-					t.Fatal(err)
+				wait := func(until func(deepcalltest.Call) bool) {
+					reached := func() bool { calls := sim.Calls(); return len(calls) > 0 && until(calls[0]) }
+					if err := sim.Wait(within, reached); err != nil {
+						t.Errorf("DeepCall does not come so far: %v, %v", err, sim.Calls())
+					}
 				}
+
+				ctx, ended := newDeadline(), make(chan struct{})
+				go func() {
+					defer close(ended)
+					if tc.slow {
+						wait(func(c deepcalltest.Call) bool { return c.Applied == tc.applied || tc.fault.Late })
+						ctx.end()
+					}
+				}()
+				got, err := c.callIn(ctx)
+				<-ended
+				attack{want: tc.want, certain: tc.certain}.expect(t, got, err)
+
+				if tc.fault.Late {
+					sim.Release()
+				}
+				wait(func(c deepcalltest.Call) bool { return !c.End.IsZero() })
 				calls := sim.Calls()
 				if len(calls) != 1 || calls[0].Applied != tc.applied {
 					t.Errorf("DeepCall got %d calls, the first applied %v", len(calls), calls[0].Applied)
