@@ -2,9 +2,13 @@ package reliability
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 // staleRun is what became of a run with a stale view.
@@ -39,6 +43,7 @@ func playStale(v staleView) staleRun {
 		view.arm(w)
 		s.act(w)
 		view.done()
+		w.untilSeen()
 		calls := map[string]int{}
 		for agent, n := range s.calls {
 			calls[agent] = n
@@ -55,6 +60,35 @@ func playStale(v staleView) staleRun {
 		run.story = w.ledger.String() + "\nwhat it saw:\n" + view.String()
 	}
 	return run
+}
+
+// untilSeen waits until the history tells of every step of the person, so that what was before is not
+// taken for the end.
+func (w *world) untilSeen() {
+	w.t.Helper()
+	var mappings v1alpha1.AgentGroupMappingList
+	var accounts v1alpha1.DeepCallAccountList
+	for _, list := range []client.ObjectList{&mappings, &accounts} {
+		w.must(admin.List(w.context, list, client.InNamespace(w.namespaces[0])))
+	}
+	var present []client.Object
+	for i := range mappings.Items {
+		present = append(present, &mappings.Items[i])
+	}
+	for i := range accounts.Items {
+		present = append(present, &accounts.Items[i])
+	}
+	w.until("the watch told of every step", func() string {
+		told := objects(w.history.look())
+		for _, obj := range present {
+			if !slices.ContainsFunc(told, func(version client.Object) bool {
+				return version.GetUID() == obj.GetUID() && version.GetResourceVersion() == obj.GetResourceVersion()
+			}) {
+				return "not of version " + obj.GetResourceVersion() + " of " + obj.GetName()
+			}
+		}
+		return ""
+	})
 }
 
 // outcome is what the sight has come to.
