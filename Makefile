@@ -24,8 +24,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The vulnerabilities that vulncheck knows: pinned, or the address of a newer database.
 VULNDB ?= pinned
-# What `make test` tests. Long tests carry the build tag "long" and are not among them.
-PACKAGES ?= ./...
+# How long make soak takes, and what it draws: make soak LENGTH=1h SEED=7
+LENGTH ?= 10m
+SEED ?= 1
+# The mutants that are tried; default: all of hack/mutants.
+MUTANTS ?=
+# What `make test` tests: all but test/reliability, which `make reliability` runs. Long tests carry the build tag "long".
+PACKAGES ?= $(shell go list ./... | grep -v /test/reliability)
 
 ASSETS := $(CURDIR)/bin/k8s
 GOLANGCI_LINT := bin/golangci-lint
@@ -75,10 +80,23 @@ test-long: control-plane ## Run the long tests: 50 failovers, 10,000 mappings; a
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -tags=long -timeout=90m $(TESTFLAGS) \
 		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale' -ginkgo.v
 
+.PHONY: reliability
+reliability: control-plane ## Run a sample of the perturbations, the hostile server and generated operations.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -timeout=40m -p=1 $(TESTFLAGS) ./test/reliability/...
+
 .PHONY: sweep
-sweep: control-plane ## Run every perturbation of the manager, where `make test` runs a sample; about half an hour.
+sweep: control-plane ## Run every perturbation of the manager, where `make reliability` runs a sample; about half an hour.
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -v -timeout=90m -run=Sweep $(TESTFLAGS) \
 		./test/reliability -sweep=full
+
+.PHONY: soak
+soak: control-plane ## Edit for LENGTH while the manager, the API server and DeepCall fail, as SEED draws it.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -v -tags=long -timeout=0 -run=TestSoak $(TESTFLAGS) \
+		./test/reliability -length=$(LENGTH) -seed=$(SEED)
+
+.PHONY: mutants
+mutants: control-plane ## Put in deliberate defects one at a time, and fail if the suite does not notice one; about half an hour.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" hack/mutants.sh $(MUTANTS)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
