@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// pairsInQuickSweep is how many pairs of crashes the quick sweep takes, of all there are.
-const pairsInQuickSweep = 60
+// How many runs the quick sweep takes, of all there are.
+const (
+	singlesInQuickSweep = 400
+	pairsInQuickSweep   = 60
+)
 
 func TestCrashSweep(t *testing.T) {
 	if *replay != "" {
@@ -33,17 +36,22 @@ func TestCrashSweep(t *testing.T) {
 	}
 	began := time.Now()
 	calm := playAll(t, "undisturbed", undisturbed)
-	singles := playAll(t, "one strike", singleStrikes(calm))
-	pairs := pairsOfCrashes(singles)
-	all := len(pairs)
-	if *sweep != "full" {
-		chance := rand.New(rand.NewPCG(*seed, *seed))
-		chance.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
-		pairs = pairs[:min(len(pairs), pairsInQuickSweep)]
+	allSingles := singleStrikes(calm)
+	singles := playAll(t, "one strike", sample(allSingles, singlesInQuickSweep))
+	allPairs := pairsOfCrashes(singles)
+	pairs := playAll(t, "two crashes", sample(allPairs, pairsInQuickSweep))
+	t.Logf("%s sweep: %d scenarios, %d of %d runs with one strike, %d of %d with two crashes (seed %d), in %s",
+		*sweep, len(calm), len(singles), len(allSingles), len(pairs), len(allPairs), *seed, time.Since(began).Round(time.Second))
+}
+
+// sample takes some of the runs, by the seed; in the full sweep all.
+func sample(runs []perturbation, atMost int) []perturbation {
+	if *sweep == "full" || len(runs) <= atMost {
+		return runs
 	}
-	doubles := playAll(t, "two crashes", pairs)
-	t.Logf("%s sweep: %d scenarios, %d runs with one strike, %d of %d with two crashes (seed %d), in %s",
-		*sweep, len(calm), len(singles), len(doubles), all, *seed, time.Since(began).Round(time.Second))
+	chance := rand.New(rand.NewPCG(*seed, *seed))
+	chance.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
+	return runs[:atMost]
 }
 
 // singleStrikes are all modes at all effects of the undisturbed runs.

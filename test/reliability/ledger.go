@@ -33,6 +33,9 @@ func (e *effect) String() string {
 	return line
 }
 
+// underWay is the outcome of an effect that has not ended yet.
+const underWay = "under way"
+
 // ledger numbers the outside effects of a world's managers, makes those go wrong that a strike names,
 // and is the fence that lets no effect of a dead manager through.
 type ledger struct {
@@ -86,7 +89,7 @@ func (l *ledger) admit(p *process, e *effect, numbered bool) (mode, bool) {
 	if p.fenced {
 		return "", false
 	}
-	e.process, e.outcome = p.number, "under way"
+	e.process, e.outcome = p.number, underWay
 	if numbered && l.armed {
 		p.count++
 		e.number = p.count

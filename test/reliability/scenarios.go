@@ -61,6 +61,28 @@ var scenarios = []scenario{
 		calls: map[string]int{"7": 3},
 	},
 	{
+		name:  "edit-and-back-when-told",
+		setup: with(asha()),
+		act: func(w *world) {
+			w.edit("asha", sets("90", false))
+			w.awaitWord("asha")
+			w.edit("asha", sets("90", true))
+		},
+		end:   one("asha", "90=Y 91=N"),
+		calls: map[string]int{"7": 3},
+	},
+	{
+		name:  "edit-and-back-after-the-call",
+		setup: with(asha()),
+		act: func(w *world) {
+			w.edit("asha", sets("90", false))
+			w.awaitCall("7", "90=N")
+			w.edit("asha", sets("90", true))
+		},
+		end:   one("asha", "90=Y 91=N"),
+		calls: map[string]int{"7": 3},
+	},
+	{
 		name:  "add-group",
 		setup: with(asha()),
 		act:   func(w *world) { w.edit("asha", sets("93", true)) },
@@ -86,6 +108,28 @@ var scenarios = []scenario{
 		calls: map[string]int{"7": 3},
 	},
 	{
+		name:  "add-and-remove-group-after-the-call",
+		setup: with(asha()),
+		act: func(w *world) {
+			w.edit("asha", sets("93", true))
+			w.awaitCall("7", "93=Y")
+			w.edit("asha", drops("93"))
+		},
+		end:   one("asha", "90=Y 91=N"),
+		calls: map[string]int{"7": 3},
+	},
+	{
+		name:  "create-and-delete-after-the-call",
+		setup: func(w *world) { w.furnish() },
+		act: func(w *world) {
+			w.create(asha().Build())
+			w.awaitCall("7", "90=Y")
+			w.delete("asha")
+		},
+		end:   ending{accounts: map[string]string{"acme": readyUsable}},
+		calls: map[string]int{"7": 2},
+	},
+	{
 		name:         "hand-over",
 		bothReadings: true,
 		setup:        with(asha(), ravi("7")),
@@ -95,6 +139,20 @@ var scenarios = []scenario{
 		},
 		end:   two("90=Y 91=N 92=Y"),
 		calls: map[string]int{"7": 4},
+	},
+	{
+		name:         "hand-over-and-back-after-the-call",
+		bothReadings: true,
+		setup:        with(asha(), ravi("7")),
+		act: func(w *world) {
+			w.edit("asha", drops("90"))
+			w.edit("ravi", sets("90", false))
+			w.awaitCall("7", "90=N")
+			w.edit("ravi", drops("90"))
+			w.edit("asha", sets("90", true))
+		},
+		end:   two("90=Y 91=N 92=Y"),
+		calls: map[string]int{"7": 7},
 	},
 	{
 		name:         "swap",

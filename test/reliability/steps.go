@@ -106,6 +106,33 @@ func (w *world) await(name, description string) {
 	})
 }
 
+// awaitWord waits until a mapping's status speaks of the generation that the API server holds now.
+func (w *world) awaitWord(name string) {
+	w.t.Helper()
+	mapping := &v1alpha1.AgentGroupMapping{}
+	w.must(admin.Get(w.context, w.key(name), mapping))
+	generation := mapping.Generation
+	w.until(name+" is looked at", func() string {
+		if mapping := w.history.mappings()[w.key(name)]; mapping == nil || mapping.Status.ObservedGeneration < generation {
+			return "not yet"
+		}
+		return ""
+	})
+}
+
+// awaitCall waits until a call that says so of an agent's groups has come to an end, good or bad.
+func (w *world) awaitCall(agent, words string) {
+	w.t.Helper()
+	w.until("DeepCall is told of "+words, func() string {
+		for _, e := range w.ledger.look() {
+			if e.call && e.agent == agent && includes(e.groups, parse(words)) && e.outcome != underWay {
+				return ""
+			}
+		}
+		return "not yet"
+	})
+}
+
 // awaitGone waits until a mapping no longer exists.
 func (w *world) awaitGone(name string) {
 	w.t.Helper()

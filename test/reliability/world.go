@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // tb is what a world needs of a [testing.TB].
@@ -33,13 +34,15 @@ type options struct {
 	newInformer func(toolscache.ListerWatcher, runtime.Object, time.Duration, toolscache.Indexers) toolscache.SharedIndexInformer
 }
 
+// quietAfter is longer than the manager gathers news of an account's mappings.
+const quietAfter = 600 * time.Millisecond
+
 // The credentials of every world. They are unlike anything else, so that they are found where they
 // must not be.
-const (
-	userID     = "user-77310"
-	token      = "t0kenOfNobody"
-	nextToken  = "t0kenOfTomorrow"
-	quietAfter = 600 * time.Millisecond // longer than the manager gathers news of an account's mappings
+var (
+	userID    = testenv.Canary("userOfTheReliability77310")
+	token     = testenv.Canary("t0kenOfTheReliabilityNow")
+	nextToken = testenv.Canary("n3xtTokenOfTheReliability")
 )
 
 // patience is how long a run may take to come to what is declared. Retries take seconds, on a busy
