@@ -16,8 +16,9 @@ type Turn struct {
 	used    bool
 	asked   time.Time // when the agent asked for a turn
 	given   time.Time // and when it got this one
-	// client and credentials are those in force when the turn was taken.
+	// client, endpoint and credentials are those in force when the turn was taken.
 	client      *deepcall.Client
+	endpoint    string
 	credentials deepcall.Credentials
 }
 
@@ -42,6 +43,9 @@ func (a *Account) Turn(agent string, want Want) *Turn {
 // Waited is how long the agent waited for the turn.
 func (t *Turn) Waited() time.Duration { return t.given.Sub(t.asked) }
 
+// Endpoint is where the call goes, once the turn is in use: the account may have moved since it was looked at.
+func (t *Turn) Endpoint() string { return t.endpoint }
+
 // Leave withdraws an agent that needs no call any more, and gives its unused turn back.
 func (a *Account) Leave(agent string) {
 	a.update(func() {
@@ -61,7 +65,7 @@ func (t *Turn) Use() bool {
 			return
 		}
 		taken = a.take(t.want)
-		t.used, t.client, t.credentials = taken, a.settings.Client, a.last
+		t.used, t.client, t.endpoint, t.credentials = taken, a.settings.Client, a.settings.Endpoint, a.last
 		if !taken {
 			delete(a.turns, t.agent)
 			a.queue.put(t.agent, t.want, t.asked)

@@ -286,3 +286,17 @@ func TestATurnKnowsHowLongItWasWaitedFor(t *testing.T) {
 		b.Leave("b")
 	})
 }
+
+// What DeepCall accepted counts as applied at the endpoint that was called, which may be another one by now
+// than when the turn was asked for, and yet another one at the end of the call.
+func TestATurnTellsWhereItsCallGoes(t *testing.T) {
+	scenario(t, "while the account moves there and back", func(t *testing.T) {
+		b := newBench(t, generous, always(success.in(time.Second)))
+		first := b.Settings().Endpoint
+		turn := b.Turn("7", Want{Priority: Edit})
+		b.reconfigure(func(s *Settings) { s.Endpoint, s.Client = "https://elsewhere.example", b.client() })
+		expect(t, "in use", turn.Use(), true)
+		b.reconfigure(func(s *Settings) { s.Endpoint, s.Client = first, b.client() })
+		expect(t, "the endpoint", turn.Endpoint(), "https://elsewhere.example")
+	})
+}

@@ -49,7 +49,7 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 	logger := log.FromContext(ctx).WithValues("mapping", client.ObjectKeyFromObject(m.mapping), "generation", m.mapping.Generation)
 	result := outcome{
 		uid: m.uid(), generation: m.mapping.Generation, requestedAt: m.requested, removing: m.claims.Removing,
-		endpoint: v.standing.Endpoint, attempt: attemptsOf(m.mapping).Attempt,
+		endpoint: turn.Endpoint(), attempt: attemptsOf(m.mapping).Attempt,
 		change: m.change, call: call, inquiry: m.known.inquiry,
 	}
 	r.Metrics.Waited(v.key.Account, turn.Waited())
