@@ -61,7 +61,7 @@ func init() {
 		},
 
 		// The manager.
-		"crash":   func(p *stage, _ operation) { p.w.crash() },
+		"crash":   func(p *stage, _ operation) { p.crash() },
 		"restart": func(p *stage, _ operation) { p.w.restart() },
 		"strike": func(p *stage, o operation) {
 			p.w.ledger.arm(p.w.running(), []strike{{o.Times, mode(o.To)}})
@@ -265,6 +265,20 @@ func (p *stage) ban(account, how string, banned bool) {
 func (p *stage) everywhere(do func(*deepcalltest.Server)) {
 	for _, place := range slices.Sorted(maps.Keys(p.deepCalls)) {
 		do(p.deepCalls[place])
+	}
+}
+
+// crash kills the manager once it is at work. One that dies before its caches are filled has done nothing,
+// and would wait for them for ever, behind its fence.
+func (p *stage) crash() {
+	diary := p.w.running().diaries
+	works := p.soon(5*time.Second, func() bool {
+		diary.mu.Lock()
+		defer diary.mu.Unlock()
+		return len(diary.seen) > 0
+	})
+	if works {
+		p.w.crash()
 	}
 }
 

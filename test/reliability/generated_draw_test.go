@@ -13,7 +13,7 @@ var chances = []string{
 	"policy", "suspend", "resume", "request", "delete", "delete", "recreate", "invalid",
 	"secret", "secret", "rotate", "move", "allow", "retry", "abolish", "found",
 	"vanish", "return", "dismiss", "hire", "drift", "ban", "unban", "fault", "fault", "fault", "fault",
-	"crash", "restart", "strike", "strike", "wait", "wait", "wait", "wait",
+	"crash", "crash", "restart", "strike", "strike", "strike", "wait", "wait", "wait", "wait",
 }
 
 func names(of func(role) string) []string {
