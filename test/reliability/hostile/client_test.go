@@ -80,7 +80,9 @@ type deadline struct {
 	at   time.Time // set before over is closed
 }
 
-func newDeadline() *deadline { return &deadline{Context: context.Background(), over: make(chan struct{})} }
+func newDeadline() *deadline {
+	return &deadline{Context: context.Background(), over: make(chan struct{})}
+}
 
 func (d *deadline) end() { d.at = time.Now(); close(d.over) }
 

@@ -32,8 +32,10 @@ func raw(serve func(v *visit)) func(net.Conn, <-chan struct{}) net.Conn {
 
 // handshakes fail before anything is sent, so that it is certain that nothing was applied.
 var handshakes = append(failing(map[string]func(net.Conn, <-chan struct{}) net.Conn{
-	"an expired certificate":               cert(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
-	"a certificate of tomorrow":            cert(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(24*time.Hour), time.Now().Add(48*time.Hour) }),
+	"an expired certificate": cert(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
+	"a certificate of tomorrow": cert(func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(24*time.Hour), time.Now().Add(48*time.Hour)
+	}),
 	"another host's certificate":           cert(func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 2)} }),
 	"a certificate that names no host":     cert(func(c *x509.Certificate) { c.IPAddresses = nil }),
 	"a host in the common name alone":      cert(func(c *x509.Certificate) { c.IPAddresses, c.Subject.CommonName = nil, "127.0.0.1" }),
