@@ -1,19 +1,26 @@
 package reliability
 
 import (
+	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/deepcall/deepcall-operator/test/testenv"
-
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// sinks are all texts of a world in which no credential may be: what its managers logged at the highest
-// verbosity, every version of every object, and the events.
+// Every canary of a story begins and ends with this mark, so that one look finds any of them.
+const canaryMark = "C4naryOfManyStoriesXY"
+
+func newCanary() string { return testenv.Canary(canaryMark + rand.Text() + canaryMark) }
+
+// sinks are the texts of a world in which no credential may be: what its managers logged at the highest
+// verbosity, every version of every mapping and account, and the events.
 func (w *world) sinks() map[string]string {
 	sinks := map[string]string{"a log": w.log.String(), "an object": w.history.text()}
 	for _, namespace := range w.namespaces {
@@ -36,4 +43,36 @@ func revealed(sinks map[string]string, secrets []string) []string {
 		}
 	}
 	return broken
+}
+
+// inEtcd tells which objects in etcd, but for Secrets, hold a credential of any run so far, and how many
+// versions of objects were looked at. Of the canaries it looks for what all of them begin and end with.
+func inEtcd(ctx context.Context) (broken []string, looked int, err error) {
+	needles := map[string]string{}
+	for name, secret := range map[string]string{
+		"a canary": testenv.Canary(canaryMark), "the user": userID, "the token": token, "the next token": nextToken,
+	} {
+		for form, text := range testenv.Forms(secret) {
+			needles[name+", "+form] = text
+		}
+	}
+	secrets := 0
+	err = plane.Stored(ctx, func(key string, value []byte) {
+		if strings.HasPrefix(key, "/registry/secrets/") {
+			secrets++
+			return
+		}
+		looked++
+		text := string(value)
+		for name, needle := range needles {
+			if strings.Contains(text, needle) {
+				broken = append(broken, fmt.Sprintf("I8: in etcd, %s holds %s", key, name))
+			}
+		}
+	})
+	if err == nil && secrets == 0 {
+		return nil, 0, fmt.Errorf("there are no Secrets in etcd, among %d objects", looked)
+	}
+	slices.Sort(broken)
+	return slices.Compact(broken), looked, err
 }

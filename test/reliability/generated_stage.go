@@ -1,7 +1,6 @@
 package reliability
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,7 +71,7 @@ func newStage(t tb, s story) *stage {
 
 // canary is a credential unlike any other, which is looked for in the end.
 func (p *stage) canary() string {
-	secret := testenv.Canary(rand.Text())
+	secret := newCanary()
 	p.secrets = append(p.secrets, secret)
 	return secret
 }

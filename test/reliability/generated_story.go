@@ -34,6 +34,9 @@ func (s story) String() string {
 	return string(text)
 }
 
+// GoString is how a failure shows what was drawn.
+func (s story) GoString() string { return s.String() }
+
 func parseStory(text string) (story, error) {
 	var s story
 	if err := json.Unmarshal([]byte(text), &s); err != nil {

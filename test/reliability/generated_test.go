@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	storiesAtOnce   = 12
-	batchesQuick    = 6
-	fullTakes       = 10 * time.Minute
-	shrinkingTakes  = 30 * time.Second
-	returnsOfStorys = 3 // each so many-th story goes there and back again
+	storiesAtOnce  = 12
+	storiesQuick   = 60
+	fullTakes      = 10 * time.Minute
+	shrinkingTakes = 30 * time.Second
+	nthReturns     = 3 // each so many-th story goes there and back again
 )
 
 // Stories of people, faults and crashes, that nobody thought of, end as declared once all trouble ends.
 //
 //	go test ./test/reliability -run TestGeneratedOperations -seed 7             # other stories
 //	go test ./test/reliability -run TestGeneratedOperations -sweep=full -v      # for ten minutes
-//	go test ./test/reliability -run TestGeneratedOperations -rapid.seed=123     # as a failure names it
-//	go test ./test/reliability -run TestGeneratedOperations -replay '{"ops":[...]}'
+//	go test ./test/reliability -run TestGeneratedOperations -rapid.seed=123     # as a failure names it: its batch of stories
+//	go test ./test/reliability -run TestGeneratedOperations -replay '{"ops":[...]}' # one of them
 func TestGeneratedOperations(t *testing.T) {
 	if *replay != "" {
 		s, err := parseStory(*replay)
@@ -41,23 +41,22 @@ func TestGeneratedOperations(t *testing.T) {
 	setUnlessGiven(t, "rapid.seed", fmt.Sprint(*seed))
 	setUnlessGiven(t, "rapid.shrinktime", shrinkingTakes.String())
 	setUnlessGiven(t, "rapid.nofailfile", "true")
-	batches := batchesQuick
-	end := time.Now().Add(time.Hour)
-	if *sweep == "full" {
-		batches, end = 1000, time.Now().Add(fullTakes)
-	}
-	setUnlessGiven(t, "rapid.checks", fmt.Sprint(batches))
+	setUnlessGiven(t, "rapid.checks", "10000")
 
-	began, total := time.Now(), tally{}
+	began, total, failed := time.Now(), tally{}, false
+	enough := func() bool { return total.stories >= storiesQuick }
+	if *sweep == "full" {
+		enough = func() bool { return time.Since(began) >= fullTakes }
+	}
 	rapid.Check(t, func(rt *rapid.T) {
-		if time.Now().After(end) {
+		if enough() && !failed {
 			return
 		}
 		// Most batches are full; that some are of one story leads to the shortest that fails.
 		n := rapid.SampledFrom([]int{1, storiesAtOnce, storiesAtOnce, storiesAtOnce, storiesAtOnce, storiesAtOnce}).Draw(rt, "stories")
 		stories := make([]story, n)
 		for i := range stories {
-			if i%returnsOfStorys == returnsOfStorys-1 {
+			if i%nthReturns == nthReturns-1 {
 				stories[i] = drawReturn.Draw(rt, "there and back")
 			} else {
 				stories[i] = drawStory.Draw(rt, "story")
@@ -72,12 +71,21 @@ func TestGeneratedOperations(t *testing.T) {
 		for _, result := range results {
 			total.add(result)
 			if len(result.problems) > 0 {
+				failed = true
 				t.Log(result.report()) // also should it not happen again
 				rt.Errorf("%s", strings.Join(result.problems, "\n"))
 			}
 		}
 		t.Logf("%s after %s", total, time.Since(began).Round(time.Second))
 	})
+	broken, looked, err := inEtcd(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range broken {
+		t.Error(line)
+	}
+	t.Logf("no credential is in %d versions of objects in etcd", looked)
 }
 
 func setUnlessGiven(t *testing.T, name, value string) {
