@@ -1,0 +1,129 @@
+package year
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+const (
+	// mostSeries bound the operator's own metrics: two accounts, and the catalogue's answers seen.
+	mostSeries = 150
+	// someBytes are how much more heap there may be than in the first calm hour of a process.
+	someBytes = 1 << 20
+)
+
+// checkMetrics holds the metrics against what there is, and bounds their number.
+func (w *world) checkMetrics() {
+	families, err := w.process.registry.Gather()
+	if err != nil {
+		w.violate("metrics: %v", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	series, counted := 0, 0
+	for _, family := range families {
+		series += len(family.Metric)
+		for _, metric := range family.Metric {
+			account := labelOf(metric, "account")
+			well := account != "" && len(w.troubled(account, now.Add(-hour), now)) == 0 && !w.anyLost(now.Add(-hour), now)
+			switch value := metric.GetGauge().GetValue(); {
+			case family.GetName() == "deepcall_mappings":
+				counted += int(value)
+			case family.GetName() == "deepcall_calls_in_flight" && value != 0:
+				w.violateLocked("leak: %v calls of %s are in flight at a quiet time", value, account)
+			case family.GetName() == "deepcall_resync_lag_seconds" && well && value > 1:
+				w.violateLocked("drift: a resync of %s has been due for %v s", account, value)
+			}
+		}
+	}
+	if series > mostSeries {
+		w.violateLocked("leak: %d series", series)
+	}
+	if stored, _ := w.kube.list(mappingKind, ""); counted != len(stored) {
+		w.violateLocked("leak: the metrics count %d mappings, and there are %d", counted, len(stored))
+	}
+}
+
+func labelOf(metric *dto.Metric, name string) string {
+	for _, label := range metric.Label {
+		if strings.EqualFold(label.GetName(), name) {
+			return label.GetValue()
+		}
+	}
+	return ""
+}
+
+// checkMemory compares goroutines and heap with the process's first calm hour.
+func (w *world) checkMemory() {
+	if !w.wellFor(hour) {
+		return
+	}
+	w.renew() // the ledgers, which are the test's own
+	w.kube.forget()
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	p, now := w.process, goroutines()
+	if p.heap == 0 {
+		p.goroutines, p.heap = now, memory.HeapAlloc
+		return
+	}
+	if more := now.beyond(p.goroutines, withFirstEvent); more != "" {
+		w.violate("leak: there are more goroutines than in the process's first calm hour:%s", more)
+	}
+	if memory.HeapAlloc > p.heap+someBytes {
+		w.violate("leak: %d bytes of heap, and %d in the process's first calm hour", memory.HeapAlloc, p.heap)
+	}
+}
+
+// wellFor is true when no account was in trouble for so long.
+func (w *world) wellFor(d time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	return len(w.troubled("acme", now.Add(-d), now))+len(w.troubled("beta", now.Add(-d), now)) == 0
+}
+
+// census counts goroutines by what started them.
+type census map[string]int
+
+var startedBy = regexp.MustCompile(`(?m)^created by (\S+)`)
+
+func goroutines() census {
+	buffer := make([]byte, 4<<20)
+	counts := census{}
+	for _, found := range startedBy.FindAllSubmatch(buffer[:runtime.Stack(buffer, true)], -1) {
+		counts[string(found[1])]++
+	}
+	return counts
+}
+
+// withFirstEvent are the goroutines that the first event of a process starts, and their number.
+var withFirstEvent = census{
+	"k8s.io/apimachinery/pkg/watch.NewBroadcaster":                                          1,
+	"k8s.io/apimachinery/pkg/watch.NewLongQueueBroadcaster":                                 1,
+	"k8s.io/client-go/tools/events.(*eventBroadcasterImpl).StartRecordingToSinkWithContext": 2,
+	"k8s.io/client-go/tools/events.(*eventBroadcasterImpl).startEventWatcher":               2,
+	"k8s.io/client-go/tools/events.(*eventBroadcasterImpl).startRecordingEvents":            1,
+	"k8s.io/client-go/tools/record.(*eventBroadcasterImpl).StartEventWatcher":               2,
+}
+
+// beyond tells what there is more of than before, but for what was to be expected; empty if nothing.
+func (c census) beyond(before, expected census) string {
+	more := ""
+	for _, what := range slices.Sorted(maps.Keys(c)) {
+		if c[what] > before[what] && c[what] > expected[what] {
+			more += fmt.Sprintf("\n  %d by %s, where there were %d", c[what], what, before[what])
+		}
+	}
+	return more
+}

@@ -1,0 +1,178 @@
+package year
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tally counts what the manager did within an hour.
+type tally struct {
+	from            time.Time
+	calls, accepted map[string]int // by account
+	writes          map[string]int // by what was written
+	// edits of mappings and changes of credentials by people, and restarts of the manager.
+	edits, afresh, restarts int
+
+	second       map[string]time.Time
+	inSecond     map[string]int
+	mostInSecond int
+}
+
+func newTally(from time.Time) *tally {
+	return &tally{
+		from: from, calls: map[string]int{}, accepted: map[string]int{}, writes: map[string]int{},
+		second: map[string]time.Time{}, inSecond: map[string]int{},
+	}
+}
+
+// burst counts the calls of an account within a second.
+func (y *tally) burst(account string, now time.Time) {
+	if second := now.Truncate(time.Second); y.second[account] != second {
+		y.second[account], y.inSecond[account] = second, 0
+	}
+	y.inSecond[account]++
+	y.mostInSecond = max(y.mostInSecond, y.inSecond[account])
+}
+
+func (y *tally) String() string {
+	parts := []string{fmt.Sprintf("%d people's changes", y.edits+y.afresh), fmt.Sprintf("%d restarts", y.restarts)}
+	for _, account := range slices.Sorted(maps.Keys(y.calls)) {
+		parts = append(parts, fmt.Sprintf("%d calls of %s, %d accepted", y.calls[account], account, y.accepted[account]))
+	}
+	for _, what := range slices.Sorted(maps.Keys(y.writes)) {
+		parts = append(parts, fmt.Sprintf("%d × %s", y.writes[what], what))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// figures are what a year comes to.
+type figures struct {
+	Hours, CalmHours, Calls, Writes int
+	// MostCalm is the most calls in a calm hour, MostTroubled in any other, MostInSecond within a second.
+	MostCalm, MostTroubled, MostInSecond int
+	CalmCalls                            int
+	// SteadyTroubleHours are those in the midst of a trouble.
+	SteadyTroubleHours int
+	Restarts           int
+}
+
+// statusWrite is the one write of a resync (R15).
+const statusWrite = "update agentgroupmappings/status"
+
+// closeHour judges the hour that ends now, and begins the next.
+func (w *world) closeHour(f *figures) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, y := time.Now(), w.tally
+	w.tally = newTally(now)
+	calls, writes := sum(y.calls), sum(y.writes)
+	f.Hours++
+	f.Restarts += y.restarts
+	f.Calls += calls
+	f.Writes += writes
+	f.MostInSecond = max(f.MostInSecond, y.mostInSecond)
+	if burst := 20 + 10; y.mostInSecond > burst {
+		w.violateLocked("storm: %d calls of an account within a second", y.mostInSecond)
+	}
+	for _, name := range []string{"acme", "beta"} {
+		w.checkRate(name, y, now, f)
+	}
+	accepted := sum(y.accepted)
+	switch {
+	case !w.steady(y, now):
+		f.MostTroubled = max(f.MostTroubled, calls)
+		return
+	case calls == accepted:
+		f.CalmHours++
+		f.CalmCalls += calls
+		f.MostCalm = max(f.MostCalm, calls)
+	default:
+		f.SteadyTroubleHours++
+	}
+	// A mapping whose change waits for a refused account records each attempt, and that it was refused.
+	probes := w.refusedProbes(y, now)
+	if writes < accepted || writes > accepted+2*probes || y.writes[statusWrite] < writes-probes {
+		w.violateLocked("R15: one status write for each accepted resync is all there may be in this hour: %s", y)
+	}
+}
+
+// steady is true for an hour in which nothing was to be done but resyncs, and each account was well, or
+// had long been in trouble.
+func (w *world) steady(y *tally, now time.Time) bool {
+	// What is changed during a trouble has its first try with a later probe.
+	if w.changed.After(y.from.Add(-10*minute)) || len(w.leaving) > 0 || w.anyLost(y.from, now) {
+		return false
+	}
+	for _, account := range []string{"acme", "beta"} {
+		found := w.troubled(account, y.from, now)
+		switch {
+		case len(found) == 0 && y.calls[account] != y.accepted[account]:
+			w.violateLocked("truth: a call of %s failed, although nothing is wrong with it: %s", account, y)
+		case len(found) == 0:
+		case len(found) > 1, y.restarts > 0, !found[0].lasts(), found[0].from.After(y.from.Add(-2 * hour)):
+			return false
+		}
+	}
+	return true
+}
+
+// refusedProbes are the hour's calls that DeepCall refused, of accounts with a change that waits.
+func (w *world) refusedProbes(y *tally, now time.Time) (n int) {
+	for _, account := range []string{"acme", "beta"} {
+		found := w.troubled(account, y.from, now)
+		waits := slices.ContainsFunc(w.rolesOf(account, ""), func(r role) bool {
+			mapping := w.stored(r)
+			return mapping != nil && !isReady(mapping)
+		})
+		if waits && len(found) > 0 && found[0].trouble.suspend {
+			n += y.calls[account] - y.accepted[account]
+		}
+	}
+	return n
+}
+
+func (w *world) anyLost(from, to time.Time) bool {
+	for _, v := range w.lost {
+		if v.from.Before(to) && (v.lasts() || v.to.Add(2*day).After(from)) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkRate bounds the calls of an account in an hour. Between two calls for one cause there is never
+// less than R9 and R10 say.
+func (w *world) checkRate(account string, y *tally, now time.Time, f *figures) {
+	mean := 0.0
+	for _, r := range w.rolesOf(account, "") {
+		mean += float64(hour) / float64(r.interval)
+	}
+	users := len(w.rolesOf(account, ""))
+	most := int(2*mean) + 6 + 4*(y.edits+y.afresh) + 15*y.restarts
+	for _, v := range w.troubled(account, y.from, now) {
+		switch {
+		case v.trouble.suspend:
+			most += 3 + 4 + 4 + users // probes after 5, 15 and 35 min; all that is due once it is over
+		case v.trouble.fault.Code != 0:
+			most += users * (9 + 16) // each mapping by itself: from 1 s, doubling to 5 min less a quarter
+		default:
+			most += 5*4 + 7 + 60 + users // 5 failures of 4 calls each, 1 s doubling to 1 min, once a minute
+		}
+	}
+	if w.anyLost(y.from, now) {
+		most += 6 * users // who is to blame is found out by a few calls
+	}
+	if y.calls[account] > most {
+		w.violateLocked("storm: %d calls of %s since %s, where there should be at most %d (%s)", y.calls[account], account, stamp(y.from), most, y)
+	}
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, count := range counts {
+		n += count
+	}
+	return n
+}

@@ -1,0 +1,128 @@
+package year
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+var (
+	sweep = flag.String("sweep", "quick", "how much to play: quick is a month, full a year")
+	seed  = flag.Uint64("seed", 1, "the seed of the story")
+	days  = flag.Int("days", 0, "how many days to play, instead of what -sweep says")
+	tell  = flag.Bool("tell", false, "log what happens")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
+func TestAYearPassesWithoutDriftLeaksOrStorms(t *testing.T) {
+	length := *days
+	switch {
+	case length > 0:
+	case *sweep == "full":
+		length = 365
+	default:
+		length = 30
+	}
+	t.Logf("%d days, seed %d", length, *seed)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, *seed)
+		f := w.play(newStory(*seed, length), time.Duration(length)*day)
+		t.Logf("figures: %+v", f)
+		if len(w.violations) > 0 {
+			t.Errorf("%s\n\nthe log's end:\n%s\n\nreplay: go test ./test/reliability/year -seed=%d -days=%d",
+				strings.Join(w.violations, "\n"), w.log, *seed, length)
+		}
+	})
+}
+
+// play has the story happen, and checks every hour.
+func (w *world) play(story []happening, lasts time.Duration) figures {
+	begin := time.Now()
+	w.furnish()
+	w.start()
+	w.rest(minute)
+	w.mu.Lock()
+	w.tally = newTally(time.Now())
+	w.mu.Unlock()
+	var f figures
+	if *tell {
+		w.t.Log(abridged(story))
+	}
+	for at := hour; at <= lasts && !w.failed(); at += hour {
+		for len(story) > 0 && story[0].at < at {
+			w.rest(story[0].at - time.Since(begin))
+			story[0].do(w)
+			story = story[1:]
+			w.rest(10 * time.Second)
+			w.remake()
+		}
+		w.rest(at - time.Since(begin))
+		w.remake()
+		w.checkHour(&f, at)
+	}
+	w.stop()
+	for _, b := range w.brands {
+		b.sim.Close()
+	}
+	return f
+}
+
+// checkHour checks at the next quiet point all that is to be checked there.
+func (w *world) checkHour(f *figures, at time.Duration) {
+	quiet := w.settle()
+	w.closeHour(f)
+	if !quiet {
+		return // hours with a call always under way are bounded by their number
+	}
+	w.checkTruth()
+	w.checkMetrics()
+	if at%day == 0 {
+		w.checkMemory()
+	}
+}
+
+func (w *world) failed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.violations) >= mostViolations
+}
+
+// restart stops the manager, and starts another.
+func (w *world) restart() {
+	well := w.wellFor(hour)
+	w.settle()
+	w.stop()
+	w.renew()
+	w.mu.Lock()
+	w.tally.restarts++
+	if !well {
+		w.changed = time.Now()
+	}
+	for _, a := range w.answers {
+		*a = answers{} // what is counted per process begins anew
+	}
+	w.mu.Unlock()
+	w.start()
+}
+
+// renew takes other simulators. Nothing may be in flight.
+func (w *world) renew() {
+	for name, b := range w.brands {
+		if overlaps := b.renew(); overlaps > 0 {
+			w.violate("R3: %d calls of %s overlapped with another for the same agent", overlaps, name)
+		}
+	}
+}
