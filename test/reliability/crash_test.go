@@ -114,6 +114,9 @@ func playAll(t *testing.T, what string, runs []perturbation) []outcome {
 			missed++
 		}
 	}
+	if len(runs) == 0 || missed*5 > len(runs) {
+		t.Errorf("%s: of %d runs, %d had fewer effects than expected: the sweep proves little", what, len(runs), missed)
+	}
 	t.Logf("%s: %d runs, of which %d had fewer effects than expected, in %s", what, len(runs), missed, time.Since(began).Round(time.Second))
 	return outcomes
 }

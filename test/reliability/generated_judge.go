@@ -16,7 +16,7 @@ func (p *stage) judge() []string {
 	broken := p.differs()
 	broken = append(broken, p.restless()...)
 	broken = append(broken, p.tooManyCalls()...)
-	broken = append(broken, p.w.wentBack()...)
+	broken = append(broken, p.wentBack()...)
 	p.inOrder()
 	broken = append(broken, p.w.twoOwners()...)
 	broken = append(broken, revealed(p.w.sinks(), p.secrets)...)
@@ -91,6 +91,34 @@ func (p *stage) tooManyCalls() []string {
 		if most := each * (p.book.news[agent] + mishaps + failed[agent]); n > most {
 			broken = append(broken, fmt.Sprintf("I2: %d calls for agent %s instead of at most %d (%d news, %d failed)",
 				n, agent, most, p.book.news[agent], failed[agent]))
+		}
+	}
+	return broken
+}
+
+// wentBack holds I4 as [world.wentBack] does. But a call that finds out whose fault a refusal is may leave out a
+// group that is to be stopped: of such a group it says what was said last.
+func (p *stage) wentBack() []string {
+	var broken []string
+	all := p.w.generations()
+	for _, server := range p.deepCalls {
+		for _, g := range all {
+			groups, said, at := exclusive(g, all), map[string]string{}, 0
+			for _, request := range accepted(server, g.agent) {
+				maps.Copy(said, request)
+				if !slices.ContainsFunc(keysOf(request), func(id string) bool { return groups[id] }) {
+					continue
+				}
+				next := slices.IndexFunc(g.declared[at:], func(declared map[string]string) bool {
+					return fits(request, declared, groups) || fits(said, declared, groups)
+				})
+				if next < 0 {
+					broken = append(broken, fmt.Sprintf("I4: %s: DeepCall accepted %s for agent %s after a newer generation (generations: %v)",
+						g.name, inWords(request), g.agent, g.declared[at:]))
+					break
+				}
+				at += next
+			}
 		}
 	}
 	return broken

@@ -117,6 +117,7 @@ func expectNoSecret(t *testing.T, what, text string) {
 // expect holds the outcome of a call to what the attack should come to.
 func (a attack) expect(t *testing.T, got deepcall.Answer, err error) {
 	t.Helper()
+	expectNoSecret(t, "the answer", got.Message)
 	if err == nil {
 		if a.want != "" && !strings.HasPrefix(a.want, "|") || got.Code != 200 || got.Message != "hostile" {
 			t.Errorf("a success %+v, want %q", got, a.want)
@@ -137,6 +138,9 @@ func (a attack) expect(t *testing.T, got deepcall.Answer, err error) {
 	}
 	if !known || e.Class != class || e.Uncertain == a.certain && !a.either {
 		t.Errorf("got %s %s, uncertain %v (%v); want %s %s, uncertain %v", e.Class, e.Reason, e.Uncertain, err, class, a.want, !a.certain)
+	}
+	if e.Answer != nil {
+		expectNoSecret(t, "the answer", e.Answer.Message)
 	}
 	if e.RetryAfter < 0 || e.RetryAfter > time.Hour {
 		t.Errorf("it should be left alone for %v", e.RetryAfter)

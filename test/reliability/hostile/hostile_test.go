@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -60,7 +61,9 @@ func TestTheClientsOwnTimeOutEndsACall(t *testing.T) {
 			withoutLeaks(t, func() {
 				s := &server{attack: a}
 				s.start(t)
-				defer s.stop()
+				stop := sync.OnceFunc(s.stop)
+				defer stop()
+				defer time.AfterFunc(short+2*grace, stop).Stop() // so that a call without end fails
 				c := newCaller(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: short})
 				s.armed.Store(true)
 				start := time.Now()

@@ -26,7 +26,6 @@ type brand struct {
 	mu       sync.Mutex
 	sim      *deepcalltest.Server
 	token    string
-	refuses  bool // the account, by suspending it
 	trouble  trouble
 	missing  map[string]bool // groups that were deleted in DeepCall
 	inFlight int
