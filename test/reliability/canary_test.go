@@ -40,7 +40,7 @@ import (
 // tapped is a manager of which everything is kept that it says to anybody.
 type tapped struct {
 	*stage
-	metrics *prometheus.Registry
+	metrics prometheus.Gatherers // one registry for each start
 	spans   *tracetest.InMemoryExporter
 	stop    func()
 }
@@ -52,7 +52,7 @@ func tap(t *testing.T, p *stage) *tapped {
 	old := p.w.running()
 	old.stop()
 	<-old.stopped
-	m := &tapped{stage: p, metrics: prometheus.NewRegistry(), spans: tracetest.NewInMemoryExporter()}
+	m := &tapped{stage: p, spans: tracetest.NewInMemoryExporter()}
 	shoutKlog(t, p.w.log.logger(0))
 	// The administrator of the test writes Secrets, of which nothing may be logged either.
 	p.w.context = klog.NewContext(p.w.context, logr.Discard())
@@ -92,10 +92,12 @@ func (m *tapped) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	registry := prometheus.NewRegistry()
+	m.metrics = append(m.metrics, registry)
 	ctx, cancel := context.WithCancel(context.Background())
 	err = controller.Setup(ctx, mgr, controller.Options{
 		AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4, Namespaces: m.w.namespaces,
-		Metrics: m.metrics, Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(m.spans)),
+		Metrics: registry, Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(m.spans)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,14 +118,16 @@ func (m *tapped) start(t *testing.T) {
 func (m *tapped) everything(t *testing.T) map[string]string {
 	t.Helper()
 	sinks := m.w.sinks()
-	families, err := m.metrics.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var text strings.Builder
-	for _, family := range families {
-		if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+	for _, registry := range m.metrics {
+		families, err := registry.Gather()
+		if err != nil {
 			t.Fatal(err)
+		}
+		for _, family := range families {
+			if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	sinks["a metric"] = text.String()
@@ -200,8 +204,8 @@ func TestNoCredentialGetsOut(t *testing.T) {
 		} {
 			p.deepCalls[here].Script(deepcalltest.Body([]byte(body)).ForAgent("7"))
 		}
-		m.do("the echo is refused", m.is("asha", "Ready=False InvalidGroupData Stalled"), operation{Do: "apply", On: "asha", To: groupsOfTurn(2*i)})
-		m.do("the echo is accepted", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: groupsOfTurn(2*i+1)})
+		m.do("the echo is refused", m.is("asha", "Ready=False InvalidGroupData Stalled"), operation{Do: "apply", On: "asha", To: groupsOfTurn(2 * i)})
+		m.do("the echo is accepted", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: groupsOfTurn(2*i + 1)})
 	}
 	p.deepCalls[here].Script(deepcalltest.Body([]byte(secrets[0] + " is no JSON")).ForAgent("7")) // for the log
 	m.do("the unreadable echo is over", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: "90=N 92=Y"})
@@ -264,7 +268,9 @@ func (m *tapped) plant(t *testing.T) {
 	klog.Background().Info("of klog", "body", hex.EncodeToString([]byte(secret)))
 	m.spans.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: url.QueryEscape(secret)}}.Snapshots())
 	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "planted"}, []string{"in"})
-	m.metrics.MustRegister(gauge)
+	planted := prometheus.NewRegistry()
+	planted.MustRegister(gauge)
+	m.metrics = append(m.metrics, planted)
 	gauge.WithLabelValues(secret).Set(1)
 	namespace := m.w.namespaces[0]
 	m.w.create(&v1alpha1.DeepCallAccount{
