@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -153,82 +152,6 @@ func (p *stage) invalid(name, what string) {
 	if err := admin.Patch(p.w.context, mapping, client.MergeFrom(base)); !apierrors.IsInvalid(err) && !apierrors.IsNotFound(err) {
 		p.w.ledger.violate("the API server takes an invalid %s of %s: %v", what, name, err)
 	}
-}
-
-func (p *stage) secretBecomes(account, what string) {
-	p.book.accountChanges(account)
-	switch what {
-	case "right":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.tokens[account]})
-	case "wrong":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.canary()})
-	case "half":
-		p.writeSecret(account, map[string]string{"userId": p.users[account]})
-	case "both":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.tokens[account], "ssid": p.canary()})
-	case "gone":
-		key := secretKey(p.w, account)
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-		p.w.must(client.IgnoreNotFound(admin.Delete(p.w.context, secret)))
-	}
-}
-
-// rotate changes the token, first in the Secret or first in DeepCall.
-func (p *stage) rotate(account, first string) {
-	if first == "secret" {
-		next := p.canary()
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": next})
-		p.book.accountChanges(account)
-		p.pause(1)
-		p.tokens[account] = next
-		p.everywhere(func(s *deepcalltest.Server) { s.RotateToken(p.users[account], next) })
-		return
-	}
-	p.rotateInDeepCall(account)
-	p.pause(1)
-	p.secretBecomes(account, "right")
-}
-
-// move switches an account's endpoint.
-func (p *stage) move(account, place string) {
-	if p.at[account] == place {
-		return
-	}
-	p.book.leaves(account, p.at[account])
-	p.at[account] = place
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = p.urls[place] })
-}
-
-func (p *stage) allow(account, from string) {
-	p.book.accountChanges(account)
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFrom(from) })
-}
-
-// retry asks for an account to be tried again.
-func (p *stage) retry(account string) {
-	p.book.accountChanges(account)
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) {
-		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, p.count())
-	})
-}
-
-// abolish deletes an account, its Secret and all its mappings at once.
-func (p *stage) abolish(account string) {
-	p.secretBecomes(account, "gone")
-	key := p.w.key(account)
-	p.w.must(client.IgnoreNotFound(admin.Delete(p.w.context,
-		&v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}})))
-	for _, r := range cast {
-		if r.account == account {
-			p.delete(r.name)
-		}
-	}
-}
-
-// found creates an account again that was abolished.
-func (p *stage) found(account string) {
-	p.book.accountChanges(account)
-	p.createAccount(account)
 }
 
 // vanish deletes a group in DeepCall.
