@@ -98,6 +98,18 @@ soak: control-plane ## Edit for LENGTH while the manager, the API server and Dee
 mutants: control-plane ## Put in deliberate defects one at a time, and fail if the suite does not notice one; about half an hour.
 	@KUBEBUILDER_ASSETS="$(ASSETS)" hack/mutants.sh $(MUTANTS)
 
+# How long each target is fuzzed.
+FUZZTIME ?= 30s
+
+# On a busy machine Go calls the mere end of that time a failure (context deadline exceeded). A true failure leaves its
+# input in testdata/fuzz, and fails with that again.
+.PHONY: fuzz
+fuzz: ## Fuzz each of the fuzz targets for FUZZTIME; what fails is kept in testdata/fuzz beside it.
+	@grep -Eo '^func Fuzz[A-Za-z0-9]+' internal/*/*_test.go | while IFS=: read -r file func; do \
+		go test "./$${file%/*}" -run='^$$' -fuzz="^$${func#func }$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x || \
+			go test -count=1 "./$${file%/*}" -run="^$${func#func }$$"; \
+	done
+
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./internal/deepcall/... ./internal/plan/... ./internal/account/...
