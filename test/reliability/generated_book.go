@@ -1,6 +1,8 @@
 package reliability
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -76,6 +78,23 @@ func (b *book) leaves(account, place string) {
 			add(b.loose, place+" "+agent, id)
 		}
 	}
+}
+
+// vanishes notes that an object went without waiting for its finalizer, which the API server allows to happen:
+// it looks for finalizers, and then deletes, and does not see one that is added in between. Such an object never had a
+// deletionTimestamp. Nobody can tell then what is to be stopped.
+func (b *book) vanishes(versions []version) (vanished int) {
+	for _, v := range versions {
+		m := v.mapping
+		if m == nil || !v.gone || m.DeletionTimestamp != nil || !slices.Contains(m.Finalizers, v1alpha1.StopCallsFinalizer) {
+			continue
+		}
+		vanished++
+		for id := range b.ever[m.UID] {
+			b.loosen(m.Spec.AgentID, id)
+		}
+	}
+	return vanished
 }
 
 // drifts notes that DeepCall's groups of an agent are no longer what they were.

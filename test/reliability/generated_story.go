@@ -87,8 +87,9 @@ type told struct {
 	story
 	problems []string
 	ledger   string
-	// In numbers: operations, effects and calls of the manager, crashes.
-	effects, calls, crashes int
+	// In numbers: effects and calls of the manager, crashes, and mappings that the API server let go in spite
+	// of their finalizer.
+	effects, calls, crashes, vanished int
 }
 
 // tell plays a story, brings it to an end in which all is well, and finds out whether it is.
@@ -106,6 +107,7 @@ func tell(s story) told {
 	})
 	if p != nil {
 		result.ledger = p.w.ledger.String()
+		result.vanished = p.book.vanishes(p.w.history.look())
 		effects := p.w.ledger.look()
 		result.effects, result.crashes = len(effects), p.w.crashes
 		for _, e := range effects {

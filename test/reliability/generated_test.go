@@ -101,7 +101,7 @@ func setUnlessGiven(t *testing.T, name, value string) {
 }
 
 // tally counts what was told.
-type tally struct{ stories, returns, operations, effects, calls, crashes int }
+type tally struct{ stories, returns, operations, effects, calls, crashes, vanished int }
 
 func (n *tally) add(r told) {
 	n.stories++
@@ -109,12 +109,13 @@ func (n *tally) add(r told) {
 	n.effects += r.effects
 	n.calls += r.calls
 	n.crashes += r.crashes
+	n.vanished += r.vanished
 	if len(r.Ops) > 0 && r.Ops[len(r.Ops)-1].Do == "revert" {
 		n.returns++
 	}
 }
 
 func (n tally) String() string {
-	return fmt.Sprintf("%d stories, %d of them there and back, with %d operations: %d effects, %d calls, %d crashes",
-		n.stories, n.returns, n.operations, n.effects, n.calls, n.crashes)
+	return fmt.Sprintf("%d stories, %d of them there and back, with %d operations: %d effects, %d calls, %d crashes, %d finalizers not seen by the API server",
+		n.stories, n.returns, n.operations, n.effects, n.calls, n.crashes, n.vanished)
 }

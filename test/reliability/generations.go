@@ -98,14 +98,27 @@ func outOfOrder(g *generations, groups map[string]bool, requests []map[string]st
 		if !slices.ContainsFunc(keysOf(request), func(id string) bool { return groups[id] }) {
 			continue
 		}
-		next := slices.IndexFunc(g.declared[at:], func(declared map[string]string) bool { return fits(request, declared, groups) })
-		if next < 0 {
+		for at < len(g.declared) && !g.saidBy(at, request, groups) {
+			at++
+		}
+		if at == len(g.declared) {
 			return fmt.Sprintf("%s: DeepCall accepted %s for agent %s after a newer generation (generations: %v)",
 				g.name, inWords(request), g.agent, g.declared)
 		}
-		at += next
 	}
 	return ""
+}
+
+// saidBy is true when a request may be made for a generation: it fits, and stops nothing that no
+// generation up to then declared.
+func (g *generations) saidBy(generation int, request map[string]string, groups map[string]bool) bool {
+	for id := range request {
+		known := slices.ContainsFunc(g.declared[:generation+1], func(declared map[string]string) bool { return declared[id] != "" })
+		if groups[id] && !known {
+			return false
+		}
+	}
+	return fits(request, g.declared[generation], groups)
 }
 
 // fits is true when a request says what a generation declares, and stops the rest.

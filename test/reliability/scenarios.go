@@ -166,6 +166,17 @@ var scenarios = []scenario{
 		calls: map[string]int{"7": 5},
 	},
 	{
+		name:  "create-in-conflict",
+		setup: func(w *world) { w.furnish() },
+		act:   func(w *world) { w.create(asha().Build(), ravi("7").Group("90", false).Build()) },
+		end: ending{
+			holds:    map[string]string{"7": "90=Y 91=N 92=Y"},
+			mappings: map[string]string{"asha": readySynced, "ravi": "Ready=False Conflict Stalled"},
+			accounts: usable,
+		},
+		calls: map[string]int{"7": 2},
+	},
+	{
 		name:         "conflict-resolved",
 		bothReadings: true,
 		setup: func(w *world) {

@@ -39,6 +39,8 @@ type trouble struct {
 	suspend bool // DeepCall refuses the account
 	// grace is how long after its end all is well again, at most.
 	grace time.Duration
+	// hourly is how many calls there are in an hour in the midst of it, at most.
+	hourly int
 }
 
 func (t trouble) faulty() bool {

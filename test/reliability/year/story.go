@@ -106,7 +106,7 @@ func (s *story) rotations(account types.NamespacedName, first time.Duration) {
 			slices.Reverse(steps)
 		}
 		s.pair(at, lasts, account.Name+" rotates "+name, func(w *world) func() {
-			over := w.open(account.Name, trouble{name: "rotates", suspend: true, grace: graceRefused})
+			over := w.open(account.Name, trouble{name: "rotates", suspend: true, grace: graceRefused, hourly: hourlyRefused})
 			steps[0](w)
 			return func() {
 				steps[1](w)

@@ -16,25 +16,34 @@ type tally struct {
 	// edits of mappings and changes of credentials by people, and restarts of the manager.
 	edits, afresh, restarts int
 
-	second       map[string]time.Time
-	inSecond     map[string]int
-	mostInSecond int
+	// minutes and seconds tell how the calls bunch up.
+	minutes, seconds map[string]*peak
 }
 
 func newTally(from time.Time) *tally {
-	return &tally{
+	y := &tally{
 		from: from, calls: map[string]int{}, accepted: map[string]int{}, writes: map[string]int{},
-		second: map[string]time.Time{}, inSecond: map[string]int{},
+		minutes: map[string]*peak{}, seconds: map[string]*peak{},
 	}
+	for _, account := range []string{"acme", "beta"} {
+		y.minutes[account], y.seconds[account] = &peak{span: minute}, &peak{span: time.Second}
+	}
+	return y
 }
 
-// burst counts the calls of an account within a second.
-func (y *tally) burst(account string, now time.Time) {
-	if second := now.Truncate(time.Second); y.second[account] != second {
-		y.second[account], y.inSecond[account] = second, 0
+// peak finds the most calls within a span of time.
+type peak struct {
+	span    time.Duration
+	since   time.Time
+	n, most int
+}
+
+func (p *peak) add(now time.Time) {
+	if at := now.Truncate(p.span); !at.Equal(p.since) {
+		p.since, p.n = at, 0
 	}
-	y.inSecond[account]++
-	y.mostInSecond = max(y.mostInSecond, y.inSecond[account])
+	p.n++
+	p.most = max(p.most, p.n)
 }
 
 func (y *tally) String() string {
@@ -52,8 +61,10 @@ func (y *tally) String() string {
 type figures struct {
 	Hours, CalmHours, Calls, Writes int
 	// MostCalm is the most calls in a calm hour, MostTroubled in any other, MostInSecond within a second.
-	MostCalm, MostTroubled, MostInSecond int
-	CalmCalls                            int
+	MostCalm, MostTroubled int
+	CalmCalls              int
+	// Calls of an account: the most within a second, and within a minute when long nothing was wrong.
+	MostInSecond, MostInCalmMinute int
 	// SteadyTroubleHours are those in the midst of a trouble.
 	SteadyTroubleHours int
 	Restarts           int
@@ -73,12 +84,9 @@ func (w *world) closeHour(f *figures) {
 	f.Restarts += y.restarts
 	f.Calls += calls
 	f.Writes += writes
-	f.MostInSecond = max(f.MostInSecond, y.mostInSecond)
-	if burst := 20 + 10; y.mostInSecond > burst {
-		w.violateLocked("storm: %d calls of an account within a second", y.mostInSecond)
-	}
 	for _, name := range []string{"acme", "beta"} {
-		w.checkRate(name, y, now, f)
+		w.checkRate(name, y, now)
+		w.checkPeaks(name, y, now, f)
 	}
 	accepted := sum(y.accepted)
 	switch {
@@ -106,8 +114,8 @@ func (w *world) closeHour(f *figures) {
 // steady is true for an hour in which nothing was to be done but resyncs, and each account was well, or
 // had long been in trouble.
 func (w *world) steady(y *tally, now time.Time) bool {
-	// What is changed during a trouble has its first try with a later probe.
-	if w.changed.After(y.from.Add(-10*minute)) || len(w.leaving) > 0 || w.anyLost(y.from, now) {
+	// What is changed during a trouble has its first try with a later probe, which may be an hour away.
+	if w.changed.After(y.from.Add(-hour-10*minute)) || len(w.leaving) > 0 || w.anyLost("acme", y.from) || w.anyLost("beta", y.from) {
 		return false
 	}
 	for _, account := range []string{"acme", "beta"} {
@@ -116,12 +124,35 @@ func (w *world) steady(y *tally, now time.Time) bool {
 		case len(found) == 0 && y.calls[account] != y.accepted[account]:
 			w.violateLocked("truth: a call of %s failed, although nothing is wrong with it: %s", account, y)
 		case len(found) == 0:
-		case len(found) > 1, y.restarts > 0, !found[0].lasts(), found[0].from.After(y.from.Add(-2 * hour)):
+		case len(found) > 1, y.restarts > 0, !found[0].lasts(), found[0].from.After(y.from.Add(-midst)):
 			return false
 		}
 	}
 	return true
 }
+
+// midst is how long a trouble must have lasted until all that it changes has changed: the first calls may
+// be nearly two hours away, and the next ones another.
+const midst = 4 * hour
+
+// checkPeaks: no second has more calls than the account's limits allow. And where nothing was wrong for
+// more than a day, resyncs are not bunched up, whatever brought them together before.
+func (w *world) checkPeaks(account string, y *tally, now time.Time, f *figures) {
+	f.MostInSecond = max(f.MostInSecond, y.seconds[account].most)
+	if most := 20 + 10; y.seconds[account].most > most {
+		w.violateLocked("storm: %d calls of %s within a second", y.seconds[account].most, account)
+	}
+	if y.edits+y.afresh > 0 || w.anyLost(account, y.from) || len(w.troubled(account, y.from.Add(-26*hour), now)) > 0 {
+		return
+	}
+	f.MostInCalmMinute = max(f.MostInCalmMinute, y.minutes[account].most)
+	if y.minutes[account].most > mostInCalmMinute {
+		w.violateLocked("storm: %d resyncs of %s within a minute, although all was well for a day", y.minutes[account].most, account)
+	}
+}
+
+// mostInCalmMinute is far above the mean, which is one in ten minutes.
+const mostInCalmMinute = 4
 
 // refusedProbes are the hour's calls that DeepCall refused, of accounts with a change that waits.
 func (w *world) refusedProbes(y *tally, now time.Time) (n int) {
@@ -138,18 +169,14 @@ func (w *world) refusedProbes(y *tally, now time.Time) (n int) {
 	return n
 }
 
-func (w *world) anyLost(from, to time.Time) bool {
-	for _, v := range w.lost {
-		if v.from.Before(to) && (v.lasts() || v.to.Add(2*day).After(from)) {
-			return true
-		}
-	}
-	return false
+// anyLost is true when DeepCall does not know a group of an account, or did not until lately.
+func (w *world) anyLost(account string, now time.Time) bool {
+	return slices.ContainsFunc(w.rolesOf(account, ""), func(r role) bool { return w.lostAny(r, now) })
 }
 
 // checkRate bounds the calls of an account in an hour. Between two calls for one cause there is never
 // less than R9 and R10 say.
-func (w *world) checkRate(account string, y *tally, now time.Time, f *figures) {
+func (w *world) checkRate(account string, y *tally, now time.Time) {
 	mean := 0.0
 	for _, r := range w.rolesOf(account, "") {
 		mean += float64(hour) / float64(r.interval)
@@ -158,6 +185,8 @@ func (w *world) checkRate(account string, y *tally, now time.Time, f *figures) {
 	most := int(2*mean) + 6 + 4*(y.edits+y.afresh) + 15*y.restarts
 	for _, v := range w.troubled(account, y.from, now) {
 		switch {
+		case v.lasts() && v.from.Before(y.from.Add(-midst)):
+			most = v.trouble.hourly + 11*y.afresh + 15*y.restarts
 		case v.trouble.suspend:
 			most += 3 + 4 + 4 + users // probes after 5, 15 and 35 min; all that is due once it is over
 		case v.trouble.fault.Code != 0:
@@ -166,7 +195,7 @@ func (w *world) checkRate(account string, y *tally, now time.Time, f *figures) {
 			most += 5*4 + 7 + 60 + users // 5 failures of 4 calls each, 1 s doubling to 1 min, once a minute
 		}
 	}
-	if w.anyLost(y.from, now) {
+	if w.anyLost(account, y.from) {
 		most += 6 * users // who is to blame is found out by a few calls
 	}
 	if y.calls[account] > most {

@@ -17,18 +17,26 @@ const (
 	graceRefused     = hour + 2*minute
 )
 
+// How many calls of an account there are in an hour in the midst of a trouble, at most.
+const (
+	hourlyUnreachable = 61      // once a minute
+	hourlyEach        = 15 * 17 // each mapping by itself, every 5 min less a quarter
+	hourlyRefused     = 2       // once an hour
+	hourlyHeld        = 4       // every 20 min
+)
+
 // outages are the ways in which DeepCall fails.
 var outages = []trouble{
-	{name: "refuses connections", down: true, grace: graceUnreachable},
-	{name: "answers 503", fault: deepcalltest.Status(http.StatusServiceUnavailable), grace: graceUnreachable},
-	{name: "hangs", fault: deepcalltest.Hang(), grace: graceUnreachable},
-	{name: "loses its answers", fault: deepcalltest.CutAfter(), grace: graceUnreachable},
-	{name: "answers 1501", fault: deepcalltest.Code(1501), grace: graceUnreachable},
-	{name: "answers 429, come back in 20 min", fault: deepcalltest.Status(http.StatusTooManyRequests).RetryAfter("1200"), grace: 20*minute + graceUnreachable},
-	{name: "answers 503, come back in a day", fault: deepcalltest.Status(http.StatusServiceUnavailable).RetryAfter("86400"), grace: graceRefused + graceUnreachable},
+	{name: "refuses connections", down: true, grace: graceUnreachable, hourly: hourlyUnreachable},
+	{name: "answers 503", fault: deepcalltest.Status(http.StatusServiceUnavailable), grace: graceUnreachable, hourly: hourlyUnreachable},
+	{name: "hangs", fault: deepcalltest.Hang(), grace: graceUnreachable, hourly: hourlyUnreachable},
+	{name: "loses its answers", fault: deepcalltest.CutAfter(), grace: graceUnreachable, hourly: hourlyUnreachable},
+	{name: "answers 1501", fault: deepcalltest.Code(1501), grace: graceUnreachable, hourly: hourlyEach},
+	{name: "answers 429, come back in 20 min", fault: deepcalltest.Status(http.StatusTooManyRequests).RetryAfter("1200"), grace: 20*minute + graceUnreachable, hourly: hourlyHeld},
+	{name: "answers 503, come back in a day", fault: deepcalltest.Status(http.StatusServiceUnavailable).RetryAfter("86400"), grace: graceRefused + graceUnreachable, hourly: hourlyRefused},
 }
 
-var suspension = trouble{name: "refuses the account", suspend: true, grace: graceRefused}
+var suspension = trouble{name: "refuses the account", suspend: true, grace: graceRefused, hourly: hourlyRefused}
 
 // window is a time in which something is wrong.
 type window struct {
@@ -88,10 +96,10 @@ func (w *world) deadline(r role, since time.Time) (at time.Time, due bool) {
 	return at, true
 }
 
-// late is true when something that went wrong should have been mended by now. The caller holds mu.
-func (w *world) late(r role, since time.Time) bool {
+// late is true when something that went wrong should have been mended by a time. The caller holds mu.
+func (w *world) late(r role, since, now time.Time) bool {
 	at, due := w.deadline(r, since)
-	return due && time.Now().After(at)
+	return due && now.After(at)
 }
 
 // touch notes that a person changed a mapping.

@@ -55,7 +55,7 @@ func (w *world) checkReady(r role, mapping *v1alpha1.AgentGroupMapping) {
 		switch {
 		case !known:
 			w.violateLocked("truth: %s is Ready, but DeepCall holds %q for group %s", r, holds[group.GroupID], group.GroupID)
-		case !mapping.Spec.Suspend && !w.lostAny(r, time.Now()) && w.late(r, since):
+		case !mapping.Spec.Suspend && !w.lostAny(r, time.Now()) && w.late(r, since, time.Now()):
 			w.violateLocked("drift: group %s of %s stands wrong since %s; its interval is %s", group.GroupID, r, stamp(since), r.interval)
 		}
 	}

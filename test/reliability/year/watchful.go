@@ -35,7 +35,8 @@ func (w *world) called(b *brand, agent string) {
 	defer w.mu.Unlock()
 	w.active = now
 	w.tally.calls[b.account]++
-	w.tally.burst(b.account, now)
+	w.tally.minutes[b.account].add(now)
+	w.tally.seconds[b.account].add(now)
 	a := w.answers[b.account]
 	if !a.denied.IsZero() && now.Before(a.denied.Add(firstProbe-time.Second)) {
 		w.violateLocked("R10: a call with credentials that DeepCall refused %s ago", now.Sub(a.denied))
@@ -176,11 +177,11 @@ func refusedByDeepCall(ready *metav1.Condition) bool {
 	return ready != nil && ready.Reason == "InvalidGroupData"
 }
 
-// lostAny is true when DeepCall does not know a group of the mapping, or did not until lately. The
-// caller holds mu.
+// lostAny is true when DeepCall does not know a group of the mapping, or did not so lately before a time
+// that it need not be healed by then. The caller holds mu.
 func (w *world) lostAny(r role, now time.Time) bool {
 	for group, v := range w.lost {
-		if strings.HasPrefix(group, r.Name+".") && (v.lasts() || !w.late(r, v.to)) && v.from.Before(now) {
+		if strings.HasPrefix(group, r.Name+".") && (v.lasts() || !w.late(r, v.to, now)) {
 			return true
 		}
 	}

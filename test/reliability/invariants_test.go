@@ -1,0 +1,82 @@
+package reliability
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+func TestAPerturbationReadsAsItIsWritten(t *testing.T) {
+	for _, text := range []string{"edit", "edit@replace/k=2/lose-answer", "create/k=5/crash-after/k=1/crash-before"} {
+		p, err := parsePerturbation(text)
+		if err != nil || p.String() != text {
+			t.Errorf("%q is read as %q, %v", text, p, err)
+		}
+	}
+	for _, text := range []string{"edit/k=2", "edit/k=0/crash-after", "edit/2/crash-later", "edit/crash-after/k=1"} {
+		if p, err := parsePerturbation(text); err == nil {
+			t.Errorf("%q is read as %q", text, p)
+		}
+	}
+}
+
+func TestReadyTakesAConfirmationThatWasHeard(t *testing.T) {
+	call := func(accepted bool, groups string) effect {
+		return effect{call: true, agent: "7", endpoint: "http://here", accepted: accepted, groups: parse(groups)}
+	}
+	elsewhere := call(true, "90=Y 91=N")
+	elsewhere.endpoint = "http://there"
+	for name, c := range map[string]struct {
+		effects []effect
+		early   bool
+	}{
+		"no call":                       {nil, true},
+		"a call that was not accepted":  {[]effect{call(false, "90=Y 91=N")}, true},
+		"a call without one group":      {[]effect{call(true, "90=Y")}, true},
+		"a call with another value":     {[]effect{call(true, "90=N 91=N")}, true},
+		"a call to another endpoint":    {[]effect{elsewhere}, true},
+		"a later call that took back":   {[]effect{call(true, "90=Y 91=N"), call(true, "90=N 91=N")}, true},
+		"the call":                      {[]effect{call(true, "90=Y 91=N")}, false},
+		"the call, with others' groups": {[]effect{call(true, "90=Y 91=N 92=Y")}, false},
+		"a later call for others":       {[]effect{call(true, "90=Y 91=N"), call(true, "92=Y")}, false},
+	} {
+		mapping := asha().Build()
+		mapping.Generation = 3
+		mapping.Status.AppliedEndpoint = "http://here"
+		mapping.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 3},
+		}
+		if problem := readyTooEarly(mapping, c.effects); (problem != "") != c.early {
+			t.Errorf("after %s: %q", name, problem)
+		}
+	}
+}
+
+func TestAnOlderGenerationAfterANewerOneIsFound(t *testing.T) {
+	g := &generations{name: "asha", agent: "7", declared: []map[string]string{
+		{}, parse("90=Y 91=N"), parse("90=N 91=N"), parse("90=N"),
+	}}
+	own := map[string]bool{"90": true, "91": true}
+	for name, c := range map[string]struct {
+		requests []string
+		wrong    bool
+	}{
+		"each in its turn":             {[]string{"90=Y 91=N", "90=N 91=N", "90=N 91=N"}, false},
+		"one left out":                 {[]string{"90=Y 91=N", "90=N"}, false},
+		"the same twice":               {[]string{"90=Y 91=N", "90=Y 91=N", "90=N"}, false},
+		"others' groups between":       {[]string{"90=N", "92=Y"}, false},
+		"the first after the second":   {[]string{"90=N 91=N", "90=Y 91=N"}, true},
+		"what was never declared":      {[]string{"90=Y 91=Y"}, true},
+		"a group dropped, and started": {[]string{"90=N", "90=N 91=Y"}, true},
+	} {
+		var requests []map[string]string
+		for _, words := range c.requests {
+			requests = append(requests, parse(words))
+		}
+		if problem := outOfOrder(g, own, requests); (problem != "") != c.wrong {
+			t.Errorf("%s: %q", name, problem)
+		}
+	}
+}
