@@ -152,7 +152,7 @@ func (w *world) checkPeaks(account string, y *tally, now time.Time, f *figures) 
 }
 
 // mostInCalmMinute is far above the mean, which is one in ten minutes.
-const mostInCalmMinute = 4
+const mostInCalmMinute = 6
 
 // refusedProbes are the hour's calls that DeepCall refused, of accounts with a change that waits.
 func (w *world) refusedProbes(y *tally, now time.Time) (n int) {
