@@ -45,7 +45,7 @@ func (r *AgentReconciler) reportMember(ctx context.Context, v *view, m *member) 
 	switch {
 	case hindrance != nil:
 		return r.say(ctx, v, m, *hindrance)
-	case m.refused || !m.change.Still():
+	case m.refused && len(m.change.Target) > 0, !m.change.Still():
 		return nil // a call, past or to come, of this mapping or of one that takes over, has the word
 	case len(m.change.Conflicts) > 0:
 		return r.confirm(ctx, v, m, conflict(m.change.Conflicts))

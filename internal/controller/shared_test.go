@@ -54,6 +54,23 @@ var _ = underBothReadings("R3 and R4: an agent that several mappings serve", fun
 		w.settled(len(calls()))
 	})
 
+	It("has nothing refused of a mapping any more whose groups all came to be another's", func() {
+		w.deepcall.RemoveAgents("7")
+		w.create(testenv.Mapping("sales").Group("91", true).Build())
+		w.eventually("sales", "Ready=False InvalidAgentID Stalled")
+		w.create(testenv.Mapping("support").Group("90", false).Build())
+		w.eventually("support", "Ready=False InvalidAgentID Stalled")
+		w.deepcall.AddAgents("7")
+		w.edit("sales", groups(group("90", true)))
+		w.eventually("sales", "Ready=True Synced")
+		w.eventually("support", "Ready=False Conflict Stalled")
+		w.patchRequest("support", "now")
+		Eventually(func() string { return w.mapping("support").Status.LastHandledReconcileAt }).Should(Equal("now"))
+		w.edit("sales", groups())
+		w.eventually("support", "Ready=True Synced")
+		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+	})
+
 	It("hands a group over in one request, never stopped in between", func() {
 		w.create(testenv.Mapping("sales").Group("90", true).Build())
 		w.eventually("sales", "Ready=True Synced")
