@@ -34,7 +34,7 @@ func (w *world) checkMetrics() {
 		series += len(family.Metric)
 		for _, metric := range family.Metric {
 			account := labelOf(metric, "account")
-			well := account != "" && len(w.troubled(account, now.Add(-hour), now)) == 0 && !w.anyLost(account, now)
+			well := account != "" && len(w.troubled(account, now, now)) == 0 && !w.anyLost(account, now)
 			switch value := metric.GetGauge().GetValue(); {
 			case family.GetName() == "deepcall_mappings":
 				counted += int(value)

@@ -31,8 +31,8 @@ func newStory(seed uint64, days int) []happening {
 	s := &story{rng: rand.New(rand.NewPCG(seed, 5)), lasts: time.Duration(days) * day}
 	s.troubles(acme, 14*day)
 	s.troubles(beta, 75*day)
-	s.rotations(acme, 8*day)
-	s.rotations(beta, 20*day)
+	s.rotations(acme, 8*day+40*minute, 0)
+	s.rotations(beta, 20*day+40*minute, 2)
 	all := roles()
 	s.often(7*hour, func(at time.Duration) { s.drift(at, all) })
 	s.often(17*hour, func(at time.Duration) { s.edit(at, all) })
@@ -87,30 +87,35 @@ func (w *world) befall(account string, t trouble) (end func()) {
 	}
 }
 
-// rotations give the account a new token every 30 days: the Secret first, DeepCall first, or both at once.
-func (s *story) rotations(account types.NamespacedName, first time.Duration) {
-	n := 0
+// rotations give the account a new token every 30 days, in turn: DeepCall first, both at once, or the Secret
+// first. A changed Secret is tried at once; that DeepCall took a new token only the next probe can find out.
+func (s *story) rotations(account types.NamespacedName, first time.Duration, n int) {
 	for at := first; at < s.lasts-2*day; at += 30 * day {
 		n++
 		token := fmt.Sprintf("token-%d", n)
 		secret := func(w *world) { w.writeToken(account, token) }
 		deepcall := func(w *world) { w.brands[account.Name].rotate(token) }
-		name, lasts := "the Secret before DeepCall", 2*hour
+		name, lasts, grace := "the Secret before DeepCall", 2*hour, graceRefused
 		steps := []func(*world){secret, deepcall}
-		switch (n + int(first/day)) % 3 {
+		switch n % 3 {
 		case 1:
-			name, lasts = "DeepCall hours before the Secret", 5*hour
+			name, lasts, grace = "DeepCall hours before the Secret", 5*hour, graceRotated
 			slices.Reverse(steps)
 		case 2:
-			name, lasts = "DeepCall, and at once the Secret", 0
+			name, lasts, grace = "DeepCall, and at once the Secret", 0, graceRotated
 			slices.Reverse(steps)
 		}
 		s.pair(at, lasts, account.Name+" rotates "+name, func(w *world) func() {
-			over := w.open(account.Name, trouble{name: "rotates", suspend: true, grace: graceRefused, hourly: hourlyRefused})
+			over := w.open(account.Name, trouble{name: "rotates", suspend: true, grace: grace, hourly: hourlyRefused})
 			steps[0](w)
 			return func() {
 				steps[1](w)
 				over()
+			}
+		})
+		s.add(at+lasts+graceRotated+minute, "a look at what came of it", func(w *world) {
+			if w.settle() {
+				w.checkTruth()
 			}
 		})
 	}

@@ -12,7 +12,9 @@ import (
 // How long after the end of a trouble all is well again, at most. R10 probes an unreachable account
 // once a minute, each for up to 8 s, and a refused one once an hour; a Retry-After may hold it as
 // long. R9 has a mapping wait up to 5 min.
+// A new Secret acts within seconds.
 const (
+	graceRotated     = minute
 	graceUnreachable = 7 * minute
 	graceRefused     = hour + 2*minute
 )
