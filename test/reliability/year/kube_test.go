@@ -33,9 +33,11 @@ func inKube(t *testing.T, test func(t *testing.T, k *kube, admin client.Client, 
 
 func TestOnlyAChangeOfTheSpecRaisesTheGeneration(t *testing.T) {
 	inKube(t, func(t *testing.T, _ *kube, admin client.Client, mapping *v1alpha1.AgentGroupMapping) {
-		mapping.Status.Receiving = "1/1"
-		if err := admin.Status().Update(t.Context(), mapping); err != nil || mapping.Generation != 1 || mapping.Status.Receiving != "1/1" {
-			t.Fatalf("after a status: %v, generation %d, receiving %q", err, mapping.Generation, mapping.Status.Receiving)
+		mapping.Status.Receiving, mapping.Spec.Suspend = "1/1", true
+		err := admin.Status().Update(t.Context(), mapping)
+		if err != nil || mapping.Generation != 1 || mapping.Status.Receiving != "1/1" || mapping.Spec.Suspend {
+			t.Fatalf("after a status: %v, generation %d, receiving %q, suspended %t",
+				err, mapping.Generation, mapping.Status.Receiving, mapping.Spec.Suspend)
 		}
 		mapping.Spec.Suspend, mapping.Status.Receiving = true, "lost"
 		if err := admin.Update(t.Context(), mapping); err != nil || mapping.Generation != 2 || mapping.Status.Receiving != "1/1" {
