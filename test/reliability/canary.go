@@ -14,10 +14,14 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// Every canary of a story begins and ends with this mark, so that one look finds any of them.
-const canaryMark = "C4naryOfManyStoriesXY"
+// Every canary of a story begins and ends with this mark, so that one look finds any of them. What a test
+// plants has a mark of its own, since etcd keeps it.
+const (
+	canaryMark  = "C4naryOfManyStoriesXY"
+	plantedMark = "Pl4ntedByTheTestItself"
+)
 
-func newCanary() string { return testenv.Canary(canaryMark + rand.Text() + canaryMark) }
+func newCanary(mark string) string { return testenv.Canary(mark + rand.Text() + mark) }
 
 // sinks are the texts of a world in which no credential may be: what its managers logged at the highest
 // verbosity, every version of every mapping and account, and the events.
@@ -46,11 +50,11 @@ func revealed(sinks map[string]string, secrets []string) []string {
 }
 
 // inEtcd tells which objects in etcd, but for Secrets, hold a credential of any run so far, and how many
-// versions of objects were looked at. Of the canaries it looks for what all of them begin and end with.
-func inEtcd(ctx context.Context) (broken []string, looked int, err error) {
+// versions of objects were looked at. Of the canaries it looks for the mark.
+func inEtcd(ctx context.Context, mark string) (broken []string, looked int, err error) {
 	needles := map[string]string{}
 	for name, secret := range map[string]string{
-		"a canary": testenv.Canary(canaryMark), "the user": userID, "the token": token, "the next token": nextToken,
+		"a canary": testenv.Canary(mark), "the user": userID, "the token": token, "the next token": nextToken,
 	} {
 		for form, text := range testenv.Forms(secret) {
 			needles[name+", "+form] = text

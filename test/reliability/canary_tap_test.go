@@ -38,7 +38,7 @@ func tap(t *testing.T, p *stage) *tapped {
 	old.stop()
 	<-old.stopped
 	m := &tapped{stage: p, spans: tracetest.NewInMemoryExporter()}
-	shoutKlog(t, p.w.log.logger(0))
+	shoutKlog(t, p.w.log)
 	// The administrator of the test writes Secrets, of which nothing may be logged either.
 	p.w.context = klog.NewContext(p.w.context, logr.Discard())
 	m.start(t)
@@ -46,18 +46,18 @@ func tap(t *testing.T, p *stage) *tapped {
 }
 
 // shoutKlog has klog log everything.
-func shoutKlog(t *testing.T, logger logr.Logger) {
+func shoutKlog(t *testing.T, to *logs) {
 	t.Helper()
 	level := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(level)
-	set := func(verbosity string, logger logr.Logger) {
+	set := func(verbosity string, to *logs) {
 		if err := level.Set("v", verbosity); err != nil {
 			t.Fatal(err)
 		}
-		klog.SetLogger(logger)
+		klogs.Store(to)
 	}
-	set("10", logger)
-	t.Cleanup(func() { set("0", logr.Discard()) })
+	set("10", to)
+	t.Cleanup(func() { set("0", nil) })
 }
 
 func (m *tapped) start(t *testing.T) {

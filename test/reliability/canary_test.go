@@ -103,7 +103,7 @@ func TestNoCredentialGetsOut(t *testing.T) {
 	for _, broken := range revealed(sinks, p.secrets) {
 		t.Error(broken)
 	}
-	broken, _, err := inEtcd(t.Context())
+	broken, _, err := inEtcd(t.Context(), canaryMark)
 	if err != nil || len(broken) > 0 {
 		t.Errorf("in etcd: %v, %v", broken, err)
 	}
@@ -119,7 +119,7 @@ func groupsOfTurn(n int) string {
 // plant puts a canary into every sink, as a defect would, and expects that it is found there.
 func (m *tapped) plant(t *testing.T) {
 	t.Helper()
-	secret := newCanary()
+	secret := newCanary(plantedMark)
 	m.w.log.logger(1).V(10).Info("a log line", "body", `{"token":`+quoted(secret)+`}`)
 	klog.Background().Info("of klog", "body", hex.EncodeToString([]byte(secret)))
 	m.spans.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: url.QueryEscape(secret)}}.Snapshots())
@@ -150,7 +150,7 @@ func (m *tapped) plant(t *testing.T) {
 			t.Errorf("planted in %s, and not found: %v", sink, found)
 		}
 	}
-	inThere, _, err := inEtcd(t.Context())
+	inThere, _, err := inEtcd(t.Context(), plantedMark)
 	if err != nil || len(inThere) == 0 {
 		t.Errorf("planted in an object, and not found in etcd: %v", err)
 	}
@@ -158,7 +158,7 @@ func (m *tapped) plant(t *testing.T) {
 
 // Errors and panics of the client quote the server and the request, but no credential.
 func TestNoErrorOrPanicHoldsACredential(t *testing.T) {
-	user, token := newCanary(), newCanary()
+	user, token := newCanary(canaryMark), newCanary(canaryMark)
 	credentials, err := deepcall.ParseCredentials(map[string][]byte{"userId": []byte(user), "token": []byte(token)})
 	if err != nil {
 		t.Fatal(err)

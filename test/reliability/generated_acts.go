@@ -46,7 +46,7 @@ func init() {
 
 		// DeepCall, and others who change things there.
 		"vanish": func(p *stage, o operation) { p.vanish(o.On) },
-		"return": func(p *stage, o operation) { p.everywhere(func(s *deepcalltest.Server) { s.AddGroups(o.On) }) },
+		"return": func(p *stage, o operation) { p.turn(func(s *deepcalltest.Server) { s.AddGroups(o.On) }) },
 		"dismiss": func(p *stage, o operation) {
 			p.book.drifts(o.On)
 			p.everywhere(func(s *deepcalltest.Server) { s.RemoveAgents(o.On) })
@@ -161,7 +161,7 @@ func (p *stage) vanish(group string) {
 			p.book.drifts(agent)
 		}
 	}
-	p.everywhere(func(s *deepcalltest.Server) { s.RemoveGroups(group) })
+	p.turn(func(s *deepcalltest.Server) { s.RemoveGroups(group) })
 }
 
 // drift changes an agent's groups in DeepCall behind the operator's back.

@@ -80,16 +80,27 @@ func (b *book) leaves(account, place string) {
 	}
 }
 
-// vanishes notes that an object went without waiting for its finalizer, which the API server allows to happen:
-// it looks for finalizers, and then deletes, and does not see one that is added in between. Such an object never had a
-// deletionTimestamp. Nobody can tell then what is to be stopped.
+// vanishes notes objects that went without waiting for anybody, so that nobody can tell what is to be stopped. The
+// API server allows that to happen to one with a finalizer: it looks for finalizers, and then deletes, and does not see
+// one that is added in between; those are counted. And one that was under Orphan has no finalizer until the operator
+// saw that it no longer is. Neither ever had a deletionTimestamp.
 func (b *book) vanishes(versions []version) (vanished int) {
+	wasOrphan := map[types.UID]bool{}
 	for _, v := range versions {
 		m := v.mapping
-		if m == nil || !v.gone || m.DeletionTimestamp != nil || !slices.Contains(m.Finalizers, v1alpha1.StopCallsFinalizer) {
+		if m == nil {
 			continue
 		}
-		vanished++
+		if m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan {
+			wasOrphan[m.UID] = true
+		}
+		held := slices.Contains(m.Finalizers, v1alpha1.StopCallsFinalizer)
+		if !v.gone || m.DeletionTimestamp != nil || !held && !wasOrphan[m.UID] {
+			continue
+		}
+		if held {
+			vanished++
+		}
 		for id := range b.ever[m.UID] {
 			b.loosen(m.Spec.AgentID, id)
 		}

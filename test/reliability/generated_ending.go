@@ -31,6 +31,7 @@ func (p *stage) comeToRest() {
 // declares it has a conflict, and all others are Ready. Whatever nobody declares is stopped or absent.
 func (p *stage) missing(butForDrift bool) string {
 	p.book.vanishes(p.w.history.look())
+	p.misled()
 	var missing []string
 	byAgent := map[string]map[string]*v1alpha1.AgentGroupMapping{}
 	for key, mapping := range p.w.history.mappings() {

@@ -28,7 +28,7 @@ var rejections = func() []string {
 // there and allow all, and no mapping is suspended or names a group that does not exist.
 func (p *stage) heal() {
 	p.w.ledger.disarm()
-	p.everywhere(func(s *deepcalltest.Server) {
+	p.turn(func(s *deepcalltest.Server) {
 		s.ClearFaults()
 		s.Release()
 		s.AddGroups(castGroups...)

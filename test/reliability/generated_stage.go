@@ -31,6 +31,7 @@ type stage struct {
 	tokens    map[string]string // what DeepCall takes
 	secrets   []string          // every credential there ever was
 	counted   int               // requests
+	turns     []turn            // when groups vanished or returned
 	written   map[string]uint64 // the version of each mapping that the story wrote last
 	// remembered is what there was when the story said "remember", and reverted that it is to be so again.
 	remembered *memory
@@ -71,7 +72,7 @@ func newStage(t tb, s story) *stage {
 
 // canary is a credential unlike any other, which is looked for in the end.
 func (p *stage) canary() string {
-	secret := newCanary()
+	secret := newCanary(canaryMark)
 	p.secrets = append(p.secrets, secret)
 	return secret
 }

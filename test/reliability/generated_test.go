@@ -78,7 +78,7 @@ func TestGeneratedOperations(t *testing.T) {
 		}
 		t.Logf("%s after %s", total, time.Since(began).Round(time.Second))
 	})
-	broken, looked, err := inEtcd(t.Context())
+	broken, looked, err := inEtcd(t.Context(), canaryMark)
 	if err != nil {
 		t.Fatal(err)
 	}

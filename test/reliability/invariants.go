@@ -29,7 +29,7 @@ import (
 //	I8  No credential is in any object, event or log.
 //	I9  After that there is quiet, also after a restart: no calls, no writes.
 //
-// I3 and I6 are judged by the ledger, at the moment.
+// I3, I6, and the finalizer of I7, are judged by the ledger, at the moment.
 func (w *world) check(e ending, calls map[string]int) []string {
 	w.t.Helper()
 	var broken []string
@@ -116,8 +116,7 @@ func (w *world) tooManyCalls(atMost map[string]int) []string {
 // manager, to a request with every declared group, and no other value accepted since. A mapping that
 // declares nothing needs none.
 func readyTooEarly(mapping *v1alpha1.AgentGroupMapping, effects []effect) string {
-	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != mapping.Generation {
+	if !readyNow(mapping) {
 		return ""
 	}
 	declared := declaredBy(mapping)
@@ -146,6 +145,22 @@ func readyTooEarly(mapping *v1alpha1.AgentGroupMapping, effects []effect) string
 		return ""
 	}
 	return fmt.Sprintf("%s is Ready for generation %d without a 200 to %s", mapping.Name, mapping.Generation, inWords(declared))
+}
+
+// readyNow is true for a mapping that is Ready for the generation that it has.
+func readyNow(mapping *v1alpha1.AgentGroupMapping) bool {
+	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == mapping.Generation
+}
+
+// notHeld holds a part of I7 for a status that is about to be written: a generation that is Ready, and is to be
+// stopped at its deletion, has the finalizer by then.
+func notHeld(mapping *v1alpha1.AgentGroupMapping) string {
+	stops := mapping.Spec.RemovalPolicy == v1alpha1.RemovalPolicyStopCalls && mapping.DeletionTimestamp.IsZero()
+	if !readyNow(mapping) || !stops || len(mapping.Status.AppliedGroups) == 0 || slices.Contains(mapping.Finalizers, v1alpha1.StopCallsFinalizer) {
+		return ""
+	}
+	return fmt.Sprintf("%s is Ready for generation %d, and nothing holds it at its deletion", mapping.Name, mapping.Generation)
 }
 
 // twoOwners holds I5: at no moment are two mappings of an agent Ready with the same group, and in

@@ -22,6 +22,16 @@ func TestAPerturbationReadsAsItIsWritten(t *testing.T) {
 	}
 }
 
+// readyAsha is asha, Ready for its third generation.
+func readyAsha() *v1alpha1.AgentGroupMapping {
+	mapping := asha().Build()
+	mapping.Generation = 3
+	mapping.Status.Conditions = []metav1.Condition{
+		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 3},
+	}
+	return mapping
+}
+
 func TestReadyTakesAConfirmationThatWasHeard(t *testing.T) {
 	call := func(accepted bool, groups string) effect {
 		return effect{call: true, agent: "7", endpoint: "http://here", accepted: accepted, groups: parse(groups)}
@@ -42,12 +52,8 @@ func TestReadyTakesAConfirmationThatWasHeard(t *testing.T) {
 		"the call, with others' groups": {[]effect{call(true, "90=Y 91=N 92=Y")}, false},
 		"a later call for others":       {[]effect{call(true, "90=Y 91=N"), call(true, "92=Y")}, false},
 	} {
-		mapping := asha().Build()
-		mapping.Generation = 3
+		mapping := readyAsha()
 		mapping.Status.AppliedEndpoint = "http://here"
-		mapping.Status.Conditions = []metav1.Condition{
-			{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 3},
-		}
 		if problem := readyTooEarly(mapping, c.effects); (problem != "") != c.early {
 			t.Errorf("after %s: %q", name, problem)
 		}
@@ -76,6 +82,26 @@ func TestAnOlderGenerationAfterANewerOneIsFound(t *testing.T) {
 			requests = append(requests, parse(words))
 		}
 		if problem := outOfOrder(g, own, requests); (problem != "") != c.wrong {
+			t.Errorf("%s: %q", name, problem)
+		}
+	}
+}
+
+func TestWhatIsReadyIsHeldAtItsDeletion(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy     v1alpha1.RemovalPolicy
+		finalizers []string
+		loose      bool
+	}{
+		"StopCalls without a finalizer":      {v1alpha1.RemovalPolicyStopCalls, nil, true},
+		"StopCalls with another's finalizer": {v1alpha1.RemovalPolicyStopCalls, []string{"example.com/other"}, true},
+		"StopCalls with the finalizer":       {v1alpha1.RemovalPolicyStopCalls, []string{v1alpha1.StopCallsFinalizer}, false},
+		"Orphan, which needs no finalizer":   {v1alpha1.RemovalPolicyOrphan, nil, false},
+	} {
+		mapping := readyAsha()
+		mapping.Spec.RemovalPolicy, mapping.Finalizers = c.policy, c.finalizers
+		mapping.Status.AppliedGroups = mapping.Spec.Groups
+		if problem := notHeld(mapping); (problem != "") != c.loose {
 			t.Errorf("%s: %q", name, problem)
 		}
 	}

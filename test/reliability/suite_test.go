@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"k8s.io/klog/v2"
 )
 
 var (
@@ -18,6 +20,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.DurationVar(&patience, "patience", patience, "how long a run may take to come to what is declared")
 	flag.Parse()
+	klog.SetLogger(klogger())
 	os.Exit(run(m))
 }
 

@@ -206,4 +206,7 @@ func (p *process) judgeWrite(e *effect, request *http.Request, body []byte) {
 	if problem := readyTooEarly(&mapping, p.world.ledger.look()); problem != "" {
 		p.world.ledger.violate("I3: %s, in %s", problem, e.what)
 	}
+	if problem := notHeld(&mapping); problem != "" {
+		p.world.ledger.violate("I7: %s, in %s", problem, e.what)
+	}
 }
