@@ -39,7 +39,7 @@ last column says why; "kubectl deepcall code REASON" says what to do about it.`,
   # All that is not as declared, of all namespaces, with the messages in full
   kubectl deepcall roster -A --not-in-sync -o wide
 
-  # A table for a spreadsheet; import reads it again
+  # A table for a spreadsheet
   kubectl deepcall roster -o csv > roster.csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
@@ -97,7 +97,7 @@ func (o *rosterOptions) sayEmpty(scope client.InNamespace, found int) {
 	case o.filter == roster.Filter{NotInSync: true}:
 		fmt.Fprintln(o.ErrOut, "Everything is in sync.")
 	default:
-		fmt.Fprintf(o.ErrOut, "Nothing of that kind in the %d mappings %s.\n", found, inScope(scope))
+		fmt.Fprintf(o.ErrOut, "Nothing matches in the %d mappings %s; without --agent, --group and --not-in-sync all is shown.\n", found, inScope(scope))
 	}
 }
 

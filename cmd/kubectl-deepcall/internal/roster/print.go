@@ -35,7 +35,8 @@ type column struct {
 // Print draws the table.
 func (t Table) Print(w io.Writer, entries []Entry) error {
 	columns := t.columns(entries)
-	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	var text strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 	headings := make([]string, len(columns))
 	for i, c := range columns {
 		headings[i] = c.heading
@@ -46,9 +47,17 @@ func (t Table) Print(w io.Writer, entries []Entry) error {
 		for i, c := range columns {
 			cells[i] = c.text(e)
 		}
-		fmt.Fprintln(out, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		fmt.Fprintln(out, strings.Join(cells, "\t"))
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("align the table: %w", err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return fmt.Errorf("write the table: %w", err)
+		}
+	}
+	return nil
 }
 
 func (t Table) columns(entries []Entry) []column {
