@@ -23,3 +23,11 @@ func completes(cmd *cobra.Command, flag string, values ...string) {
 		panic(err) // there is no such flag: a mistake of ours that no run passes by
 	}
 }
+
+// dryRunNote is what kubectl adds to what it says.
+func dryRunNote(dryRun string) string {
+	if dryRun == "server" {
+		return " (server dry run)"
+	}
+	return ""
+}

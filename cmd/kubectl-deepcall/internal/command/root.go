@@ -64,7 +64,7 @@ it confirmed, make mappings from a table, and ask the operator for something.`,
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	cluster.flags.AddFlags(root.PersistentFlags())
-	root.AddCommand(newRosterCommand(cluster), newVersionCommand(root.Version, streams))
+	root.AddCommand(newRosterCommand(cluster), newImportCommand(cluster), newVersionCommand(root.Version, streams))
 	return root
 }
 

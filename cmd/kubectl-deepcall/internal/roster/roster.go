@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natural"
 )
 
 // By is what a roster is ordered by.
@@ -86,7 +87,7 @@ func Of(mappings []v1alpha1.AgentGroupMapping, by By, filter Filter) []Entry {
 		}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int {
-		first, second := Compare(a.GroupID, b.GroupID), Compare(a.AgentID, b.AgentID)
+		first, second := natural.Compare(a.GroupID, b.GroupID), natural.Compare(a.AgentID, b.AgentID)
 		if by == ByAgent {
 			first, second = second, first
 		}

@@ -1,4 +1,5 @@
-package roster
+// Package natural orders IDs as people count.
+package natural
 
 import (
 	"cmp"
