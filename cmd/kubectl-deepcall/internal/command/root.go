@@ -52,7 +52,6 @@ it confirmed, make mappings from a table, and ask the operator for something.`,
 		Version:       thisBuild(built).String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(streams.In)
@@ -64,7 +63,11 @@ it confirmed, make mappings from a table, and ask the operator for something.`,
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	cluster.flags.AddFlags(root.PersistentFlags())
-	root.AddCommand(newRosterCommand(cluster), newImportCommand(cluster), newVersionCommand(root.Version, streams))
+	root.AddCommand(
+		newRosterCommand(cluster), newImportCommand(cluster),
+		newResyncCommand(cluster), newSuspendCommand(cluster), newResumeCommand(cluster),
+		newCodeCommand(streams), newVersionCommand(root.Version, streams),
+	)
 	return root
 }
 
