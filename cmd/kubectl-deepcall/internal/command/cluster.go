@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -87,9 +86,7 @@ func explained(err error) error {
 	var network *net.OpError
 	switch {
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("the cluster does not know AgentGroupMappings: install the operator there, or name another cluster with --context")
-	case clientcmd.IsEmptyConfig(err):
-		return errors.New("no cluster is configured: name a kubeconfig with --kubeconfig or the variable KUBECONFIG")
+		return errors.New("the cluster does not know AgentGroupMappings: install the operator there, or name another cluster with --context")
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%w; the role view lets you see mappings, the role edit lets you change them", err)
 	case apierrors.IsUnauthorized(err):

@@ -61,7 +61,6 @@ func doneAbout(entry deepcall.Entry) string {
 // Find returns the topics of a code (1505), an HTTP status (429), or a reason (InvalidGroupData, in any case). If there
 // are none, the error names those that are near.
 func Find(query string) ([]Topic, error) {
-	query = strings.TrimSpace(query)
 	found := topicsWhere(func(t Topic) bool { return strings.EqualFold(t.Reason, query) })
 	if code, err := strconv.Atoi(query); err == nil {
 		if code == 200 {

@@ -30,7 +30,7 @@ func found(t *testing.T, query string) string {
 func TestWhatIsAskedForIsFound(t *testing.T) {
 	for query, want := range map[string]string{
 		"1505":             "1505 InvalidGroupData Rejected",
-		" 1014 ":           "1014 InvalidToken Denied",
+		"1014":             "1014 InvalidToken Denied",
 		"InvalidGroupData": "1505 InvalidGroupData Rejected",
 		"invalidagentid":   "1507 InvalidAgentID Rejected; 1509 InvalidAgentID Rejected",
 		"Timeout":          "0 Timeout Transient",
