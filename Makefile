@@ -64,9 +64,11 @@ run: ## Run the manager against the current kubeconfig, with the flags in ARGS.
 	go run ./cmd $(ARGS)
 
 .PHONY: build
-build: ## Build bin/manager and bin/simulator.
+build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
 	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/alive.sh build hack/build.sh bin/manager
 	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -o bin/simulator ./test/simulator
+	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" \
+		-o bin/kubectl-deepcall ./cmd/kubectl-deepcall
 
 ##@ Test
 

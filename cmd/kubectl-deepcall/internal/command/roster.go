@@ -97,7 +97,7 @@ func (o *rosterOptions) sayEmpty(scope client.InNamespace, found int) {
 	case o.filter == roster.Filter{NotInSync: true}:
 		fmt.Fprintln(o.ErrOut, "Everything is in sync.")
 	default:
-		fmt.Fprintf(o.ErrOut, "Nothing matches in the %d mappings %s; without --agent, --group and --not-in-sync all is shown.\n", found, inScope(scope))
+		fmt.Fprintf(o.ErrOut, "Nothing matches in the %s %s; without --agent, --group and --not-in-sync all is shown.\n", counted(found, "mapping"), inScope(scope))
 	}
 }
 
