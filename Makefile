@@ -201,6 +201,10 @@ docker-push: ## Build the image for all PLATFORMS, with SBOM and provenance, and
 IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(or $(IMG),$(DEFAULT_IMG))
 DEFAULT_IMG := ghcr.io/deepcall/deepcall-operator:$(VERSION)
 
+.PHONY: plugin-archives
+plugin-archives: ## Write into dist/krew the archives of kubectl deepcall for all platforms, and its krew manifest.
+	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/alive.sh plugin config/krew/archives.sh dist/krew
+
 .PHONY: check-version
 check-version: ## Fail if chart and manifests name another version than VERSION.
 	@named() { grep -qE "^ *$$2: \"?$$3\"?$$" "$$1" || { echo "$$1: $$2 is not $$3" >&2; return 1; }; }; \
