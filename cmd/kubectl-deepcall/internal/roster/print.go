@@ -45,7 +45,7 @@ func (t Table) Print(w io.Writer, entries []Entry) error {
 	for _, e := range entries {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
-			cells[i] = c.text(e)
+			cells[i] = oneLine(c.text(e))
 		}
 		fmt.Fprintln(out, strings.Join(cells, "\t"))
 	}
@@ -90,7 +90,7 @@ func (t Table) trouble(e Entry) string {
 	if e.InSync {
 		return ""
 	}
-	message := oneLine(e.Message)
+	message := oneLine(e.Message) // before it is cut
 	if !t.Wide {
 		message = short(message)
 	}

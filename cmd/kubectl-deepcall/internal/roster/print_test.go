@@ -61,12 +61,12 @@ acme      91      7       no         no         asha            no          90s 
 func TestAccountsAreShownWhereThereAreSeveral(t *testing.T) {
 	entries := Of(all(
 		a(testenv.Mapping("asha").Group("90", true)).synced(),
-		a(testenv.Mapping("same").AccountIn("apart", "acme").Group("90", true)).synced(),
+		a(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
 	), ByGroup, Filter{})
 	expectText(t, drawn(t, Table{By: ByGroup}, entries), `
-ACCOUNT      GROUP   AGENT   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
-apart/acme   90      7       yes        yes        same
-acme         90      7       yes        yes        asha
+ACCOUNT         GROUP   AGENT   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
+apart/ac[2Jme   90      7       yes        yes        same
+acme            90      7       yes        yes        asha
 `)
 }
 
