@@ -39,38 +39,48 @@ func check(rows []row) ([]*agent, []Problem) {
 	agents := map[string]*agent{}
 	var problems []Problem
 	for _, r := range rows {
-		group, complaints := r.check()
-		a := agents[r.agent]
-		if a == nil {
-			a = &agent{id: r.agent, lines: map[string]int{}}
-			agents[r.agent] = a
+		receives, complaint := r.answer()
+		complaints := r.checkIDs()
+		if len(complaints) == 0 {
+			group := v1alpha1.AgentGroup{GroupID: r.group, ReceiveCall: receives}
+			complaints = append(complaints, agentOf(agents, r.agent).add(group, r.line))
 		}
-		if complaint := a.add(group, r.line); len(complaints) == 0 && complaint != "" {
-			complaints = append(complaints, complaint)
-		}
-		for _, complaint := range complaints {
-			problems = append(problems, Problem{r.line, complaint})
+		for _, complaint := range append(complaints, complaint) {
+			if complaint != "" {
+				problems = append(problems, Problem{r.line, complaint})
+			}
 		}
 	}
 	return inOrder(agents), problems
 }
 
-// check reads one row, and says all that is wrong with it.
-func (r row) check() (v1alpha1.AgentGroup, []string) {
+func agentOf(agents map[string]*agent, id string) *agent {
+	if agents[id] == nil {
+		agents[id] = &agent{id: id, lines: map[string]int{}}
+	}
+	return agents[id]
+}
+
+func (r row) checkIDs() []string {
 	var complaints []string
-	for _, id := range []struct{ column, value string }{{"agent", r.agent}, {"group", r.group}} {
+	for _, id := range []struct{ column, value string }{{columnAgent, r.agent}, {columnGroup, r.group}} {
 		if complaint := checkID(id.column, id.value); complaint != "" {
 			complaints = append(complaints, complaint)
 		}
 	}
+	return complaints
+}
+
+// answer is what the row says in receives, or a complaint about it.
+func (r row) answer() (receives bool, complaint string) {
 	receives, ok := answers[strings.ToLower(r.receives)]
 	switch {
 	case r.receives == "":
-		complaints = append(complaints, "receives is empty: say yes or no")
+		return false, "receives is empty: say yes or no"
 	case !ok:
-		complaints = append(complaints, fmt.Sprintf("receives is %q: say yes or no (or true, false, Y, N, 1, 0)", r.receives))
+		return false, fmt.Sprintf("receives is %q: say yes or no (or true, false, Y, N, 1, 0)", r.receives)
 	}
-	return v1alpha1.AgentGroup{GroupID: r.group, ReceiveCall: receives}, complaints
+	return receives, ""
 }
 
 var answers = map[string]bool{

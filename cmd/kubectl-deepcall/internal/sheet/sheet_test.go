@@ -35,6 +35,7 @@ func TestTablesAsSpreadsheetsSaveThem(t *testing.T) {
 		"other columns":          "name,agent,team,group,receives\nAsha,7,day,90,yes\nBen,10,night,90,yes\nAsha,7,,91,n\nBen,10,,9,y\n",
 		"semicolons and CRLF":    "agent;group;receives\r\n7;90;yes\r\n10;90;yes\r\n7;91;no\r\n10;9;yes\r\n",
 		"tabs":                   "agent\tgroup\treceives\n7\t90\tyes\n10\t90\tyes\n7\t91\tno\n10\t9\tyes\n",
+		"tabs and an empty name": "agent\tname\tgroup\treceives\n7\t\t90\tyes\n10\t\t90\tyes\n7\t\t91\tno\n10\tBen\t9\tyes\n",
 		"a byte order mark":      "\ufeffagent,group,receives\n7,90,yes\n10,90,yes\n7,91,no\n10,9,yes\n",
 		"quotes and blanks":      "agent, group ,\"receives\"\n\"7\", 90 ,yes \n 10,\"90\", \"yes\"\n7,91,no\n10,9,yes\n",
 		"empty lines":            "\nagent,group,receives\n\n7,90,yes\n,,\n10,90,yes\n , ,\n7,91,no\n10,9,yes\n\n,,\n",
@@ -87,6 +88,15 @@ func TestEveryBadLineIsTold(t *testing.T) {
 			"columns of a line", "agent,group,receives\n7,90\n7,91,yes,\n\n8,90,yes\n",
 			[]string{"line 2: 2 columns, where the first line has 3", "line 3: 4 columns, where the first line has 3"},
 		},
+		{
+			"a line that is wrong twice", "agent,group,receives\n7,90,perhaps\n7,90,maybe\n",
+			[]string{
+				`line 2: receives is "perhaps": say yes or no (or true, false, Y, N, 1, 0)`,
+				"line 3: agent 7 has group 90 on line 2 already: keep one of the two",
+				`line 3: receives is "maybe": say yes or no (or true, false, Y, N, 1, 0)`,
+			},
+		},
+		{"IDs that are empty twice are no doubles", "agent,group,receives\n,90,yes\n,90,yes\n", []string{"line 2: agent is empty", "line 3: agent is empty"}},
 		{
 			"the same twice, also with the same word", "agent,group,receives\n7,90,yes\n8,90,yes\n7,90,no\n8,90,yes\n7,90,yes\n",
 			[]string{
