@@ -66,9 +66,11 @@ run: ## Run the manager against the current kubeconfig, with the flags in ARGS.
 	go run ./cmd $(ARGS)
 
 .PHONY: build
-build: ## Build bin/manager and bin/simulator.
+build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
 	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/alive.sh build hack/build.sh bin/manager
 	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -o bin/simulator ./test/simulator
+	@hack/alive.sh build env CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" \
+		-o bin/kubectl-deepcall ./cmd/kubectl-deepcall
 
 ##@ Test
 
@@ -202,6 +204,10 @@ docker-push: ## Build the image for all PLATFORMS, with SBOM and provenance, and
 
 IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(or $(IMG),$(DEFAULT_IMG))
 DEFAULT_IMG := ghcr.io/deepcall/deepcall-operator:$(VERSION)
+
+.PHONY: plugin-archives
+plugin-archives: ## Write into dist/krew the archives of kubectl deepcall for all platforms, and its krew manifest.
+	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/alive.sh plugin config/krew/archives.sh dist/krew
 
 .PHONY: check-version
 check-version: ## Fail if chart and manifests name another version than VERSION.

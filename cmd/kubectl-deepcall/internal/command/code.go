@@ -1,0 +1,99 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/explain"
+)
+
+func newCodeCommand(streams genericiooptions.IOStreams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "code [CODE|REASON]",
+		Short: "Say what a code of DeepCall or a reason means, and what to do",
+		Long: `Say what a code of DeepCall, or the reason of a condition, means, what the operator does about it, and what to do.
+Without an argument all of them are listed. No cluster is asked.`,
+		Example: `  # A code of DeepCall
+  kubectl deepcall code 1505
+
+  # The REASON that kubectl get agm,dca shows
+  kubectl deepcall code AccountNotReady
+
+  # All
+  kubectl deepcall code`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			return completeCodes(begun), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listTopics(streams.Out, explain.Topics())
+			}
+			found, err := explain.Find(args[0])
+			if err != nil {
+				return err
+			}
+			return describeTopics(streams.Out, found)
+		},
+	}
+}
+
+func listTopics(w io.Writer, topics []explain.Topic) error {
+	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(out, "CODE\tREASON\tCLASS\tMEANING")
+	for _, t := range topics {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", cmp.Or(codeText(t), "-"), t.Reason, t.Class, t.Meaning)
+	}
+	return out.Flush()
+}
+
+func describeTopics(w io.Writer, topics []explain.Topic) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, t := range topics {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		for _, line := range [][2]string{
+			{"Code", codeText(t)},
+			{"Reason", t.Reason},
+			{"Message", t.Message},
+			{"Class", string(t.Class)},
+			{"Meaning", t.Meaning},
+			{"Operator", t.Operator},
+			{"What to do", t.Remedy},
+		} {
+			if line[1] != "" {
+				fmt.Fprintf(out, "%s:\t%s\n", line[0], line[1])
+			}
+		}
+	}
+	return out.Flush()
+}
+
+func codeText(t explain.Topic) string {
+	if t.Code == 0 {
+		return ""
+	}
+	return strconv.Itoa(t.Code)
+}
+
+func completeCodes(begun string) []string {
+	var words []string
+	for _, t := range explain.Topics() {
+		for _, word := range []string{codeText(t), t.Reason} {
+			if word != "" && strings.HasPrefix(strings.ToLower(word), strings.ToLower(begun)) {
+				words = append(words, word)
+			}
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}

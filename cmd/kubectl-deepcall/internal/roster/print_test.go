@@ -1,0 +1,128 @@
+package roster
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+func drawn(t *testing.T, table Table, entries []Entry) string {
+	t.Helper()
+	var text strings.Builder
+	table.Now = noon.Add(90 * time.Second)
+	if err := table.Print(&text, entries); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+func expectText(t *testing.T, got, want string) {
+	t.Helper()
+	if want = strings.TrimPrefix(want, "\n"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func oneTeam() []Entry {
+	return Of(all(
+		a(testenv.Mapping("asha").Group("90", true).Group("91", false)).synced(),
+		a(testenv.Mapping("a-longer-name").Agent("10").Group("90", true)).notReady("Conflict",
+			"Another mapping of this agent holds group 90; take it out of one of the two\x1b[31m\nand more"),
+	), ByGroup, Filter{})
+}
+
+func TestTheTableByGroup(t *testing.T) {
+	expectText(t, drawn(t, Table{By: ByGroup}, oneTeam()), `
+GROUP   AGENT   RECEIVES   DECLARED   MAPPING         NOT IN SYNC
+90      7       yes        yes        asha
+90      10      -          yes        a-longer-name   Conflict: Another mapping of this agent holds group 90; take it out o…
+91      7       no         no         asha
+`)
+}
+
+func TestTheTableByAgentOfAllNamespaces(t *testing.T) {
+	expectText(t, drawn(t, Table{By: ByAgent, Namespaces: true}, oneTeam()[:1]), `
+NAMESPACE   AGENT   GROUP   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
+support     7       90      yes        yes        asha
+`)
+}
+
+func TestTheWideTable(t *testing.T) {
+	expectText(t, drawn(t, Table{By: ByGroup, Wide: true}, oneTeam()), `
+ACCOUNT   GROUP   AGENT   RECEIVES   DECLARED   MAPPING         SUSPENDED   CONFIRMED   NOT IN SYNC
+acme      90      7       yes        yes        asha            no          90s ago
+acme      90      10      -          yes        a-longer-name   no          never       Conflict: Another mapping of this agent holds group 90; take it out of one of the two[31m and more
+acme      91      7       no         no         asha            no          90s ago
+`)
+}
+
+func TestAccountsAreShownWhereThereAreSeveral(t *testing.T) {
+	entries := Of(all(
+		a(testenv.Mapping("asha").Group("90", true)).synced(),
+		a(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
+	), ByGroup, Filter{})
+	expectText(t, drawn(t, Table{By: ByGroup}, entries), `
+ACCOUNT         GROUP   AGENT   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
+apart/ac[2Jme   90      7       yes        yes        same
+acme            90      7       yes        yes        asha
+`)
+}
+
+func TestTheCSV(t *testing.T) {
+	var text strings.Builder
+	if err := PrintCSV(&text, oneTeam()); err != nil {
+		t.Fatal(err)
+	}
+	expectText(t, text.String(), `
+namespace,mapping,account,agent,group,receives,declared,in_sync,suspended,reason,message,last_sync_time
+support,asha,support/acme,7,90,yes,yes,yes,no,,,2026-03-01T12:00:00Z
+support,a-longer-name,support/acme,10,90,,yes,no,no,Conflict,Another mapping of this agent holds group 90; take it out of one of the two[31m and more,
+support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z
+`)
+}
+
+func TestTheJSONKeepsItsShape(t *testing.T) {
+	var text strings.Builder
+	entries := Of(all(a(testenv.Mapping("asha").Suspended().Group("90", true)).confirmed("90", false).notReady("Suspended", "<set it>")), ByAgent, Filter{})
+	if err := PrintJSON(&text, ByAgent, entries); err != nil {
+		t.Fatal(err)
+	}
+	expectText(t, text.String(), `
+{
+  "kind": "Roster",
+  "version": "1",
+  "by": "agent",
+  "entries": [
+    {
+      "namespace": "support",
+      "mapping": "asha",
+      "account": {
+        "namespace": "support",
+        "name": "acme"
+      },
+      "agentID": "7",
+      "groupID": "90",
+      "receives": false,
+      "declared": true,
+      "inSync": false,
+      "suspended": true,
+      "reason": "Suspended",
+      "message": "<set it>",
+      "lastSyncTime": "2026-03-01T12:00:00Z"
+    }
+  ]
+}
+`)
+}
+
+func TestTheJSONOfNothingHasAnEmptyList(t *testing.T) {
+	var text strings.Builder
+	if err := PrintJSON(&text, ByGroup, Of(nil, ByGroup, Filter{})); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), `"entries": []`) {
+		t.Errorf("got %s", text.String())
+	}
+}

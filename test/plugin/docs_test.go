@@ -1,0 +1,46 @@
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+var _ = Describe("The page about the plugin", func() {
+	It("shows commands that work, and what they print, in the order of the page", func() {
+		p := somebody("support")
+		p.declare(testenv.Mapping("asha").Group("90", true).Group("91", false), "Synced")
+		p.declare(testenv.Mapping("ben").Agent("8").Group("90", true), "Synced")
+		p.does(`kubectl patch agm ben --type=json -p '[{"op":"add","path":"/spec/groups/-","value":{"groupID":"99","receiveCall":true}}]'`)
+		p.waitFor("ben", "InvalidGroupData")
+		Expect(os.MkdirAll(filepath.Join(p.folder, ".local", "bin"), 0o755)).To(Succeed())
+		Expect(os.Symlink(programs, filepath.Join(p.folder, "bin"))).To(Succeed())
+
+		page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", "kubectl-plugin.md"))
+		Expect(err).NotTo(HaveOccurred())
+		blocks := regexp.MustCompile("(?s)```(sh|console)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		Expect(len(blocks)).To(BeNumerically(">", 12))
+		for _, block := range blocks {
+			By(block[2])
+			if block[1] == "sh" {
+				p.does("%s", block[2])
+				continue
+			}
+			for _, shown := range strings.Split(strings.TrimPrefix(block[2], "$ "), "\n$ ") {
+				command, want, _ := strings.Cut(shown, "\n")
+				got := p.run(command)
+				Expect(got.out+got.err).To(Equal(strings.TrimSuffix(want, "\n")+"\n"), command)
+			}
+		}
+
+		By("completing through kubectl, as the page has it installed")
+		completed := p.does("PATH=~/.local/bin:$PATH kubectl __complete deepcall suspend as")
+		Expect(completed).To(HavePrefix("asha\n"))
+	})
+})
