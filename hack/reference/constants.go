@@ -54,7 +54,7 @@ func constants(folder string) ([]constant, error) {
 func inBlock(block *ast.GenDecl) []constant {
 	var found []constant
 	for _, each := range block.Specs {
-		spec := each.(*ast.ValueSpec) //nolint:errcheck,forcetypeassert // what a const declaration holds
+		spec := each.(*ast.ValueSpec)
 		for i, name := range spec.Names {
 			if i >= len(spec.Values) {
 				continue
