@@ -37,6 +37,7 @@ ASSETS := $(CURDIR)/bin/k8s
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT ?= 3m
 GOLANGCI_LINT := bin/golangci-lint
 CONTROLLER_GEN := go tool controller-gen
+CRD_REF_DOCS := go tool -modfile=hack/reference/crd-ref-docs/go.mod crd-ref-docs
 # What hack/deploy pins: they install, watch and check the operator.
 HELM := bin/helm
 KUSTOMIZE := bin/kustomize
@@ -238,10 +239,10 @@ OUT := .
 # What the chart has in common with kustomize; its templates read it.
 CHART_FILES := config/chart/files
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml $(CHART_FILES) \
-	config/argocd/argocd-cm.yaml
+	config/argocd/argocd-cm.yaml docs/reference
 
 .PHONY: generate
-generate: ## Generate deepcopy code, CRDs and the manager's role from the markers in the code; copy them to the chart; and Argo CD's patch.
+generate: ## Generate deepcopy code, CRDs and the manager's role from the markers in the code; copy them to the chart; and Argo CD's patch and docs/reference.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt crd paths=./api/... \
 		output:object:dir="$(OUT)/api/v1alpha1" output:crd:dir="$(OUT)/config/crd/bases"
 	@$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./internal/controller/... \
@@ -252,6 +253,12 @@ generate: ## Generate deepcopy code, CRDs and the manager's role from the marker
 	@cp config/prometheus/{prometheusrule.yaml,dashboard.json} "$(OUT)/$(CHART_FILES)/prometheus"
 	@mkdir -p "$(OUT)/config/argocd"
 	@hack/argocd-cm.sh > "$(OUT)/config/argocd/argocd-cm.yaml"
+	@rm -rf "$(OUT)/docs/reference" && mkdir -p "$(OUT)/docs/reference"
+	@hack/alive.sh 'generating the reference of the API' $(CRD_REF_DOCS) --source-path=api --renderer=markdown --log-level=WARN \
+		--config=hack/reference/crd-ref-docs/config.yaml --templates-dir=hack/reference/crd-ref-docs/templates \
+		--output-path="$(OUT)/docs/reference/api.md"
+	@hack/alive.sh 'generating the reference' go run ./hack/reference \
+		-out="$(OUT)/docs/reference" -role="$(OUT)/config/rbac/role.yaml"
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
@@ -263,6 +270,7 @@ tidy: ## Tidy go.mod of every module here.
 	cd hack/controlplane && go mod tidy
 	cd hack/deploy && go mod tidy
 	cd hack/monitoring && go mod tidy
+	cd hack/reference/crd-ref-docs && go mod tidy
 	cd hack/tools && go mod tidy
 
 .PHONY: clean
