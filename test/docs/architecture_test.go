@@ -13,7 +13,10 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-const architecture = "ARCHITECTURE.md"
+const (
+	architecture = "ARCHITECTURE.md"
+	contributing = "CONTRIBUTING.md"
+)
 
 var (
 	// A link to a name in code, to a quoted title of a spec, or to anything else.
@@ -26,31 +29,34 @@ var (
 	ruleRow   = regexp.MustCompile(`(?m)^\| \*\*(R\d+) .*$`)
 )
 
-func TestWhatTheArchitectureLinksExistsThere(t *testing.T) {
-	links := link.FindAllStringSubmatch(read(t, architecture), -1)
-	if len(links) < 100 {
-		t.Fatalf("%s has only %d links; can they be read?", architecture, len(links))
-	}
-	for _, l := range links {
-		if complaint := check(l[1], l[2]); complaint != "" {
-			t.Errorf("%s: %s: %s", architecture, l[0], complaint)
+func TestWhatIsLinkedInTheCodeExistsThere(t *testing.T) {
+	for page, atLeast := range map[string]int{architecture: 100, contributing: 30} {
+		links := link.FindAllStringSubmatch(read(t, page), -1)
+		if len(links) < atLeast {
+			t.Errorf("%s has only %d links; can they be read?", page, len(links))
+		}
+		for _, l := range links {
+			if complaint := check(l[1], l[2]); complaint != "" {
+				t.Errorf("%s: %s: %s", page, l[0], complaint)
+			}
 		}
 	}
 }
 
-// check says what is wrong with a link; empty when it is right.
+// check says what is wrong with a link into the code; empty when it is right, or leads elsewhere.
 func check(text, target string) string {
-	target, _, _ = strings.Cut(target, "#")
-	if _, err := os.Stat(filepath.Join(testenv.Root(), target)); err != nil {
-		return "there is no such file"
-	}
 	name := code.FindStringSubmatch(text)
 	quoted := strings.HasPrefix(text, `"`)
-	if path.Ext(target) != ".go" {
-		if name != nil && name[1] != target {
-			return "it leads to another file"
-		}
+	if name == nil && !quoted {
 		return ""
+	}
+	switch _, err := os.Stat(filepath.Join(testenv.Root(), target)); {
+	case err != nil:
+		return "there is no such file"
+	case !quoted && name[1] == target:
+		return ""
+	case path.Ext(target) != ".go":
+		return "it leads to another file"
 	}
 	file, err := parse(filepath.Join(testenv.Root(), target))
 	switch {
@@ -58,10 +64,10 @@ func check(text, target string) string {
 		return err.Error()
 	case quoted && !file.texts[strings.Trim(text, `"`)]:
 		return "no spec there has this title"
-	case quoted, name != nil && name[1] == target, name != nil && file.has(name[1]):
-		return ""
+	case !quoted && !file.has(name[1]):
+		return "the file declares nothing of that name"
 	}
-	return "the file declares nothing of that name"
+	return ""
 }
 
 // has takes record for AgentReconciler.record where a sentence names the method alone.

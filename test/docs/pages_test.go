@@ -11,7 +11,7 @@ import (
 )
 
 // pages are those for contributors.
-var pages = []string{architecture, "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"}
+var pages = []string{architecture, contributing, "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"}
 
 var (
 	shell   = regexp.MustCompile("(?s)```sh\n(.*?)```")
