@@ -119,7 +119,8 @@ fuzz: ## Fuzz each of the fuzz targets for FUZZTIME; what fails is kept in testd
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
-	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./internal/deepcall/... ./internal/plan/... ./internal/account/...
+	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./cmd/... ./test/docs \
+		./internal/account/... ./internal/deepcall/... ./internal/metrics/... ./internal/plan/...
 
 .PHONY: control-plane
 control-plane: ## Put kube-apiserver, etcd and kubectl into bin/k8s, if they are not there yet.
@@ -259,6 +260,16 @@ generate: ## Generate deepcopy code, CRDs and the manager's role from the marker
 		--output-path="$(OUT)/docs/reference/api.md"
 	@hack/alive.sh 'generating the reference' go run ./hack/reference \
 		-out="$(OUT)/docs/reference" -role="$(OUT)/config/rbac/role.yaml"
+
+.PHONY: hooks
+hooks: ## Have git run the quick checks of CI (hack/pre-commit.sh) before each commit.
+	@hook=$$(git rev-parse --git-path hooks)/pre-commit; \
+	if [[ -e $$hook ]] && ! grep -qF hack/pre-commit.sh "$$hook"; then \
+		echo "$$hook is there already: call hack/pre-commit.sh from it" >&2; exit 1; \
+	fi; \
+	mkdir -p "$${hook%/*}"; \
+	printf '%s\n' '#!/bin/sh' '[ ! -x hack/pre-commit.sh ] || exec hack/pre-commit.sh' > "$$hook"; \
+	chmod +x "$$hook"; echo "installed $$hook" >&2
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
