@@ -60,7 +60,7 @@ var scenarios = []string{converge, idle, edits, restart, rotation, outage, backl
 // config is what the command line says.
 type config struct {
 	Mappings  int           `json:"mappings"`
-	Latency   time.Duration `json:"latency"`
+	Latency   time.Duration `json:"latencyNanoseconds"`
 	Workers   int           `json:"workers"`
 	Groups    int           `json:"groups"`
 	Pairs     int           `json:"pairs"`

@@ -60,5 +60,11 @@ func (b *bench) measure(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := b.live(ctx); err != nil {
+		return err
+	}
+	if b.wants(growth) {
+		return b.growth(ctx)
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,15 @@ func (w writes) less(earlier writes) writes {
 		}
 	}
 	return since
+}
+
+// without leaves out what the bench wrote itself.
+func (w writes) without(kind string, n int) writes {
+	others := maps.Clone(w)
+	if others[kind] -= float64(n); others[kind] <= 0 {
+		delete(others, kind)
+	}
+	return others
 }
 
 func (w writes) total() float64 {

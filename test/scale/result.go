@@ -108,9 +108,9 @@ func (r *result) publish(directory string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
-	return errors.Join(
-		writeTable(stdout, r.Rows),
-		os.WriteFile(filepath.Join(directory, "result.json"), append(text, '\n'), 0o644),
-		os.WriteFile(filepath.Join(directory, "converged.svg"), []byte(plot(r.Rounds)), 0o644),
-	)
+	err = errors.Join(writeTable(stdout, r.Rows), os.WriteFile(filepath.Join(directory, "result.json"), append(text, '\n'), 0o644))
+	if drawn := plot(r.Rounds); drawn != "" {
+		err = errors.Join(err, os.WriteFile(filepath.Join(directory, "converged.svg"), []byte(drawn), 0o644))
+	}
+	return err
 }

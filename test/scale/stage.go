@@ -58,6 +58,11 @@ func start(ctx context.Context, c config, progress io.Writer) (*bench, error) {
 	if _, err := os.Stat(c.manager); err != nil {
 		return nil, fmt.Errorf("there is no manager; 'make build' builds it: %w", err)
 	}
+	if c.pprof != "" {
+		if err := canProfile(ctx, c.manager); err != nil {
+			return nil, err
+		}
+	}
 	b := &bench{config: c, progress: progress}
 	b.say("starting the control plane")
 	plane, err := testenv.Start(withRoom)
@@ -150,7 +155,7 @@ func (b *bench) freshAccount(ctx context.Context) error {
 	return nil
 }
 
-// stop takes down what start brought up. What the processes logged is kept if something went wrong.
+// stop takes down what start brought up.
 func (b *bench) stop() error {
 	b.say("stopping the control plane")
 	if b.deepcall != nil {

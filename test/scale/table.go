@@ -33,6 +33,8 @@ type rowKey struct {
 
 func (r row) key() rowKey { return rowKey{r.Scenario, r.Mappings, r.Name} }
 
+func (r row) title() string { return fmt.Sprintf("%s, %d mappings", r.Scenario, r.Mappings) }
+
 // rowsOf sums up the rounds, in the order in which the operator's figures first appear.
 func rowsOf(rounds []round) []row {
 	var rows []row
@@ -62,7 +64,7 @@ func (r *row) compute(rounds []round) {
 	if r.Floor == nil || r.Operator == nil || *r.Floor == 0 {
 		return
 	}
-	r.Ratio = new(*r.Operator / *r.Floor)
+	r.Ratio = quotient(r.Operator, r.Floor)
 	var ratios []float64
 	for pair, operator := range operators {
 		if floor := floors[pair]; floor > 0 {
@@ -100,7 +102,7 @@ func writeTable(out io.Writer, rows []row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	last := ""
 	for _, r := range rows {
-		if title := fmt.Sprintf("%s, %d mappings", r.Scenario, r.Mappings); title != last {
+		if title := r.title(); title != last {
 			last = title
 			fmt.Fprintf(w, "\n%s\t\tfloor\toperator\tratio\tof pairs\n", title)
 		}
