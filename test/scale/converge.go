@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -51,12 +52,9 @@ func (b *bench) convergence(ctx context.Context, scenario, who string, pair, n i
 	}
 	if err := b.follow(ctx, &r, w, p, before); err != nil {
 		_ = p.stop() // the first failure tells more
-		return r, errors.Join(err, errors.New(p.lastWords()))
+		return r, fmt.Errorf("%w; %s", err, p.lastWords())
 	}
-	if err := p.stop(); err != nil {
-		return r, err
-	}
-	return r, b.removeAll(ctx)
+	return r, p.stop()
 }
 
 // prepare brings the stage to where every round begins.
@@ -71,13 +69,14 @@ func (b *bench) prepare(ctx context.Context, n int) (*watcher, error) {
 		return nil, err
 	}
 	b.deepcall.reset()
+	runtime.GC() // now, rather than while something is measured
 	return b.watch(ctx, n)
 }
 
 // follow measures a process that was just started, until all are Ready.
 func (b *bench) follow(ctx context.Context, r *round, w *watcher, p *process, before counts) error {
 	profiled := b.profile(ctx, p, r)
-	if err := w.untilReady(ctx, fmt.Sprintf("%s %s: Ready", r.Scenario, r.Who)); err != nil {
+	if err := w.untilReady(ctx, fmt.Sprintf("%s %s: Ready", r.Scenario, r.Who), p); err != nil {
 		return err
 	}
 	if err := errors.Join(p.running(), profiled(ctx)); err != nil {
@@ -124,8 +123,9 @@ func (b *bench) addSize(ctx context.Context, r *round, p *process) error {
 	}
 	r.add("memory, peak", "MiB", used.peak)
 	r.add("memory, then", "MiB", used.rss)
-	_, most := b.deepcall.connections()
+	open, most := b.deepcall.connections()
 	r.add("connections to DeepCall, peak", "", float64(most))
+	r.add("connections to DeepCall, then", "", float64(open))
 	if p.metrics == "" {
 		return nil
 	}

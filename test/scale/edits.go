@@ -91,7 +91,7 @@ func (l *life) backlog(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
-	if err := l.watcher.until(ctx, "synced", l.edited); err != nil {
+	if err := l.watcher.until(ctx, "Ready", l.edited, l.manager); err != nil {
 		return err
 	}
 	if err := wait(ctx, settles); err != nil {

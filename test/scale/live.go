@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -69,9 +68,9 @@ func (b *bench) beginLife(ctx context.Context) (*life, error) {
 	if l.manager, err = b.startManager(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.untilReady(ctx, "Ready"); err != nil {
+	if err := w.untilReady(ctx, "Ready", l.manager); err != nil {
 		_ = l.manager.stop() // the first failure tells more
-		return nil, errors.Join(err, errors.New(l.manager.lastWords()))
+		return nil, fmt.Errorf("%w; %s", err, l.manager.lastWords())
 	}
 	return l, wait(ctx, settles)
 }

@@ -22,8 +22,12 @@ func (b *bench) writes(ctx context.Context) (writes, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readWrites(string(text)), nil
+}
+
+func readWrites(text string) writes {
 	counted := writes{}
-	for _, s := range readSamples(string(text), "apiserver_request_total") {
+	for _, s := range readSamples(text, "apiserver_request_total") {
 		kind := s.labels["resource"]
 		if !slices.Contains(writeVerbs, s.labels["verb"]) || slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, kind) {
 			continue
@@ -33,7 +37,7 @@ func (b *bench) writes(ctx context.Context) (writes, error) {
 		}
 		counted[s.labels["verb"]+" "+kind] += s.value
 	}
-	return counted, nil
+	return counted
 }
 
 // less is what came to it since an earlier count.

@@ -114,7 +114,7 @@ func (p *process) stop() error {
 func (p *process) running() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("a process ended: %w; %s", errors.Join(p.err, errors.New("too early")), p.lastWords())
+		return fmt.Errorf("a process ended too early (%v)", p.command.ProcessState)
 	default:
 		return nil
 	}

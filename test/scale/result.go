@@ -76,6 +76,8 @@ func commit(ctx context.Context) string {
 
 // builtAs is what the manager says of itself.
 func builtAs(ctx context.Context, manager string) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	output, err := exec.CommandContext(ctx, manager, "--version").Output()
 	if err != nil {
 		return "unknown"

@@ -49,7 +49,7 @@ func (l *life) rotation(ctx context.Context, r *round) error {
 		if called.Token == newest {
 			r.add("time to the first call with the new token", "ms", milliseconds(called.at.Sub(rotated)))
 			r.add("calls with the old token before", "", float64(n))
-			return l.watcher.until(ctx, "synced", l.edited)
+			return l.watcher.until(ctx, "Ready", l.edited, l.manager)
 		}
 		if time.Since(rotated) > patience {
 			return fmt.Errorf("calls have the old token %s after the Secret changed", patience)
@@ -90,7 +90,7 @@ func (l *life) outage(ctx context.Context, r *round) error {
 	l.deepcall.sim.ClearFaults()
 	back := time.Now()
 	during := l.deepcall.total() - before.calls
-	if err := l.watcher.until(ctx, "synced", l.edited); err != nil {
+	if err := l.watcher.until(ctx, "Ready", l.edited, l.manager); err != nil {
 		return err
 	}
 	times := l.watcher.readyTimes(back)

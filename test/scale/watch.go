@@ -117,17 +117,18 @@ func (w *watcher) ring() {
 	w.moved = make(chan struct{})
 }
 
-// untilReady waits until all mappings are Ready, as long as there is progress.
-func (w *watcher) untilReady(ctx context.Context, what string) error {
+// untilReady waits until the process made all mappings Ready, as long as there is progress.
+func (w *watcher) untilReady(ctx context.Context, what string, p *process) error {
 	want := make([]int64, len(w.ready))
 	for i := range want {
 		want[i] = 1
 	}
-	return w.until(ctx, what, want)
+	return w.until(ctx, what, want, p)
 }
 
-// until waits until each mapping is Ready for at least the wanted generation, as long as there is progress.
-func (w *watcher) until(ctx context.Context, what string, want []int64) error {
+// until waits until the process made each mapping Ready for at least the wanted generation, as long as
+// there is progress.
+func (w *watcher) until(ctx context.Context, what string, want []int64, p *process) error {
 	began := time.Now()
 	ended := w.bench.tell(func() string {
 		return fmt.Sprintf("%s: %d of %d after %.0f s", what, len(want)-len(w.missing(want)), len(want), time.Since(began).Seconds())
@@ -141,11 +142,11 @@ func (w *watcher) until(ctx context.Context, what string, want []int64) error {
 		if len(missing) < behind {
 			behind, moved = len(missing), time.Now()
 		}
-		switch err := w.error(); {
-		case err != nil:
-			return err
+		switch err := errors.Join(w.error(), p.running()); {
 		case len(missing) == 0:
 			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %d of %d are missing: %s: %w", what, len(missing), len(want), some(missing), err)
 		case time.Since(moved) > patience:
 			return fmt.Errorf("%s: nothing came to pass for %s; %d of %d are missing: %s",
 				what, patience, len(missing), len(want), some(missing))
