@@ -9,6 +9,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/explain"
 )
 
 // states are the data of states.md.
@@ -21,7 +22,8 @@ type states struct {
 // state is a row: one reason of one kind of object.
 type state struct {
 	reason
-	Name, Meaning string
+	// Name is the reason's, Meaning says what happened, and Remedy who acts, and how.
+	Name, Meaning, Remedy string
 	// Codes are those of DeepCall that give this reason.
 	Codes string
 }
@@ -40,15 +42,16 @@ func statesOf(named []constant) (states, error) {
 			problems = append(problems, fmt.Errorf("%s is missing in the table of reasons", c.Name))
 			continue
 		}
-		if c.Comment == "" {
-			problems = append(problems, fmt.Errorf("%s has no comment that says what it means", c.Name))
+		topic, explained := explain.OwnReason(c.Value)
+		if !explained {
+			problems = append(problems, fmt.Errorf("%s is missing in internal/explain", c.Name))
 			continue
 		}
 		own := &s.MappingOwn
 		if row.Object == account {
 			own = &s.AccountOwn
 		}
-		*own = append(*own, state{reason: row, Name: c.Value, Meaning: c.Meaning()})
+		*own = append(*own, state{reason: row, Name: c.Value, Meaning: topic.Meaning, Remedy: topic.Remedy})
 	}
 	for name := range reasons {
 		if !slices.ContainsFunc(constants, func(c constant) bool { return c.Value == name }) {
@@ -77,8 +80,7 @@ func answered(classes ...deepcall.Class) []state {
 				rows[i].Codes += ", " + strconv.Itoa(entry.Code)
 				continue
 			}
-			row := state{reason: shown[class], Name: entry.Reason, Meaning: entry.Meaning}
-			row.Remedy = entry.Remedy
+			row := state{reason: shown[class], Name: entry.Reason, Meaning: entry.Meaning, Remedy: entry.Remedy}
 			if entry.Code != 0 {
 				row.Codes = strconv.Itoa(entry.Code)
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/explain"
+	"github.com/deepcall/deepcall-operator/internal/explain"
 )
 
 func newCodeCommand(streams genericiooptions.IOStreams) *cobra.Command {

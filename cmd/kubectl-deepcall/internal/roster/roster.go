@@ -12,6 +12,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natural"
+	"github.com/deepcall/deepcall-operator/internal/explain"
 )
 
 // By is what a roster is ordered by.
@@ -22,14 +23,6 @@ const (
 	ByGroup By = "group"
 	// ByAgent puts the groups of an agent together.
 	ByAgent By = "agent"
-)
-
-// Reasons of entries whose mapping's conditions have not spoken of the newest change yet.
-const (
-	// ReasonPending: the operator has not acted on the latest change yet.
-	ReasonPending = "Pending"
-	// ReasonDeleting: the mapping is being deleted.
-	ReasonDeleting = "Deleting"
 )
 
 // Account names a DeepCallAccount.
@@ -156,9 +149,9 @@ func why(mapping *v1alpha1.AgentGroupMapping) (reason, message string, hindered 
 	case current && ready.Status != metav1.ConditionTrue:
 		return ready.Reason, ready.Message, true
 	case mapping.DeletionTimestamp != nil:
-		return ReasonDeleting, "DeepCall is told to stop the calls before the mapping goes", true
+		return explain.ReasonDeleting, "DeepCall is told to stop the calls before the mapping goes", true
 	default:
-		return ReasonPending, "Not acted on yet; if this lasts, see that the operator runs", ready == nil
+		return explain.ReasonPending, "Not acted on yet; if this lasts, see that the operator runs", ready == nil
 	}
 }
 

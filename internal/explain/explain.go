@@ -1,5 +1,6 @@
 // Package explain finds what a code of DeepCall or a reason of a condition means, and what to do about it: DeepCall's
-// from the operator's catalogue, and the operator's own from the list beside it. It is pure.
+// from the operator's catalogue, and the operator's own from the list beside it. It is pure. The kubectl plugin and the
+// generated reference tell what it knows.
 package explain
 
 import (
@@ -41,6 +42,15 @@ func Topics() []Topic {
 		})
 	}
 	return append(topics, own...)
+}
+
+// OwnReason returns the topic of one of the operator's own reasons; false if it is none.
+func OwnReason(reason string) (Topic, bool) {
+	i := slices.IndexFunc(own, func(t Topic) bool { return t.Reason == reason })
+	if i < 0 {
+		return Topic{}, false
+	}
+	return own[i], true
 }
 
 // doneAbout is what the operator does about an answer.

@@ -100,7 +100,7 @@ func reasonsIn(t *testing.T, folder string) []string {
 }
 
 func TestEveryReasonThatAPersonCanMeetIsExplained(t *testing.T) {
-	reasons := append(reasonsIn(t, "api/v1alpha1"), reasonsIn(t, "cmd/kubectl-deepcall/internal/roster")...)
+	reasons := append(reasonsIn(t, "api/v1alpha1"), reasonsIn(t, "internal/explain")...)
 	if len(reasons) < 18 {
 		t.Fatalf("found only %v", reasons)
 	}

@@ -1,15 +1,20 @@
 package explain
 
-import (
-	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/roster"
+import "github.com/deepcall/deepcall-operator/api/v1alpha1"
+
+// Reasons that no condition has, which the roster of kubectl deepcall shows in place of one.
+const (
+	// ReasonPending: the operator has not acted on the latest change yet.
+	ReasonPending = "Pending"
+	// ReasonDeleting: the mapping is being deleted.
+	ReasonDeleting = "Deleting"
 )
 
 // Sentences that several reasons share.
 const (
 	nothing     = "Nothing more."
 	actsOnNews  = "It acts as soon as the account or the Secret changes; till then it makes no call with this account."
-	nobody      = "Nobody has to."
+	nobody      = "Nobody."
 	accountsJob = "Whoever owns the account"
 )
 
@@ -30,7 +35,7 @@ var own = []Topic{
 		Reason: v1alpha1.ReasonConflict, Class: Own,
 		Meaning:  "Another mapping of the same agent holds a group that this one declares too.",
 		Operator: "It keeps to the present holder, and sends this mapping's other groups; this one takes over by itself when the holder lets go.",
-		Remedy:   "The owners of both take the group out of one of them; kubectl deepcall roster --agent ID -A shows all that you may see.",
+		Remedy:   "Whoever owns the two mappings takes the group that the message names out of one of them; kubectl deepcall roster --agent ID -A shows all that you may see.",
 	},
 	{
 		Reason: v1alpha1.ReasonAccountNotFound, Class: Own,
@@ -62,7 +67,7 @@ var own = []Topic{
 		Reason: v1alpha1.ReasonUnreachable, Class: Own,
 		Meaning:  "DeepCall failed to answer several times in a row.",
 		Operator: "It tries with one call at a time, from a second to a minute apart; the first that succeeds opens the account for all its mappings.",
-		Remedy:   "If it lasts, whoever runs the cluster checks the way to DeepCall (DNS, firewall, network policy), and asks DeepCall's support.",
+		Remedy:   "Nobody: the first success opens the account; if it lasts, whoever runs the cluster checks the way to DeepCall (DNS, firewall, network policy), and asks DeepCall's support.",
 	},
 	{
 		Reason: v1alpha1.ReasonSecretNotFound, Class: Own,
@@ -100,15 +105,15 @@ var own = []Topic{
 		Operator: actsOnNews, Remedy: accountsJob + " chooses Same or All instead.",
 	},
 	{
-		Reason: roster.ReasonPending, Class: Own,
+		Reason: ReasonPending, Class: Own,
 		Meaning:  "The operator has not acted on the newest change yet. Only the roster says so.",
 		Operator: "It acts within seconds, if it runs.",
-		Remedy:   "If it lasts, whoever runs the cluster sees that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator.",
+		Remedy:   "Nobody: if it lasts, whoever runs the cluster sees that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator.",
 	},
 	{
-		Reason: roster.ReasonDeleting, Class: Own,
+		Reason: ReasonDeleting, Class: Own,
 		Meaning:  "The mapping is being deleted. Only the roster says so.",
 		Operator: "It tells DeepCall to stop the calls, and then lets the mapping go.",
-		Remedy:   "If it lasts, whoever owns the mapping looks at kubectl describe agm NAME; setting spec.removalPolicy to Orphan lets it go at once, with the calls as they are.",
+		Remedy:   "Nobody: if it lasts, whoever owns the mapping looks at kubectl describe agm NAME; setting spec.removalPolicy to Orphan lets it go at once, with the calls as they are.",
 	},
 }
