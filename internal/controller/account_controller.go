@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -59,7 +58,7 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if !r.Access.watches(request.Namespace) {
 		return reconcile.Result{}, nil
 	}
-	recalled := r.Written.recall(isAccount(request.NamespacedName))
+	recalled := r.Written.recall(request.NamespacedName)
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, request.NamespacedName, &found)
 	if apierrors.IsNotFound(err) {
@@ -118,10 +117,10 @@ func (r *AccountReconciler) conflictIsNews(err error) error {
 
 // users counts the mappings that use the account.
 func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
-	name := client.ObjectKeyFromObject(a).String()
-	recalled := r.Written.recall(func(obj client.Object) bool { return slices.Contains(indexAccount(obj), name) })
-	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name}); err != nil {
+	name := client.ObjectKeyFromObject(a)
+	recalled := r.Written.recall(mappingsOf(name))
+	var list v1alpha1.AgentGroupMappingList // which may be long, and is only read
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return users{}, fmt.Errorf("list the account's mappings: %w", err)
 	}
 	var n users
@@ -173,7 +172,7 @@ func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccoun
 	if err := r.Client.Patch(ctx, updated, patch); err != nil {
 		return nil, fmt.Errorf("patch the account's finalizer: %w", err)
 	}
-	r.remember(ctx, updated)
+	r.Written.remember(updated.DeepCopy())
 	// Agents that saw the account as it was before wait to be woken, though what they hear be old tidings.
 	r.told.Delete(client.ObjectKeyFromObject(updated))
 	return updated, nil
@@ -234,7 +233,7 @@ func (r *AccountReconciler) report(ctx context.Context, a *v1alpha1.DeepCallAcco
 		return fmt.Errorf("write the account's status: %w", err)
 	}
 	announceAccount(r.Events, a, updated)
-	r.remember(ctx, updated)
+	r.Written.remember(updated.DeepCopy())
 	return nil
 }
 
@@ -263,14 +262,6 @@ func accountVerdict(a *v1alpha1.DeepCallAccount, s account.Standing) verdict {
 func isUsable(a *v1alpha1.DeepCallAccount) bool {
 	ready := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == a.Generation
-}
-
-func (r *AccountReconciler) remember(ctx context.Context, updated *v1alpha1.DeepCallAccount) {
-	r.Written.remember(updated.DeepCopy(), func() bool {
-		var cached v1alpha1.DeepCallAccount
-		err := r.Client.Get(ctx, client.ObjectKeyFromObject(updated), &cached)
-		return err == nil && cached.UID == updated.UID
-	})
 }
 
 // usersDebounce is how long new and gone mappings are gathered before an account counts them.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -21,22 +20,21 @@ var errNotCurrent = errors.New("the cache lags behind the API server")
 // writes what a call depends on; that a person's edit comes late does no harm.
 func (r *AgentReconciler) assertCurrent(ctx context.Context, v *view) error {
 	for _, m := range v.members {
-		if r.memory.isCurrent(v.key, m.uid()) {
+		if r.Written.isCurrent(m.mapping) {
 			continue
 		}
 		if err := r.compareMapping(ctx, m.mapping); err != nil {
 			return err
 		}
-		r.memory.madeCurrent(v.key, m.uid())
+		r.Written.madeCurrent(m.mapping)
 	}
-	asked := AgentKey{Account: v.key.Account} // for all its agents
-	if r.memory.isCurrent(asked, v.account.UID) {
+	if r.Written.isCurrent(v.account) {
 		return nil
 	}
 	if err := r.compareAccount(ctx, v.account); err != nil {
 		return err
 	}
-	r.memory.madeCurrent(asked, v.account.UID)
+	r.Written.madeCurrent(v.account)
 	return nil
 }
 
@@ -63,21 +61,4 @@ func (r *AgentReconciler) compareAccount(ctx context.Context, account *v1alpha1.
 		return fmt.Errorf("read the account: %w", err)
 	}
 	return nil
-}
-
-// isCurrent is true for an object of which this process has seen, or written, a version as new as any that
-// a former leader wrote.
-func (m *memory) isCurrent(key AgentKey, uid types.UID) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.current[key][uid]
-}
-
-func (m *memory) madeCurrent(key AgentKey, uid types.UID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.current[key] == nil {
-		m.current[key] = map[types.UID]bool{}
-	}
-	m.current[key][uid] = true
 }

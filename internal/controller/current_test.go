@@ -48,6 +48,8 @@ func (s *server) List(_ context.Context, list client.ObjectList, _ ...client.Lis
 	return s.fails
 }
 
+func everything(client.Object) bool { return true }
+
 func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
 	mapping := func(uid types.UID, version string) *v1alpha1.AgentGroupMapping {
 		return &v1alpha1.AgentGroupMapping{
@@ -74,7 +76,7 @@ func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := &AgentReconciler{Live: &c.live, memory: newMemory()}
+			r := &AgentReconciler{Live: &c.live, Written: newWritten(everything)}
 			cached := mapping("1", "5")
 			v := &view{key: agentOf(cached), account: account(1), members: []*member{{mapping: cached}}}
 			for range 2 {
@@ -90,27 +92,12 @@ func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
 
 	t.Run("what this process wrote is current", func(t *testing.T) {
 		live := &server{mapping: mapping("1", "6"), account: account(1)}
-		r := &AgentReconciler{Live: live, memory: newMemory()}
+		r := &AgentReconciler{Live: live, Written: newWritten(everything)}
 		cached := mapping("1", "5")
 		v := &view{key: agentOf(cached), account: account(1), members: []*member{{mapping: cached}}}
-		r.memory.madeCurrent(v.key, "1")
+		r.Written.remember(cached)
 		if err := r.assertCurrent(t.Context(), v); err != nil {
 			t.Error(err)
-		}
-	})
-
-	t.Run("what is gone is forgotten", func(t *testing.T) {
-		m := newMemory()
-		key := agentOf(mapping("1", "5"))
-		m.madeCurrent(key, "1")
-		m.madeCurrent(key, "2")
-		m.keep(key, map[types.UID]bool{"2": false})
-		if m.isCurrent(key, "1") || !m.isCurrent(key, "2") {
-			t.Errorf("remembers %v", m.current)
-		}
-		m.keep(key, nil)
-		if len(m.current) != 0 {
-			t.Errorf("still remembers %v", m.current)
 		}
 	})
 }

@@ -64,7 +64,7 @@ type Options struct {
 // Setup adds both reconcilers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	agents, accounts := &waker[AgentKey]{}, &waker[reconcile.Request]{}
-	remembered := newWritten()
+	remembered := newWritten(inCache(mgr.GetClient()))
 	clk := options.Clock
 	if clk == nil {
 		clk = clock.RealClock{}
@@ -202,7 +202,7 @@ var endBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 // or may not allow it by its labels; once it ends, all its agents.
 func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []AgentKey {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName())); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list the mappings of a namespace")
 		return nil
 	}
@@ -239,7 +239,7 @@ func usersChanged() handler.EventHandler {
 // wakeAgentsOf brings all agents of an account back here.
 func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {
