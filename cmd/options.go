@@ -37,6 +37,7 @@ type flags struct {
 	metricsBindAddress      string
 	metricsSecure           bool
 	healthProbeBindAddress  string
+	pprofBindAddress        string
 	allowInsecureEndpoints  bool
 	version                 bool
 }
@@ -58,6 +59,8 @@ func (f *flags) bind(set *flag.FlagSet) {
 		"Serve the metrics by https, to those whom the API server authorizes.")
 	set.StringVar(&f.healthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz. 0 turns them off.")
+	set.StringVar(&f.pprofBindAddress, "pprof-bind-address", "0",
+		"The address of Go's profiles, such as localhost:6060. They are served to whoever can reach it. 0 turns them off.")
 	set.BoolVar(&f.allowInsecureEndpoints, "allow-insecure-endpoints", false,
 		"Allow accounts with http endpoints, and with loopback and link-local addresses. For development only.")
 	set.BoolVar(&f.version, "version", false, "Print the version, and end.")
@@ -110,6 +113,7 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 		Cache:                         cacheOptions,
 		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthProbeBindAddress,
+		PprofBindAddress:              f.pprofBindAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              f.leaseName(),
 		LeaderElectionNamespace:       f.leaderElectionNamespace,
@@ -150,7 +154,7 @@ func (f *flags) cacheOptions() (cache.Options, error) {
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: selector},
+			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: controller.Lean},
 			&v1alpha1.DeepCallAccount{}:   {Label: selector},
 			secret:                        {Transform: nameAndVersionOnly},
 		},
