@@ -3,7 +3,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# Flags for the manager: make run ARGS=--allow-insecure-endpoints
+# Flags for the manager or the bench: make run ARGS=--allow-insecure-endpoints
 ARGS ?=
 # KEEP=1 leaves what the demo started running.
 KEEP ?=
@@ -97,6 +97,10 @@ sweep: control-plane ## Run every perturbation of the manager, ten minutes of st
 soak: control-plane ## Edit for LENGTH while the manager, the API server and DeepCall fail, as SEED draws it.
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -v -tags=long -timeout=0 -run=TestSoak $(TESTFLAGS) \
 		./test/reliability -length=$(LENGTH) -seed=$(SEED)
+
+.PHONY: bench
+bench: control-plane build ## Measure the operator against the floor; about a quarter of an hour. ARGS=--help tells what else.
+	@KUBEBUILDER_ASSETS="$(ASSETS)" CGO_ENABLED=0 go run ./test/scale $(ARGS)
 
 .PHONY: mutants
 mutants: control-plane ## Put in deliberate defects one at a time, and fail if the suite does not notice one; about half an hour.

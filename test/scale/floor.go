@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// floor is the work without a controller: for each mapping the same patch, call and status as the
+// operator's, by a plain loop that takes in no news, retries nothing and decides nothing.
+type floor struct {
+	api      client.Client
+	http     *http.Client
+	endpoint string
+}
+
+// runFloor is a process of its own, so that what it costs can be told. It stays until its standard
+// input ends, so that it can be looked at when it is through.
+func runFloor(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("floor", flag.ContinueOnError)
+	kubeconfig := flags.String("kubeconfig", "", "")
+	endpoint := flags.String("endpoint", "", "")
+	workers := flags.Int("workers", 16, "")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	f, err := newFloor(*kubeconfig, *endpoint, *workers)
+	if err != nil {
+		return err
+	}
+	var all v1alpha1.AgentGroupMappingList
+	if err := f.api.List(ctx, &all); err != nil {
+		return fmt.Errorf("list the mappings: %w", err)
+	}
+	if err := f.syncAll(ctx, all.Items, *workers); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func newFloor(kubeconfig, endpoint string, workers int) (*floor, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	config.QPS = -1
+	config.UserAgent = "deepcall-operator" // which the API server notes with each field
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("build the scheme: %w", err)
+	}
+	api, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	transport := &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers, DisableCompression: true}
+	return &floor{api: api, http: &http.Client{Transport: transport, Timeout: 8 * time.Second}, endpoint: endpoint}, nil
+}
+
+func (f *floor) syncAll(ctx context.Context, mappings []v1alpha1.AgentGroupMapping, workers int) error {
+	queue := make(chan *v1alpha1.AgentGroupMapping, len(mappings))
+	for i := range mappings {
+		queue <- &mappings[i]
+	}
+	close(queue)
+	failures := make([]error, workers)
+	var working sync.WaitGroup
+	for i := range workers {
+		working.Go(func() {
+			for mapping := range queue {
+				if err := f.sync(ctx, mapping); err != nil {
+					failures[i] = fmt.Errorf("%s: %w", mapping.Name, err)
+					return
+				}
+			}
+		})
+	}
+	working.Wait()
+	return errors.Join(failures...)
+}
+
+func (f *floor) sync(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+	mapping.ManagedFields = nil // which the operator does not keep either
+	if err := f.record(ctx, mapping); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	message, err := f.call(ctx, mapping)
+	if err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	if err := f.report(ctx, mapping, message); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// record is the write before a call.
+func (f *floor) record(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+	attempt := struct {
+		Attempt int64    `json:"attempt"`
+		Groups  []string `json:"groups"`
+	}{Attempt: 1}
+	for _, group := range mapping.Spec.Groups {
+		attempt.Groups = append(attempt.Groups, group.GroupID)
+	}
+	text, err := json.Marshal(attempt)
+	if err != nil {
+		return err
+	}
+	before := mapping.DeepCopy()
+	mapping.Finalizers = append(mapping.Finalizers, v1alpha1.StopCallsFinalizer)
+	mapping.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: string(text)}
+	return f.api.Patch(ctx, mapping, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// call is the POST. It returns what DeepCall says.
+func (f *floor) call(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (string, error) {
+	type group struct {
+		ReceiveCall string `json:"receive_call"`
+	}
+	request := struct {
+		UserID  string           `json:"userId"`
+		Token   string           `json:"token"`
+		AgentID string           `json:"agentId"`
+		Group   map[string]group `json:"group"`
+	}{userID, firstToken, mapping.Spec.AgentID, map[string]group{}}
+	for _, g := range mapping.Spec.Groups {
+		request.Group[g.GroupID] = group{"N"}
+		if g.ReceiveCall {
+			request.Group[g.GroupID] = group{"Y"}
+		}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, f.endpoint+apiPath, bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	post.Header.Set("Content-Type", "application/json")
+	response, err := f.http.Do(post)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Code    int
+		Message string
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return "", err
+	}
+	if answer.Code != http.StatusOK {
+		return "", fmt.Errorf("DeepCall answers %d", answer.Code)
+	}
+	return answer.Message, nil
+}
+
+// report is the write after a call.
+func (f *floor) report(ctx context.Context, mapping *v1alpha1.AgentGroupMapping, message string) error {
+	mapping.ManagedFields = nil
+	now, receiving := time.Now(), 0
+	for _, group := range mapping.Spec.Groups {
+		if group.ReceiveCall {
+			receiving++
+		}
+	}
+	status := &mapping.Status
+	status.ObservedGeneration = mapping.Generation
+	status.AppliedGroups = mapping.Spec.Groups
+	status.AppliedEndpoint = f.endpoint
+	status.AnsweredAttempt = 1
+	status.Receiving = fmt.Sprintf("%d/%d", receiving, len(mapping.Spec.Groups))
+	status.LastSyncTime = &metav1.MicroTime{Time: now}
+	status.LastResponse = &v1alpha1.LastResponse{Code: http.StatusOK, Message: message, Time: metav1.NewTime(now)}
+	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSynced,
+		Message: "DeepCall confirmed the declared groups", ObservedGeneration: mapping.Generation,
+		LastTransitionTime: metav1.NewTime(now),
+	})
+	return f.api.Status().Update(ctx, mapping)
+}
