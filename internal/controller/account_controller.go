@@ -43,6 +43,8 @@ type AccountReconciler struct {
 
 	// told holds, by account, the tidings that its agents were last woken for.
 	told sync.Map
+	// counted holds, by account, how many mappings there were when they were last counted.
+	counted sync.Map
 }
 
 // tidings are what an account's agents must hear of.
@@ -64,6 +66,7 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if apierrors.IsNotFound(err) {
 		r.Accounts.Remove(request.NamespacedName)
 		r.told.Delete(request.NamespacedName)
+		r.counted.Delete(request.NamespacedName)
 		r.Metrics.Forget(request.NamespacedName)
 		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
 	}
@@ -123,6 +126,7 @@ func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccou
 	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return users{}, fmt.Errorf("list the account's mappings: %w", err)
 	}
+	r.counted.Store(name, len(list.Items))
 	var n users
 	for i := range list.Items {
 		mapping := latest(recalled, &list.Items[i])
@@ -264,5 +268,10 @@ func isUsable(a *v1alpha1.DeepCallAccount) bool {
 	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == a.Generation
 }
 
-// usersDebounce is how long new and gone mappings are gathered before an account counts them.
-const usersDebounce = 500 * time.Millisecond
+// usersDebounce is how long new and gone mappings are gathered before an account counts them: the longer, the more
+// there were at the last count, so that counting stays a small part of the work.
+func (r *AccountReconciler) usersDebounce(name types.NamespacedName) time.Duration {
+	counted, _ := r.counted.Load(name)
+	n, _ := counted.(int)
+	return 500*time.Millisecond + time.Duration(n)*20*time.Microsecond
+}

@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"slices"
+	"unique"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -23,5 +24,35 @@ func Lean(obj any) (any, error) {
 	if len(mapping.Annotations) == 0 {
 		mapping.Annotations = nil
 	}
+	share(mapping)
 	return mapping, nil
+}
+
+// share holds each text that many mappings have in common but once.
+func share(mapping *v1alpha1.AgentGroupMapping) {
+	spec, status := &mapping.Spec, &mapping.Status
+	texts := []*string{
+		&mapping.Kind, &mapping.APIVersion, &mapping.Namespace,
+		&spec.AccountRef.Name, &spec.AccountRef.Namespace, (*string)(&spec.RemovalPolicy),
+		&status.Receiving, &status.AppliedEndpoint,
+	}
+	for i := range mapping.Finalizers {
+		texts = append(texts, &mapping.Finalizers[i])
+	}
+	for i := range spec.Groups {
+		texts = append(texts, &spec.Groups[i].GroupID)
+	}
+	for i := range status.AppliedGroups {
+		texts = append(texts, &status.AppliedGroups[i].GroupID)
+	}
+	for i := range status.Conditions {
+		c := &status.Conditions[i]
+		texts = append(texts, &c.Type, (*string)(&c.Status), &c.Reason, &c.Message)
+	}
+	if status.LastResponse != nil {
+		texts = append(texts, &status.LastResponse.Message)
+	}
+	for _, text := range texts {
+		*text = unique.Make(*text).Value()
+	}
 }

@@ -173,7 +173,7 @@ func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Re
 	return builder.ControllerManagedBy(mgr).
 		Named("account").
 		For(&v1alpha1.DeepCallAccount{}).
-		Watches(&v1alpha1.AgentGroupMapping{}, usersChanged()).
+		Watches(&v1alpha1.AgentGroupMapping{}, r.usersChanged()).
 		WatchesMetadata(secret, handler.EnqueueRequestsFromMapFunc(r.accountsOfSecret)).
 		WatchesRawSource(accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: retries[reconcile.Request]()}).
@@ -218,10 +218,11 @@ func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace clien
 }
 
 // usersChanged has an account count its mappings, a moment after some came or went, or let go.
-func usersChanged() handler.EventHandler {
+func (r *AccountReconciler) usersChanged() handler.EventHandler {
 	count := func(obj client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok {
-			queue.AddAfter(reconcile.Request{NamespacedName: accountOf(mapping)}, usersDebounce)
+			name := accountOf(mapping)
+			queue.AddAfter(reconcile.Request{NamespacedName: name}, r.usersDebounce(name))
 		}
 	}
 	type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
