@@ -91,12 +91,22 @@ func (t times) check() error {
 	return nil
 }
 
-func (f *flags) controllerOptions() controller.Options {
+func (f *flags) controllerOptions() (controller.Options, error) {
+	selector, err := f.selector()
 	return controller.Options{
 		AllowInsecureEndpoints:  f.allowInsecureEndpoints,
 		MaxConcurrentReconciles: f.maxConcurrentReconciles,
 		Namespaces:              f.namespaces(),
+		Selector:                selector,
+	}, err
+}
+
+func (f *flags) selector() (labels.Selector, error) {
+	selector, err := labels.Parse(f.watchLabelSelector)
+	if err != nil {
+		return nil, fmt.Errorf("--watch-label-selector: %w", err)
 	}
+	return selector, nil
 }
 
 func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, error) {
@@ -145,9 +155,9 @@ func (f *flags) namespaces() []string {
 // cacheOptions bound what is watched and kept. Of Secrets only the metadata is watched, and of
 // that, annotations are dropped: kubectl apply leaves a copy of the payload there.
 func (f *flags) cacheOptions() (cache.Options, error) {
-	selector, err := labels.Parse(f.watchLabelSelector)
+	selector, err := f.selector()
 	if err != nil {
-		return cache.Options{}, fmt.Errorf("--watch-label-selector: %w", err)
+		return cache.Options{}, err
 	}
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))

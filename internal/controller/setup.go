@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -42,6 +43,8 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
 	Namespaces []string
+	// Selector is of the labels of the mappings and accounts in the cache; nil is all.
+	Selector labels.Selector
 	// Metrics is where the operator's metrics are registered; nil for none.
 	Metrics prometheus.Registerer
 	// Tracing makes the spans of reconciles and calls; nil for none.
@@ -81,7 +84,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	access := Access{Watched: options.Namespaces}
+	access := Access{Watched: options.Namespaces, Selector: options.Selector}
 	if len(options.Namespaces) == 0 {
 		access.Namespaces = mgr.GetClient()
 	}
