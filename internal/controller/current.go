@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,7 +24,7 @@ var errNotCurrent = errors.New("the cache lags behind the API server")
 // one those that were not there then, and the accounts. Once that is done, nobody but this process writes what a call
 // depends on; that a person's edit comes late does no harm.
 func (r *AgentReconciler) assertCurrent(ctx context.Context, v *view) error {
-	if err := r.catchUp(ctx); err != nil {
+	if err := r.catchUp(ctx, v.key); err != nil {
 		return err
 	}
 	for _, m := range v.members {
@@ -46,64 +46,72 @@ func (r *AgentReconciler) assertCurrent(ctx context.Context, v *view) error {
 	return nil
 }
 
-// catching is how far the cache has caught up with what the former leader left.
-type catching struct {
-	done   atomic.Bool
-	mu     sync.Mutex // of who looks; others come back later
-	asked  bool
-	behind []metav1.PartialObjectMetadata // which the cache does not have as new as that
+// inherited are the mappings that the cache did not have as new as the API server when this process began to call.
+type inherited struct {
+	listing sync.Mutex // of who asks; others come back later
+	asked   atomic.Bool
+
+	mu     sync.Mutex
+	behind map[AgentKey][]ref
 }
 
-// catchUp returns errNotCurrent until the cache has every mapping as new as it was at the first call.
-func (r *AgentReconciler) catchUp(ctx context.Context) error {
-	c := &r.catching
-	if c.done.Load() {
-		return nil
-	}
-	if !c.mu.TryLock() {
-		return errNotCurrent
-	}
-	defer c.mu.Unlock()
-	if !c.asked {
-		behind, err := r.allBehind(ctx)
+// ref is a version of a mapping.
+type ref struct {
+	name    types.NamespacedName
+	uid     types.UID
+	version string
+}
+
+// catchUp returns errNotCurrent until the cache has each mapping of an agent as new as the former leader left it.
+func (r *AgentReconciler) catchUp(ctx context.Context, key AgentKey) error {
+	left := &r.inherited
+	if !left.asked.Load() {
+		if !left.listing.TryLock() {
+			return errNotCurrent
+		}
+		defer left.listing.Unlock()
+		behind, err := r.listBehind(ctx)
 		if err != nil {
 			return fmt.Errorf("compare the cache with the API server: %w", err)
 		}
-		c.behind, c.asked = behind, true
+		left.behind = behind
+		left.asked.Store(true)
 	}
-	for len(c.behind) > 0 {
-		caughtUp, err := r.hasCaughtUp(ctx, &c.behind[0])
+	left.mu.Lock()
+	behind := left.behind[key]
+	left.mu.Unlock()
+	for _, missed := range behind {
+		caughtUp, err := r.hasCaughtUp(ctx, missed)
 		if err != nil {
 			return err
 		}
 		if !caughtUp {
 			return errNotCurrent
 		}
-		c.behind = c.behind[1:]
 	}
-	c.behind = nil
-	c.done.Store(true)
+	left.mu.Lock()
+	delete(left.behind, key)
+	left.mu.Unlock()
 	return nil
 }
 
-// allBehind lists what the API server has, and returns what the cache does not have as new.
-func (r *AgentReconciler) allBehind(ctx context.Context) ([]metav1.PartialObjectMetadata, error) {
-	var behind []metav1.PartialObjectMetadata
+// listBehind asks the API server for all mappings, and returns those that the cache does not have as new.
+func (r *AgentReconciler) listBehind(ctx context.Context) (map[AgentKey][]ref, error) {
+	behind := map[AgentKey][]ref{}
 	for _, options := range r.Access.lists() {
-		page := &metav1.PartialObjectMetadataList{}
-		page.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-		for {
-			if err := r.Live.List(ctx, page, append(options, client.Limit(pageSize), client.Continue(page.Continue))...); err != nil {
+		for next := ""; ; {
+			var page v1alpha1.AgentGroupMappingList
+			if err := r.Live.List(ctx, &page, append(options, client.Limit(pageSize), client.Continue(next))...); err != nil {
 				return nil, fmt.Errorf("list the mappings: %w", err)
 			}
 			for i := range page.Items {
-				if live := &page.Items[i]; !r.cachedAsNew(ctx, live) {
-					behind = append(behind, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-						Namespace: live.Namespace, Name: live.Name, UID: live.UID, ResourceVersion: live.ResourceVersion,
-					}})
+				live := &page.Items[i]
+				found := ref{name: client.ObjectKeyFromObject(live), uid: live.UID, version: live.ResourceVersion}
+				if !r.cachedAsNew(ctx, found) {
+					behind[agentOf(live)] = append(behind[agentOf(live)], found)
 				}
 			}
-			if page.Continue == "" {
+			if next = page.Continue; next == "" {
 				break
 			}
 		}
@@ -114,13 +122,13 @@ func (r *AgentReconciler) allBehind(ctx context.Context) ([]metav1.PartialObject
 // pageSize bounds the memory that a list takes.
 const pageSize = 500
 
-func (r *AgentReconciler) cachedAsNew(ctx context.Context, live client.Object) bool {
+func (r *AgentReconciler) cachedAsNew(ctx context.Context, live ref) bool {
 	var cached v1alpha1.AgentGroupMapping
-	if err := r.Client.Get(ctx, client.ObjectKeyFromObject(live), &cached, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.Get(ctx, live.name, &cached, client.UnsafeDisableDeepCopy); err != nil {
 		return false
 	}
-	order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, live.GetResourceVersion())
-	if err != nil || cached.UID != live.GetUID() || order < 0 {
+	order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, live.version)
+	if err != nil || cached.UID != live.uid || order < 0 {
 		return false
 	}
 	r.Written.madeCurrent(&cached)
@@ -128,29 +136,32 @@ func (r *AgentReconciler) cachedAsNew(ctx context.Context, live client.Object) b
 }
 
 // hasCaughtUp is true also once the mapping is gone: the cache need not ever have had it.
-func (r *AgentReconciler) hasCaughtUp(ctx context.Context, behind *metav1.PartialObjectMetadata) (bool, error) {
+func (r *AgentReconciler) hasCaughtUp(ctx context.Context, behind ref) (bool, error) {
 	if r.cachedAsNew(ctx, behind) {
 		return true, nil
 	}
-	var live v1alpha1.AgentGroupMappingList
-	err := r.Live.List(ctx, &live, client.InNamespace(behind.Namespace), client.MatchingFields{"metadata.name": behind.Name})
-	if err != nil {
-		return false, fmt.Errorf("read %s: %w", client.ObjectKeyFromObject(behind), err)
-	}
-	return len(live.Items) == 0 || live.Items[0].UID != behind.UID, nil
+	live, err := r.listLive(ctx, behind.name)
+	return err == nil && (live == nil || live.UID != behind.uid), err
 }
 
-// compareMapping asks by a list, for which the right is there anyway.
-func (r *AgentReconciler) compareMapping(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+// listLive asks for one mapping by a list, for which the right is there anyway; nil if there is none.
+func (r *AgentReconciler) listLive(ctx context.Context, name types.NamespacedName) (*v1alpha1.AgentGroupMapping, error) {
 	var live v1alpha1.AgentGroupMappingList
-	err := r.Live.List(ctx, &live, client.InNamespace(mapping.Namespace), client.MatchingFields{"metadata.name": mapping.Name})
-	switch {
-	case err != nil:
-		return fmt.Errorf("read %s: %w", client.ObjectKeyFromObject(mapping), err)
-	case len(live.Items) != 1 || live.Items[0].UID != mapping.UID || live.Items[0].ResourceVersion != mapping.ResourceVersion:
+	if err := r.Live.List(ctx, &live, client.InNamespace(name.Namespace), client.MatchingFields{"metadata.name": name.Name}); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(live.Items) == 0 {
+		return nil, nil
+	}
+	return &live.Items[0], nil
+}
+
+func (r *AgentReconciler) compareMapping(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+	live, err := r.listLive(ctx, client.ObjectKeyFromObject(mapping))
+	if err == nil && (live == nil || live.UID != mapping.UID || live.ResourceVersion != mapping.ResourceVersion) {
 		return errNotCurrent
 	}
-	return nil
+	return err
 }
 
 func (r *AgentReconciler) compareAccount(ctx context.Context, account *v1alpha1.DeepCallAccount) error {

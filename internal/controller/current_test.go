@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -43,21 +44,21 @@ func (s *server) Get(_ context.Context, key client.ObjectKey, obj client.Object,
 func (s *server) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	s.asked++
 	asked := (&client.ListOptions{}).ApplyOptions(options)
-	switch list := list.(type) {
-	case *v1alpha1.AgentGroupMappingList:
+	mappings, is := list.(*v1alpha1.AgentGroupMappingList)
+	at, _ := strconv.Atoi(asked.Continue)
+	switch {
+	case !is:
+		return fmt.Errorf("a list of %T", list)
+	case asked.FieldSelector != nil:
 		for _, m := range s.mappings {
 			if asked.FieldSelector.Matches(fields.Set{"metadata.name": m.Name}) {
-				list.Items = append(list.Items, *m)
+				mappings.Items = append(mappings.Items, *m)
 			}
 		}
-	case *metav1.PartialObjectMetadataList:
-		at, _ := strconv.Atoi(asked.Continue)
-		list.Items, list.Continue = nil, ""
-		if at < len(s.mappings) {
-			list.Items = []metav1.PartialObjectMetadata{{ObjectMeta: s.mappings[at].ObjectMeta}}
-		}
+	case at < len(s.mappings):
+		mappings.Items = append(mappings.Items, *s.mappings[at])
 		if at+1 < len(s.mappings) {
-			list.Continue = strconv.Itoa(at + 1)
+			mappings.Continue = strconv.Itoa(at + 1)
 		}
 	}
 	return s.fails
@@ -145,6 +146,12 @@ func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
 	current(errNotCurrent, 1)
 	cache.mappings = append(cache.mappings, ravi)
 	current(nil, 1) // the account
+	current(nil, 0)
+
+	// Nobody waits for another agent's.
+	elsewhere := mappingOf("lena", "5", "9")
+	elsewhere.Spec.AgentID = "8"
+	r.inherited.behind[agentOf(elsewhere)] = []ref{{name: client.ObjectKeyFromObject(elsewhere), uid: "5", version: "9"}}
 	current(nil, 0)
 
 	// A mapping that came later is asked for by itself, unless this process wrote it.
