@@ -74,7 +74,10 @@ func run() error {
 		return err
 	}
 	defer stopTracing()
-	options := f.controllerOptions()
+	options, err := f.controllerOptions()
+	if err != nil {
+		return err
+	}
 	options.Metrics, options.Tracing = metrics.Registry, tracing
 	if err := controller.Setup(ctx, mgr, options); err != nil {
 		return err

@@ -37,6 +37,7 @@ type flags struct {
 	metricsBindAddress      string
 	metricsSecure           bool
 	healthProbeBindAddress  string
+	pprofBindAddress        string
 	allowInsecureEndpoints  bool
 	version                 bool
 }
@@ -58,6 +59,8 @@ func (f *flags) bind(set *flag.FlagSet) {
 		"Serve the metrics by https, to those whom the API server authorizes.")
 	set.StringVar(&f.healthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz. 0 turns them off.")
+	set.StringVar(&f.pprofBindAddress, "pprof-bind-address", "0",
+		"The address of Go's profiles, such as localhost:6060. They are served to whoever can reach it. 0 turns them off.")
 	set.BoolVar(&f.allowInsecureEndpoints, "allow-insecure-endpoints", false,
 		"Allow accounts with http endpoints, and with loopback and link-local addresses. For development only.")
 	set.BoolVar(&f.version, "version", false, "Print the version, and end.")
@@ -88,12 +91,22 @@ func (t times) check() error {
 	return nil
 }
 
-func (f *flags) controllerOptions() controller.Options {
+func (f *flags) controllerOptions() (controller.Options, error) {
+	selector, err := f.selector()
 	return controller.Options{
 		AllowInsecureEndpoints:  f.allowInsecureEndpoints,
 		MaxConcurrentReconciles: f.maxConcurrentReconciles,
 		Namespaces:              f.namespaces(),
+		Selector:                selector,
+	}, err
+}
+
+func (f *flags) selector() (labels.Selector, error) {
+	selector, err := labels.Parse(f.watchLabelSelector)
+	if err != nil {
+		return nil, fmt.Errorf("--watch-label-selector: %w", err)
 	}
+	return selector, nil
 }
 
 func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, error) {
@@ -110,6 +123,7 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 		Cache:                         cacheOptions,
 		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthProbeBindAddress,
+		PprofBindAddress:              f.pprofBindAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              f.leaseName(),
 		LeaderElectionNamespace:       f.leaderElectionNamespace,
@@ -141,16 +155,16 @@ func (f *flags) namespaces() []string {
 // cacheOptions bound what is watched and kept. Of Secrets only the metadata is watched, and of
 // that, annotations are dropped: kubectl apply leaves a copy of the payload there.
 func (f *flags) cacheOptions() (cache.Options, error) {
-	selector, err := labels.Parse(f.watchLabelSelector)
+	selector, err := f.selector()
 	if err != nil {
-		return cache.Options{}, fmt.Errorf("--watch-label-selector: %w", err)
+		return cache.Options{}, err
 	}
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: selector},
+			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: controller.Lean},
 			&v1alpha1.DeepCallAccount{}:   {Label: selector},
 			secret:                        {Transform: nameAndVersionOnly},
 		},

@@ -26,6 +26,15 @@ func parsed(t *testing.T, args ...string) *flags {
 	return f
 }
 
+func controlled(t *testing.T, f *flags) controller.Options {
+	t.Helper()
+	options, err := f.controllerOptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return options
+}
+
 func TestTheDefaultTimesKeepTwoLeadersFromCallingAtOnce(t *testing.T) {
 	if err := defaultTimes.check(); err != nil {
 		t.Error(err)
@@ -67,9 +76,9 @@ func TestTheManagerIsSafeByDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	switch {
-	case f.controllerOptions().AllowInsecureEndpoints:
+	case controlled(t, f).AllowInsecureEndpoints:
 		t.Error("insecure endpoints are allowed")
-	case len(f.controllerOptions().Namespaces) > 0:
+	case len(controlled(t, f).Namespaces) > 0:
 		t.Error("it takes itself for restricted to namespaces")
 	case !options.LeaderElectionReleaseOnCancel:
 		t.Error("the lease is not released at the end")
@@ -108,8 +117,8 @@ func TestWatchNamespacesIsAList(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", given, got, want)
 		}
-		if len(f.controllerOptions().Namespaces) > 0 != (len(want) > 0) {
-			t.Errorf("%q: Namespaced is %v", given, len(f.controllerOptions().Namespaces) > 0)
+		if len(controlled(t, f).Namespaces) > 0 != (len(want) > 0) {
+			t.Errorf("%q: Namespaced is %v", given, len(controlled(t, f).Namespaces) > 0)
 		}
 	}
 }

@@ -22,6 +22,24 @@ type Access struct {
 	Namespaces client.Reader
 	// Watched are the namespaces that the operator watches; empty is all.
 	Watched []string
+	// Selector is of the labels of the mappings and accounts that the operator watches; nil is all.
+	Selector labels.Selector
+}
+
+// lists are the options of the lists that together hold what the operator watches.
+func (a Access) lists() [][]client.ListOption {
+	var selector []client.ListOption
+	if a.Selector != nil {
+		selector = []client.ListOption{client.MatchingLabelsSelector{Selector: a.Selector}}
+	}
+	if len(a.Watched) == 0 {
+		return [][]client.ListOption{selector}
+	}
+	var lists [][]client.ListOption
+	for _, namespace := range a.Watched {
+		lists = append(lists, append(slices.Clone(selector), client.InNamespace(namespace)))
+	}
+	return lists
 }
 
 // watches is true when objects of the namespace can be read.

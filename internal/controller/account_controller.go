@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -44,6 +43,8 @@ type AccountReconciler struct {
 
 	// told holds, by account, the tidings that its agents were last woken for.
 	told sync.Map
+	// counted holds, by account, how many mappings there were when they were last counted.
+	counted sync.Map
 }
 
 // tidings are what an account's agents must hear of.
@@ -59,12 +60,13 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if !r.Access.watches(request.Namespace) {
 		return reconcile.Result{}, nil
 	}
-	recalled := r.Written.recall(isAccount(request.NamespacedName))
+	recalled := r.Written.recall(request.NamespacedName)
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, request.NamespacedName, &found)
 	if apierrors.IsNotFound(err) {
 		r.Accounts.Remove(request.NamespacedName)
 		r.told.Delete(request.NamespacedName)
+		r.counted.Delete(request.NamespacedName)
 		r.Metrics.Forget(request.NamespacedName)
 		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
 	}
@@ -118,12 +120,13 @@ func (r *AccountReconciler) conflictIsNews(err error) error {
 
 // users counts the mappings that use the account.
 func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
-	name := client.ObjectKeyFromObject(a).String()
-	recalled := r.Written.recall(func(obj client.Object) bool { return slices.Contains(indexAccount(obj), name) })
-	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name}); err != nil {
+	name := client.ObjectKeyFromObject(a)
+	recalled := r.Written.recall(mappingsOf(name))
+	var list v1alpha1.AgentGroupMappingList // which may be long, and is only read
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return users{}, fmt.Errorf("list the account's mappings: %w", err)
 	}
+	r.counted.Store(name, len(list.Items))
 	var n users
 	for i := range list.Items {
 		mapping := latest(recalled, &list.Items[i])
@@ -173,7 +176,7 @@ func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccoun
 	if err := r.Client.Patch(ctx, updated, patch); err != nil {
 		return nil, fmt.Errorf("patch the account's finalizer: %w", err)
 	}
-	r.remember(ctx, updated)
+	r.Written.remember(updated.DeepCopy())
 	// Agents that saw the account as it was before wait to be woken, though what they hear be old tidings.
 	r.told.Delete(client.ObjectKeyFromObject(updated))
 	return updated, nil
@@ -234,7 +237,7 @@ func (r *AccountReconciler) report(ctx context.Context, a *v1alpha1.DeepCallAcco
 		return fmt.Errorf("write the account's status: %w", err)
 	}
 	announceAccount(r.Events, a, updated)
-	r.remember(ctx, updated)
+	r.Written.remember(updated.DeepCopy())
 	return nil
 }
 
@@ -265,13 +268,10 @@ func isUsable(a *v1alpha1.DeepCallAccount) bool {
 	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == a.Generation
 }
 
-func (r *AccountReconciler) remember(ctx context.Context, updated *v1alpha1.DeepCallAccount) {
-	r.Written.remember(updated.DeepCopy(), func() bool {
-		var cached v1alpha1.DeepCallAccount
-		err := r.Client.Get(ctx, client.ObjectKeyFromObject(updated), &cached)
-		return err == nil && cached.UID == updated.UID
-	})
+// usersDebounce is how long new and gone mappings are gathered before an account counts them: the longer, the more
+// there were at the last count, so that counting stays a small part of the work.
+func (r *AccountReconciler) usersDebounce(name types.NamespacedName) time.Duration {
+	counted, _ := r.counted.Load(name)
+	n, _ := counted.(int)
+	return 500*time.Millisecond + time.Duration(n)*20*time.Microsecond
 }
-
-// usersDebounce is how long new and gone mappings are gathered before an account counts them.
-const usersDebounce = 500 * time.Millisecond

@@ -75,11 +75,3 @@ func cut(text string, most int) string {
 	}
 	return text
 }
-
-// isAccount matches the account of that name.
-func isAccount(name types.NamespacedName) func(client.Object) bool {
-	return func(obj client.Object) bool {
-		_, ok := obj.(*v1alpha1.DeepCallAccount)
-		return ok && client.ObjectKeyFromObject(obj) == name
-	}
-}

@@ -42,7 +42,8 @@ type AgentReconciler struct {
 	// Spread returns a random number in [0,1) that keeps retries apart.
 	Spread func() float64
 
-	memory *memory
+	memory    *memory
+	inherited inherited
 	// calls lives until the lease is lost, or for ever: a call in flight is not cut by a stop.
 	calls context.Context
 	// running is held shared by every run, and wholly once the manager stops.

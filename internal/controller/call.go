@@ -46,7 +46,8 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 	if !turn.Use() {
 		return // the agent waits for another turn
 	}
-	logger := log.FromContext(ctx).WithValues("mapping", client.ObjectKeyFromObject(m.mapping), "generation", m.mapping.Generation)
+	logger := log.FromContext(ctx)
+	about := []any{"mapping", client.ObjectKeyFromObject(m.mapping), "generation", m.mapping.Generation}
 	result := outcome{
 		uid: m.uid(), generation: m.mapping.Generation, requestedAt: m.requested, removing: m.claims.Removing,
 		endpoint: turn.Endpoint(), attempt: attemptsOf(m.mapping).Attempt,
@@ -62,9 +63,9 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 		result.answer, result.at = answer, r.Clock.Now()
 		if err != nil {
 			result.failure = asError(err)
-			logger.Info("DeepCall did not accept the call", "reason", result.failure.Reason, "cause", err.Error())
-		} else {
-			logger.V(1).Info("DeepCall accepted the call", "groups", len(call.Groups))
+			logger.WithValues(about...).Info("DeepCall did not accept the call", "reason", result.failure.Reason, "cause", err.Error())
+		} else if accepted := logger.V(1); accepted.Enabled() {
+			accepted.WithValues(about...).Info("DeepCall accepted the call", "groups", len(call.Groups))
 		}
 		r.memory.end(v.key, result)
 		r.Wake(v.key)

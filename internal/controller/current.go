@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -15,42 +18,150 @@ import (
 // errNotCurrent is returned when the cache lags behind the API server. News is on its way.
 var errNotCurrent = errors.New("the cache lags behind the API server")
 
-// assertCurrent makes sure that what a call would be made from is as the API server has it, by asking once
-// for each object. The cache of a new leader may lag behind the last writes of the former one, whose
-// calls would be repeated, perhaps over a newer one. Once an object was current, nobody but this process
-// writes what a call depends on; that a person's edit comes late does no harm.
+// assertCurrent makes sure that what a call would be made from is as the API server has it. The cache of a new
+// leader may lag behind the last writes of the former one, whose calls would be repeated, perhaps over a newer one,
+// or without the groups of a mapping that the cache does not know yet. So all mappings are compared once; and one by
+// one those that were not there then, and the accounts. Once that is done, nobody but this process writes what a call
+// depends on; that a person's edit comes late does no harm.
 func (r *AgentReconciler) assertCurrent(ctx context.Context, v *view) error {
+	if err := r.catchUp(ctx, v.key); err != nil {
+		return err
+	}
 	for _, m := range v.members {
-		if r.memory.isCurrent(v.key, m.uid()) {
+		if r.Written.isCurrent(m.mapping) {
 			continue
 		}
 		if err := r.compareMapping(ctx, m.mapping); err != nil {
 			return err
 		}
-		r.memory.madeCurrent(v.key, m.uid())
+		r.Written.madeCurrent(m.mapping)
 	}
-	asked := AgentKey{Account: v.key.Account} // for all its agents
-	if r.memory.isCurrent(asked, v.account.UID) {
+	if r.Written.isCurrent(v.account) {
 		return nil
 	}
 	if err := r.compareAccount(ctx, v.account); err != nil {
 		return err
 	}
-	r.memory.madeCurrent(asked, v.account.UID)
+	r.Written.madeCurrent(v.account)
 	return nil
 }
 
-// compareMapping asks by a list, for which the right is there anyway.
-func (r *AgentReconciler) compareMapping(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+// inherited are the mappings that the cache did not have as new as the API server when this process began to call.
+type inherited struct {
+	listing sync.Mutex // of who asks; others come back later
+	asked   atomic.Bool
+
+	mu     sync.Mutex
+	behind map[AgentKey][]ref
+}
+
+// ref is a version of a mapping.
+type ref struct {
+	name    types.NamespacedName
+	uid     types.UID
+	version string
+}
+
+// catchUp returns errNotCurrent until the cache has each mapping of an agent as new as the former leader left it.
+func (r *AgentReconciler) catchUp(ctx context.Context, key AgentKey) error {
+	left := &r.inherited
+	if !left.asked.Load() {
+		if !left.listing.TryLock() {
+			return errNotCurrent
+		}
+		defer left.listing.Unlock()
+		behind, err := r.listBehind(ctx)
+		if err != nil {
+			return fmt.Errorf("compare the cache with the API server: %w", err)
+		}
+		left.behind = behind
+		left.asked.Store(true)
+	}
+	left.mu.Lock()
+	behind := left.behind[key]
+	left.mu.Unlock()
+	for _, missed := range behind {
+		caughtUp, err := r.hasCaughtUp(ctx, missed)
+		if err != nil {
+			return err
+		}
+		if !caughtUp {
+			return errNotCurrent
+		}
+	}
+	left.mu.Lock()
+	delete(left.behind, key)
+	left.mu.Unlock()
+	return nil
+}
+
+// listBehind asks the API server for all mappings, and returns those that the cache does not have as new.
+func (r *AgentReconciler) listBehind(ctx context.Context) (map[AgentKey][]ref, error) {
+	behind := map[AgentKey][]ref{}
+	for _, options := range r.Access.lists() {
+		for next := ""; ; {
+			var page v1alpha1.AgentGroupMappingList
+			if err := r.Live.List(ctx, &page, append(options, client.Limit(pageSize), client.Continue(next))...); err != nil {
+				return nil, fmt.Errorf("list the mappings: %w", err)
+			}
+			for i := range page.Items {
+				live := &page.Items[i]
+				found := ref{name: client.ObjectKeyFromObject(live), uid: live.UID, version: live.ResourceVersion}
+				if !r.cachedAsNew(ctx, found) {
+					behind[agentOf(live)] = append(behind[agentOf(live)], found)
+				}
+			}
+			if next = page.Continue; next == "" {
+				break
+			}
+		}
+	}
+	return behind, nil
+}
+
+// pageSize bounds the memory that a list takes.
+const pageSize = 500
+
+func (r *AgentReconciler) cachedAsNew(ctx context.Context, live ref) bool {
+	var cached v1alpha1.AgentGroupMapping
+	if err := r.Client.Get(ctx, live.name, &cached, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, live.version)
+	if err != nil || cached.UID != live.uid || order < 0 {
+		return false
+	}
+	r.Written.madeCurrent(&cached)
+	return true
+}
+
+// hasCaughtUp is true also once the mapping is gone: the cache need not ever have had it.
+func (r *AgentReconciler) hasCaughtUp(ctx context.Context, behind ref) (bool, error) {
+	if r.cachedAsNew(ctx, behind) {
+		return true, nil
+	}
+	live, err := r.listLive(ctx, behind.name)
+	return err == nil && (live == nil || live.UID != behind.uid), err
+}
+
+// listLive asks for one mapping by a list, for which the right is there anyway; nil if there is none.
+func (r *AgentReconciler) listLive(ctx context.Context, name types.NamespacedName) (*v1alpha1.AgentGroupMapping, error) {
 	var live v1alpha1.AgentGroupMappingList
-	err := r.Live.List(ctx, &live, client.InNamespace(mapping.Namespace), client.MatchingFields{"metadata.name": mapping.Name})
-	switch {
-	case err != nil:
-		return fmt.Errorf("read %s: %w", client.ObjectKeyFromObject(mapping), err)
-	case len(live.Items) != 1 || live.Items[0].UID != mapping.UID || live.Items[0].ResourceVersion != mapping.ResourceVersion:
+	if err := r.Live.List(ctx, &live, client.InNamespace(name.Namespace), client.MatchingFields{"metadata.name": name.Name}); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(live.Items) == 0 {
+		return nil, nil
+	}
+	return &live.Items[0], nil
+}
+
+func (r *AgentReconciler) compareMapping(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+	live, err := r.listLive(ctx, client.ObjectKeyFromObject(mapping))
+	if err == nil && (live == nil || live.UID != mapping.UID || live.ResourceVersion != mapping.ResourceVersion) {
 		return errNotCurrent
 	}
-	return nil
+	return err
 }
 
 func (r *AgentReconciler) compareAccount(ctx context.Context, account *v1alpha1.DeepCallAccount) error {
@@ -63,21 +174,4 @@ func (r *AgentReconciler) compareAccount(ctx context.Context, account *v1alpha1.
 		return fmt.Errorf("read the account: %w", err)
 	}
 	return nil
-}
-
-// isCurrent is true for an object of which this process has seen, or written, a version as new as any that
-// a former leader wrote.
-func (m *memory) isCurrent(key AgentKey, uid types.UID) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.current[key][uid]
-}
-
-func (m *memory) madeCurrent(key AgentKey, uid types.UID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.current[key] == nil {
-		m.current[key] = map[types.UID]bool{}
-	}
-	m.current[key][uid] = true
 }

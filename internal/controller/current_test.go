@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,10 +21,10 @@ import (
 
 // server is what the API server holds, and counts how often it is asked.
 type server struct {
-	mapping *v1alpha1.AgentGroupMapping // nil when there is none
-	account *v1alpha1.DeepCallAccount
-	fails   error
-	asked   int
+	mappings []*v1alpha1.AgentGroupMapping
+	account  *v1alpha1.DeepCallAccount // nil when there is none
+	fails    error
+	asked    int
 }
 
 func (s *server) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
@@ -36,81 +40,164 @@ func (s *server) Get(_ context.Context, key client.ObjectKey, obj client.Object,
 	return nil
 }
 
-func (s *server) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+// List returns one mapping on each page.
+func (s *server) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	s.asked++
+	asked := (&client.ListOptions{}).ApplyOptions(options)
 	mappings, is := list.(*v1alpha1.AgentGroupMappingList)
+	at, _ := strconv.Atoi(asked.Continue)
 	switch {
 	case !is:
 		return fmt.Errorf("a list of %T", list)
-	case s.mapping != nil:
-		mappings.Items = append(mappings.Items, *s.mapping)
+	case asked.FieldSelector != nil:
+		for _, m := range s.mappings {
+			if asked.FieldSelector.Matches(fields.Set{"metadata.name": m.Name}) {
+				mappings.Items = append(mappings.Items, *m)
+			}
+		}
+	case at < len(s.mappings):
+		mappings.Items = append(mappings.Items, *s.mappings[at])
+		if at+1 < len(s.mappings) {
+			mappings.Continue = strconv.Itoa(at + 1)
+		}
 	}
 	return s.fails
 }
 
-func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
-	mapping := func(uid types.UID, version string) *v1alpha1.AgentGroupMapping {
-		return &v1alpha1.AgentGroupMapping{
-			ObjectMeta: metav1.ObjectMeta{Name: "asha", UID: uid, ResourceVersion: version},
-			Spec:       v1alpha1.AgentGroupMappingSpec{AccountRef: v1alpha1.AccountReference{Name: "acme"}, AgentID: "7"},
+// cached is what the cache holds.
+type cached struct {
+	client.Client
+	mappings []*v1alpha1.AgentGroupMapping
+}
+
+func (c *cached) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	for _, m := range c.mappings {
+		if mapping, is := obj.(*v1alpha1.AgentGroupMapping); is && m.Name == key.Name {
+			m.DeepCopyInto(mapping)
+			return nil
 		}
 	}
-	account := func(generation int64) *v1alpha1.DeepCallAccount {
-		return &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Name: "acme", UID: "a", Generation: generation}}
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+func everything(client.Object) bool { return true }
+
+func mappingOf(name string, uid types.UID, version string) *v1alpha1.AgentGroupMapping {
+	return &v1alpha1.AgentGroupMapping{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid, ResourceVersion: version},
+		Spec:       v1alpha1.AgentGroupMappingSpec{AccountRef: v1alpha1.AccountReference{Name: "acme"}, AgentID: "7"},
 	}
+}
+
+func accountOfGeneration(generation int64) *v1alpha1.DeepCallAccount {
+	return &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Name: "acme", UID: "a", Generation: generation}}
+}
+
+func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
+	type mappings = []*v1alpha1.AgentGroupMapping
+	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
 	down := errors.New("the API server is down")
-	cases := map[string]struct {
-		live  server
-		want  error
-		asked int // by two attempts
+	for name, c := range map[string]struct {
+		has     mappings
+		account *v1alpha1.DeepCallAccount
+		fails   error
+		want    error
 	}{
-		"the cache is current, which is asked once": {server{mapping: mapping("1", "5"), account: account(1)}, nil, 2},
-		"the mapping is newer":                      {server{mapping: mapping("1", "6"), account: account(1)}, errNotCurrent, 2},
-		"another mapping has its name by now":       {server{mapping: mapping("2", "6"), account: account(1)}, errNotCurrent, 2},
-		"the mapping is gone":                       {server{account: account(1)}, errNotCurrent, 2},
-		"the account is newer":                      {server{mapping: mapping("1", "5"), account: account(2)}, errNotCurrent, 3},
-		"the account is gone":                       {server{mapping: mapping("1", "5")}, errNotCurrent, 3},
-		"nobody can tell":                           {server{mapping: mapping("1", "5"), account: account(1), fails: down}, down, 2},
-	}
-	for name, c := range cases {
+		"the cache is current":                  {mappings{asha}, accountOfGeneration(1), nil, nil},
+		"the mapping is newer":                  {mappings{mappingOf("asha", "1", "6")}, accountOfGeneration(1), nil, errNotCurrent},
+		"another mapping has its name by now":   {mappings{mappingOf("asha", "2", "6")}, accountOfGeneration(1), nil, errNotCurrent},
+		"the mapping is gone":                   {nil, accountOfGeneration(1), nil, errNotCurrent},
+		"there is one that the cache knows not": {mappings{asha, ravi}, accountOfGeneration(1), nil, errNotCurrent},
+		"and it comes before one that it knows": {mappings{ravi, asha}, accountOfGeneration(1), nil, errNotCurrent},
+		"the account is newer":                  {mappings{asha}, accountOfGeneration(2), nil, errNotCurrent},
+		"the account is gone":                   {mappings{asha}, nil, nil, errNotCurrent},
+		"nobody can tell":                       {mappings{asha}, accountOfGeneration(1), down, down},
+	} {
 		t.Run(name, func(t *testing.T) {
-			r := &AgentReconciler{Live: &c.live, memory: newMemory()}
-			cached := mapping("1", "5")
-			v := &view{key: agentOf(cached), account: account(1), members: []*member{{mapping: cached}}}
+			live := &server{mappings: c.has, account: c.account, fails: c.fails}
+			r := &AgentReconciler{Live: live, Client: &cached{mappings: mappings{asha}}, Written: newWritten(everything)}
+			v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
 			for range 2 {
 				if err := r.assertCurrent(t.Context(), v); !errors.Is(err, c.want) {
 					t.Errorf("%v instead of %v", err, c.want)
 				}
 			}
-			if c.live.asked != c.asked {
-				t.Errorf("the API server was asked %d times instead of %d", c.live.asked, c.asked)
-			}
 		})
 	}
+}
 
-	t.Run("what this process wrote is current", func(t *testing.T) {
-		live := &server{mapping: mapping("1", "6"), account: account(1)}
-		r := &AgentReconciler{Live: live, memory: newMemory()}
-		cached := mapping("1", "5")
-		v := &view{key: agentOf(cached), account: account(1), members: []*member{{mapping: cached}}}
-		r.memory.madeCurrent(v.key, "1")
-		if err := r.assertCurrent(t.Context(), v); err != nil {
-			t.Error(err)
+func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
+	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
+	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha, ravi}, account: accountOfGeneration(1)}
+	cache := &cached{mappings: []*v1alpha1.AgentGroupMapping{asha}}
+	r := &AgentReconciler{Live: live, Client: cache, Written: newWritten(everything)}
+	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
+	current := func(want error, asked int) {
+		t.Helper()
+		before := live.asked
+		if err := r.assertCurrent(t.Context(), v); !errors.Is(err, want) {
+			t.Errorf("%v instead of %v", err, want)
 		}
-	})
+		if n := live.asked - before; n != asked {
+			t.Errorf("the API server was asked %d times instead of %d", n, asked)
+		}
+	}
+	current(errNotCurrent, 3) // two pages, and whether ravi is still there
+	current(errNotCurrent, 1)
+	cache.mappings = append(cache.mappings, ravi)
+	current(nil, 1) // the account
+	current(nil, 0)
 
-	t.Run("what is gone is forgotten", func(t *testing.T) {
-		m := newMemory()
-		key := agentOf(mapping("1", "5"))
-		m.madeCurrent(key, "1")
-		m.madeCurrent(key, "2")
-		m.keep(key, map[types.UID]bool{"2": false})
-		if m.isCurrent(key, "1") || !m.isCurrent(key, "2") {
-			t.Errorf("remembers %v", m.current)
+	// Nobody waits for another agent's.
+	elsewhere := mappingOf("lena", "5", "9")
+	elsewhere.Spec.AgentID = "8"
+	r.inherited.behind[agentOf(elsewhere)] = []ref{{name: client.ObjectKeyFromObject(elsewhere), uid: "5", version: "9"}}
+	current(nil, 0)
+
+	// A mapping that came later is asked for by itself, unless this process wrote it.
+	noor, omar := mappingOf("noor", "3", "9"), mappingOf("omar", "4", "9")
+	live.mappings = append(live.mappings, noor)
+	v.members = []*member{{mapping: noor}, {mapping: omar}}
+	r.Written.remember(omar)
+	current(nil, 1)
+	current(nil, 0)
+}
+
+func TestAMappingThatIsGoneIsNotWaitedFor(t *testing.T) {
+	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
+	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha, ravi}, account: accountOfGeneration(1)}
+	r := &AgentReconciler{Live: live, Client: &cached{mappings: []*v1alpha1.AgentGroupMapping{asha}}, Written: newWritten(everything)}
+	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
+	if err := r.assertCurrent(t.Context(), v); !errors.Is(err, errNotCurrent) {
+		t.Errorf("%v although the cache does not know ravi", err)
+	}
+	live.mappings = live.mappings[:1]
+	if err := r.assertCurrent(t.Context(), v); err != nil {
+		t.Errorf("%v although ravi is gone", err)
+	}
+}
+
+func TestWhatIsWatchedIsCompared(t *testing.T) {
+	everywhere := Access{}
+	chosen := Access{Watched: []string{"support", "sales"}, Selector: labels.SelectorFromSet(labels.Set{"shard": "a"})}
+	for name, c := range map[string]struct {
+		access Access
+		want   []string
+	}{
+		"everything":            {everywhere, []string{" "}},
+		"a share of some of it": {chosen, []string{"support shard=a", "sales shard=a"}},
+	} {
+		var lists []string
+		for _, options := range c.access.lists() {
+			asked := (&client.ListOptions{}).ApplyOptions(options)
+			selector := ""
+			if asked.LabelSelector != nil {
+				selector = asked.LabelSelector.String()
+			}
+			lists = append(lists, asked.Namespace+" "+selector)
 		}
-		m.keep(key, nil)
-		if len(m.current) != 0 {
-			t.Errorf("still remembers %v", m.current)
+		if !slices.Equal(lists, c.want) {
+			t.Errorf("%s: lists %q instead of %q", name, lists, c.want)
 		}
-	})
+	}
 }

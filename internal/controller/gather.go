@@ -48,7 +48,7 @@ type member struct {
 // ourselves if that is newer.
 func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, error) {
 	v := &view{key: key, now: r.Clock.Now()}
-	recalled := r.Written.recall(func(obj client.Object) bool { return slices.Contains(indexAgent(obj), key.String()) })
+	recalled := r.Written.recall(key)
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
 		return nil, fmt.Errorf("list the agent's mappings: %w", err)
@@ -81,7 +81,7 @@ func (r *AgentReconciler) gatherAccount(ctx context.Context, v *view) error {
 	if !r.Access.watches(v.key.Account.Namespace) {
 		return nil // as if there were none: what is there is not for us to know
 	}
-	recalled := r.Written.recall(isAccount(v.key.Account))
+	recalled := r.Written.recall(v.key.Account)
 	var found v1alpha1.DeepCallAccount
 	err := r.Client.Get(ctx, v.key.Account, &found)
 	if apierrors.IsNotFound(err) {

@@ -25,7 +25,7 @@ func (patched) Patch(context.Context, client.Object, client.Patch, ...client.Pat
 func TestAnAccountThatIsHeldAgainWakesItsAgents(t *testing.T) {
 	woken := 0
 	name := types.NamespacedName{Namespace: "support", Name: "acme"}
-	r := &AccountReconciler{Client: patched{}, Written: newWritten(), WakeAgents: func(context.Context, types.NamespacedName) error {
+	r := &AccountReconciler{Client: patched{}, Written: newWritten(everything), WakeAgents: func(context.Context, types.NamespacedName) error {
 		woken++
 		return nil
 	}}

@@ -78,10 +78,7 @@ type memory struct {
 	inFlight map[AgentKey]bool
 	outcomes map[AgentKey]outcome
 	mappings map[AgentKey]map[types.UID]*recollection
-	// current are the mappings that were compared with the API server or written, and the accounts,
-	// which are kept under an empty agent.
-	current map[AgentKey]map[types.UID]bool
-	calls   sync.WaitGroup
+	calls    sync.WaitGroup
 }
 
 func newMemory() *memory {
@@ -89,7 +86,6 @@ func newMemory() *memory {
 		inFlight: map[AgentKey]bool{},
 		outcomes: map[AgentKey]outcome{},
 		mappings: map[AgentKey]map[types.UID]*recollection{},
-		current:  map[AgentKey]map[types.UID]bool{},
 	}
 }
 
@@ -162,13 +158,5 @@ func (m *memory) keep(key AgentKey, needed map[types.UID]bool) {
 	}
 	if len(m.mappings[key]) == 0 {
 		delete(m.mappings, key)
-	}
-	for uid := range m.current[key] {
-		if _, there := needed[uid]; !there {
-			delete(m.current[key], uid)
-		}
-	}
-	if len(m.current[key]) == 0 {
-		delete(m.current, key)
 	}
 }

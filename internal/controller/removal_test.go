@@ -103,6 +103,22 @@ var _ = underBothReadings("R5: a group that is no longer declared", func() {
 	})
 })
 
+var _ = underBothReadings("R5: a removal that is refused with what is wrong beside it", func() {
+	It("is taken back as a whole: what was left out of requests meanwhile is sent again", func() {
+		w := newWorld()
+		w.create(testenv.Mapping("asha").Group("90", true).Build())
+		w.eventually("asha", "Ready=True Synced")
+		w.create(testenv.Mapping("ravi").Group("93", true).Build())
+		w.eventually("ravi", "Ready=True Synced")
+		w.deepcall.RemoveGroups("99")
+		w.edit("asha", groups(group("91", true), group("99", true)))
+		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
+		w.edit("asha", groups(group("90", true)))
+		w.eventually("asha", "Ready=True Synced")
+		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "93": "Y"}))
+	})
+})
+
 var _ = underBothReadings("R6: deletion ends", func() {
 	It("after DeepCall was told to stop the agent's calls", func() {
 		w := newWorld()

@@ -224,7 +224,7 @@ func (r *AgentReconciler) write(ctx context.Context, m *member, change func(*v1a
 		return fmt.Errorf("write the status of %s: %w", client.ObjectKeyFromObject(m.mapping), err)
 	}
 	r.announce(m.mapping, updated)
-	r.remember(ctx, m, updated)
+	r.remember(m, updated)
 	return nil
 }
 
@@ -236,18 +236,13 @@ func (r *AgentReconciler) patch(ctx context.Context, m *member, change func(*v1a
 	if err := r.Client.Patch(ctx, updated, patch); err != nil {
 		return fmt.Errorf("patch %s: %w", client.ObjectKeyFromObject(m.mapping), err)
 	}
-	r.remember(ctx, m, updated)
+	r.remember(m, updated)
 	return nil
 }
 
-func (r *AgentReconciler) remember(ctx context.Context, m *member, updated *v1alpha1.AgentGroupMapping) {
+func (r *AgentReconciler) remember(m *member, updated *v1alpha1.AgentGroupMapping) {
 	m.mapping = updated
-	r.memory.madeCurrent(agentOf(updated), updated.UID)
-	r.Written.remember(updated.DeepCopy(), func() bool {
-		var cached v1alpha1.AgentGroupMapping
-		err := r.Client.Get(ctx, client.ObjectKeyFromObject(updated), &cached)
-		return err == nil && cached.UID == updated.UID
-	})
+	r.Written.remember(updated.DeepCopy())
 }
 
 func asList(groups plan.Groups) []v1alpha1.AgentGroup {

@@ -153,10 +153,12 @@ func (r *AgentReconciler) blame(ctx context.Context, m *member, o outcome, alsoA
 		*m.known = recollection{}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { status.AppliedEndpoint = "" })
 	}
-	sure := m.known.sure
+	sure, onTrial := m.known.sure, m.known.trial.Phase != plan.Together
 	*m.known = recollection{refusedAt: o.endpoint}
 	return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
 		o.refused(status, sure)
+		// What is on trial was left out of requests meanwhile. Should it be declared again, it is sent again.
+		status.Uncertain = status.Uncertain || onTrial
 		if alsoApplied {
 			status.AppliedEndpoint = ""
 		}

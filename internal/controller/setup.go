@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -42,6 +43,8 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
 	Namespaces []string
+	// Selector is of the labels of the mappings and accounts in the cache; nil is all.
+	Selector labels.Selector
 	// Metrics is where the operator's metrics are registered; nil for none.
 	Metrics prometheus.Registerer
 	// Tracing makes the spans of reconciles and calls; nil for none.
@@ -64,7 +67,7 @@ type Options struct {
 // Setup adds both reconcilers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	agents, accounts := &waker[AgentKey]{}, &waker[reconcile.Request]{}
-	remembered := newWritten()
+	remembered := newWritten(inCache(mgr.GetClient()))
 	clk := options.Clock
 	if clk == nil {
 		clk = clock.RealClock{}
@@ -81,7 +84,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	access := Access{Watched: options.Namespaces}
+	access := Access{Watched: options.Namespaces, Selector: options.Selector}
 	if len(options.Namespaces) == 0 {
 		access.Namespaces = mgr.GetClient()
 	}
@@ -173,7 +176,7 @@ func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Re
 	return builder.ControllerManagedBy(mgr).
 		Named("account").
 		For(&v1alpha1.DeepCallAccount{}).
-		Watches(&v1alpha1.AgentGroupMapping{}, usersChanged()).
+		Watches(&v1alpha1.AgentGroupMapping{}, r.usersChanged()).
 		WatchesMetadata(secret, handler.EnqueueRequestsFromMapFunc(r.accountsOfSecret)).
 		WatchesRawSource(accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: retries[reconcile.Request]()}).
@@ -202,7 +205,7 @@ var endBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 // or may not allow it by its labels; once it ends, all its agents.
 func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []AgentKey {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName())); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list the mappings of a namespace")
 		return nil
 	}
@@ -218,10 +221,11 @@ func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace clien
 }
 
 // usersChanged has an account count its mappings, a moment after some came or went, or let go.
-func usersChanged() handler.EventHandler {
+func (r *AccountReconciler) usersChanged() handler.EventHandler {
 	count := func(obj client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok {
-			queue.AddAfter(reconcile.Request{NamespacedName: accountOf(mapping)}, usersDebounce)
+			name := accountOf(mapping)
+			queue.AddAfter(reconcile.Request{NamespacedName: name}, r.usersDebounce(name))
 		}
 	}
 	type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -239,7 +243,7 @@ func usersChanged() handler.EventHandler {
 // wakeAgentsOf brings all agents of an account back here.
 func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {

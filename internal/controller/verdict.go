@@ -48,7 +48,7 @@ func suspended() verdict {
 func accountNotFound(name string) verdict {
 	return verdict{
 		reason: v1alpha1.ReasonAccountNotFound, progress: v1alpha1.ConditionReconciling,
-		message: fmt.Sprintf("There is no DeepCallAccount %q in this namespace; create it, or correct spec.accountRef", name),
+		message: fmt.Sprintf("There is no DeepCallAccount %q in this namespace; create it, or make a new mapping with the right spec.accountRef", name),
 	}
 }
 

@@ -1,47 +1,105 @@
 package controller
 
 import (
+	"context"
+	"maps"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 // written remembers our own writes until the cache has caught up with them, so that no decision
 // is made twice on a stale view. Nobody waits for the cache.
 type written struct {
-	mu    sync.Mutex
-	newer map[types.UID]client.Object
+	// cached is true for an object that the cache holds, in whatever version.
+	cached func(client.Object) bool
+
+	mu     sync.Mutex
+	newer  map[types.UID]client.Object
+	groups map[any]map[types.UID]client.Object // the same, by groupsOf
+	// current are the objects of which this process has seen, or written, a version as new as any that a former
+	// leader wrote.
+	current map[types.UID]struct{}
 }
 
-func newWritten() *written {
-	return &written{newer: map[types.UID]client.Object{}}
-}
-
-// remember takes in what a write returned. Whether the cache still holds the object is asked
-// under the lock, since forget may already have run for its deletion.
-func (w *written) remember(obj client.Object, cached func() bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if cached() {
-		w.newer[obj.GetUID()] = obj
+func newWritten(cached func(client.Object) bool) *written {
+	return &written{
+		cached: cached, newer: map[types.UID]client.Object{}, groups: map[any]map[types.UID]client.Object{},
+		current: map[types.UID]struct{}{},
 	}
 }
 
-// recall returns what is remembered of the objects that match. It must be asked before the cache is
-// read: what the cache catches up with in between is forgotten, although what was read is older.
-func (w *written) recall(matches func(client.Object) bool) map[types.UID]client.Object {
+// mappingsOf names the mappings of an account; an AgentKey names those of an agent, and the account's own
+// name the account.
+type mappingsOf types.NamespacedName
+
+// groupsOf are the names by which an object is recalled. None of them ever changes.
+func groupsOf(obj client.Object) []any {
+	switch obj := obj.(type) {
+	case *v1alpha1.AgentGroupMapping:
+		return []any{agentOf(obj), mappingsOf(accountOf(obj))}
+	case *v1alpha1.DeepCallAccount:
+		return []any{client.ObjectKeyFromObject(obj)}
+	default:
+		return nil
+	}
+}
+
+// remember takes in what a write returned.
+func (w *written) remember(obj client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	recalled := map[types.UID]client.Object{}
-	for uid, obj := range w.newer {
-		if matches(obj) {
-			recalled[uid] = obj
+	if !w.cached(obj) {
+		return // asked under the lock, since the handler may already have run for its deletion
+	}
+	w.current[obj.GetUID()] = struct{}{}
+	w.newer[obj.GetUID()] = obj
+	for _, group := range groupsOf(obj) {
+		if w.groups[group] == nil {
+			w.groups[group] = map[types.UID]client.Object{}
+		}
+		w.groups[group][obj.GetUID()] = obj
+	}
+}
+
+// recall returns what is remembered of a group of objects. It must be asked before the cache is
+// read: what the cache catches up with in between is forgotten, although what was read is older.
+func (w *written) recall(group any) map[types.UID]client.Object {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.groups[group])
+}
+
+// forget is called under the lock.
+func (w *written) forget(obj client.Object) {
+	delete(w.newer, obj.GetUID())
+	for _, group := range groupsOf(obj) {
+		delete(w.groups[group], obj.GetUID())
+		if len(w.groups[group]) == 0 {
+			delete(w.groups, group)
 		}
 	}
-	return recalled
+}
+
+// madeCurrent notes that an object was compared with the API server.
+func (w *written) madeCurrent(obj client.Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cached(obj) {
+		w.current[obj.GetUID()] = struct{}{}
+	}
+}
+
+func (w *written) isCurrent(obj client.Object) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, is := w.current[obj.GetUID()]
+	return is
 }
 
 // latest returns the newer of what the cache returned and what was recalled before.
@@ -64,7 +122,7 @@ func (w *written) handler() toolscache.ResourceEventHandler {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if own := w.newer[cached.GetUID()]; own != nil && caughtUp(cached, own) {
-				delete(w.newer, cached.GetUID())
+				w.forget(cached)
 			}
 		},
 		DeleteFunc: func(obj any) {
@@ -77,7 +135,8 @@ func (w *written) handler() toolscache.ResourceEventHandler {
 			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			delete(w.newer, gone.GetUID())
+			w.forget(gone)
+			delete(w.current, gone.GetUID())
 		},
 	}
 }
@@ -88,4 +147,16 @@ func caughtUp(cached, own client.Object) bool {
 	}
 	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), own.GetResourceVersion())
 	return err != nil || order >= 0
+}
+
+// inCache asks a cache for a mapping or an account.
+func inCache(cache client.Reader) func(client.Object) bool {
+	return func(obj client.Object) bool {
+		var held client.Object = &v1alpha1.AgentGroupMapping{}
+		if _, is := obj.(*v1alpha1.DeepCallAccount); is {
+			held = &v1alpha1.DeepCallAccount{}
+		}
+		err := cache.Get(context.Background(), client.ObjectKeyFromObject(obj), held, client.UnsafeDisableDeepCopy)
+		return err == nil && held.GetUID() == obj.GetUID()
+	}
 }

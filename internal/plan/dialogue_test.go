@@ -50,6 +50,18 @@ func TestOneCallPerChange(t *testing.T) {
 		expect(t, "DeepCall", text(a.holds), "1=Y 2=N 3=Y")
 	})
 
+	eachReading(t, "what a trial left out is sent again when its change was refused and is taken back", func(t *testing.T, replaces bool) {
+		m, other := newMapping("me", 1, "1=Y"), newMapping("other", 2, "3=Y")
+		a := newAgent(replaces, m, other)
+		a.vanish("9")
+		a.sent(t, "1=Y", "1=Y 3=Y")
+		m.edit("2=Y 9=Y")
+		a.sent(t, "1=N 2=Y 3=Y 9=Y", "2=Y 3=Y 9=Y", "3=Y")
+		m.edit("1=Y")
+		a.sent(t, "1=Y 3=Y")
+		expect(t, "DeepCall", text(a.holds), "1=Y 3=Y")
+	})
+
 	eachReading(t, "a suspended mapping is sent when it is resumed, and rides along before", func(t *testing.T, replaces bool) {
 		m, other := newMapping("me", 1, "1=Y"), newMapping("other", 2, "2=Y")
 		a := newAgent(replaces, m, other)

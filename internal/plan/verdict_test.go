@@ -74,7 +74,7 @@ func (m *mapping) blame(alsoApplied bool) {
 	if m.sure {
 		m.Attempted = nil
 	}
-	m.doubtful = m.doubtful || !m.asked.Pending
+	m.doubtful = m.doubtful || !m.asked.Pending || m.trial.Phase != Together
 	m.Elsewhere = m.Elsewhere || alsoApplied
 	m.refused, m.observed, m.Due = m.askedOf, m.askedOf, false
 	m.forget()

@@ -15,7 +15,7 @@ var _ = Describe("The manager's command line", func() {
 		Eventually(help).Should(gexec.Exit(0))
 		for _, flag := range []string{
 			"kubeconfig", "leader-elect", "leader-election-namespace", "watch-namespaces", "watch-label-selector",
-			"max-concurrent-reconciles", "metrics-bind-address", "metrics-secure", "health-probe-bind-address",
+			"max-concurrent-reconciles", "metrics-bind-address", "metrics-secure", "health-probe-bind-address", "pprof-bind-address",
 			"allow-insecure-endpoints", "version", "zap-log-level", "zap-devel", "zap-encoder",
 		} {
 			Expect(string(help.Err.Contents())).To(MatchRegexp(`(?m)^ +-%s\b`, flag))

@@ -58,6 +58,24 @@ var _ = Describe("A mapping that is applied with kubectl", func() {
 		Consistently(w.deepcall.Calls).Should(HaveLen(2))
 	})
 
+	It("leaves what others wrote into its metadata", func() {
+		w := newWorld()
+		startManager()
+		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
+		w.waitFor("agm/asha", "Synced")
+		w.kubectl("label", "agm/asha", "team=support")
+		w.kubectl("annotate", "agm/asha", "note=ask Priya")
+		w.kubectl("patch", "agm/asha", "--type=json", `--patch=[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/other"}]`)
+		w.apply(w.mapping("asha", "7", "90=N", "91=Y"))
+		w.waitFor("agm/asha", "Synced")
+		w.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"spec":{"removalPolicy":"Orphan"}}`)
+		Eventually(w.kubectl).WithArguments("get", "agm", "asha", "-o=jsonpath={.metadata.finalizers}").Should(Equal(`["example.com/other"]`))
+		Expect(w.kubectl("get", "agm", "asha", "-o=jsonpath={.metadata.labels.team}, {.metadata.annotations.note}")).
+			To(Equal("support, ask Priya"))
+		Expect(w.kubectl("get", "agm", "asha", "-o=jsonpath={.metadata.annotations}")).To(ContainSubstring("last-applied-configuration"))
+		w.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
+	})
+
 	It("says what DeepCall refused, and recovers when it is put right", func() {
 		w := newWorld()
 		startManager()
