@@ -86,6 +86,7 @@ func (l *life) backlog(ctx context.Context, r *round) error {
 	}
 	r.add("edits", "", float64(len(r.Samples)))
 	r.addLatency("edit to call", r.Samples)
+	r.addLatency("the edit's own request", waiting.own)
 	r.add("resyncs left at the end of the edits", "", float64(waiting.length()))
 	last, err := waiting.untilEmpty(ctx)
 	if err != nil {
@@ -103,7 +104,7 @@ func (l *life) backlog(ctx context.Context, r *round) error {
 	}
 	r.add("first to last call", "s", last.at.Sub(first.at).Seconds())
 	r.add("calls", "", float64(since.calls))
-	r.addWrites(since.writes.without(editing, waiting.edits))
+	r.addWrites(since.writes.without(editing, len(waiting.own)))
 	return nil
 }
 
@@ -120,7 +121,7 @@ func (l *life) editBehind(ctx context.Context, r *round, waiting *queue) error {
 		if err != nil {
 			return err
 		}
-		waiting.edits++
+		waiting.own = append(waiting.own, milliseconds(time.Since(sent)))
 		called, err := l.untilCalled(ctx, calls, i)
 		if err != nil {
 			return err
@@ -155,9 +156,9 @@ func (l *life) agents() map[string]bool {
 // queue are the agents of which no call came yet.
 type queue struct {
 	*life
-	seen  int // how many calls were looked at
-	left  map[string]bool
-	edits int
+	seen int // how many calls were looked at
+	left map[string]bool
+	own  []float64 // how long the requests of edits took, in milliseconds
 }
 
 func (q *queue) length() int {

@@ -92,12 +92,20 @@ func TestThePlotHasACurveForEachRound(t *testing.T) {
 	if n := strings.Count(drawn, "<polyline"); n != len(threePairs) {
 		t.Errorf("%d curves instead of %d", n, len(threePairs))
 	}
-	// The slowest ends in the upper right corner.
-	if !strings.Contains(drawn, `points="70.0,360.0 710.0,40.0"`) {
-		t.Errorf("the slowest round does not span the plot:\n%s", drawn)
+	// The slowest takes 12 s of the 12.5 s, and comes to the 10 mappings at the top.
+	if !strings.Contains(drawn, `points="70.0,360.0 684.4,40.0"`) {
+		t.Errorf("the slowest round is not where it should be:\n%s", drawn)
 	}
 	if drawn := plot([]round{{Scenario: growth, Who: theOperator}}); drawn != "" {
 		t.Errorf("there is nothing to draw, but:\n%s", drawn)
+	}
+}
+
+func TestAxesAreDividedByRoundNumbers(t *testing.T) {
+	for least, want := range map[float64]float64{1: 1, 1.1: 2, 2.4: 2.5, 3: 5, 5.1: 10, 0.03: 0.05, 260: 500} {
+		if got := roundStep(least); got != want {
+			t.Errorf("%v for %v, not %v", got, least, want)
+		}
 	}
 }
 

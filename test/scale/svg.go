@@ -46,6 +46,7 @@ func plot(rounds []round) string {
 	if seconds == 0 {
 		return ""
 	}
+	seconds = plotTicks * roundStep(seconds/plotTicks)
 	for _, r := range converged(rounds) {
 		fmt.Fprintf(&lines, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>`+"\n",
 			colours[r.Who], path(r.Curve, seconds, mappings))
@@ -55,6 +56,17 @@ func plot(rounds []round) string {
 <text x="%d" y="20" font-size="14">Mappings Ready, by seconds since the start</text>
 %s%s%s</svg>
 `, plotLeft+plotWidth+40, plotTop+plotHeight+40, plotLeft, axes(seconds, mappings), lines.String(), legend())
+}
+
+// roundStep is the next number with one or two digits that people like to count by.
+func roundStep(least float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(least)))
+	for _, digits := range []float64{1, 2, 2.5, 5} {
+		if digits*power >= least {
+			return digits * power
+		}
+	}
+	return 10 * power
 }
 
 func converged(rounds []round) []round {
@@ -86,7 +98,7 @@ func axes(seconds, mappings float64) string {
 		fmt.Fprintf(&b, `<path stroke="#dddddd" d="M%.1f %dV%dM%d %.1fH%d"/>`+"\n",
 			plotX(share), plotTop, plotTop+plotHeight, plotLeft, plotY(share), plotLeft+plotWidth)
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%.3g</text>`+"\n", plotX(share), plotTop+plotHeight+18, seconds*share)
-		fmt.Fprintf(&b, `<text x="%d" y="%.1f" text-anchor="end">%.0f</text>`+"\n", plotLeft-8, plotY(share)+4, math.Round(mappings*share))
+		fmt.Fprintf(&b, `<text x="%d" y="%.1f" text-anchor="end">%.6g</text>`+"\n", plotLeft-8, plotY(share)+4, mappings*share)
 	}
 	return b.String()
 }
