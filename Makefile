@@ -116,7 +116,7 @@ FUZZTIME ?= 30s
 # input in testdata/fuzz, and fails with that again.
 .PHONY: fuzz
 fuzz: ## Fuzz each of the fuzz targets for FUZZTIME; what fails is kept in testdata/fuzz beside it.
-	@grep -Eo '^func Fuzz[A-Za-z0-9]+' internal/*/*_test.go | while IFS=: read -r file func; do \
+	@grep -Eo '^func Fuzz[A-Za-z0-9]+' internal/*/*_test.go cmd/*/internal/*/*_test.go | while IFS=: read -r file func; do \
 		go test "./$${file%/*}" -run='^$$' -fuzz="^$${func#func }$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x || \
 			go test -count=1 "./$${file%/*}" -run="^$${func#func }$$"; \
 	done
