@@ -73,7 +73,7 @@ type soak struct {
 	apiServer *keptAPIServer
 	declared  map[string]map[string]bool
 	drifted   map[string]bool // agents whose groups somebody changed in DeepCall: only a resync heals that
-	secrets   []string // every user ID and token there was
+	secrets   []string        // every user ID and token there was
 	counts    map[string]int
 }
 
