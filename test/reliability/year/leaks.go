@@ -88,7 +88,6 @@ func (w *world) checkMemory() {
 		return
 	}
 	p.judged = calls - p.since
-	fmt.Printf("HEAP %s %d more %d calls %d\n", stamp(time.Now()), memory.HeapAlloc, int64(memory.HeapAlloc)-int64(p.heap), p.judged)
 	if most := p.heap + someBytes + uint64(bytesPerCall*p.judged); memory.HeapAlloc > most {
 		w.violate("leak: %d bytes of heap, where there were %d, after %d calls", memory.HeapAlloc, p.heap, p.judged)
 	}
