@@ -111,34 +111,6 @@ func stopsIn(call deepcalltest.Call) []string {
 	return slices.DeleteFunc(keysOf(call.Groups), func(id string) bool { return call.Groups[id] != "N" })
 }
 
-// wentBack holds I4 as [world.wentBack] does. But a call that finds out whose fault a refusal is may leave out a
-// group that is to be stopped: of such a group it says what was said last.
-func (p *stage) wentBack() []string {
-	var broken []string
-	all := p.w.generations()
-	for _, server := range p.deepCalls {
-		for _, g := range all {
-			groups, said, at := exclusive(g, all), map[string]string{}, 0
-			for _, request := range accepted(server, g.agent) {
-				maps.Copy(said, request)
-				if !slices.ContainsFunc(keysOf(request), func(id string) bool { return groups[id] }) {
-					continue
-				}
-				from := at
-				for at < len(g.declared) && !g.saidBy(at, request, groups) && !g.saidBy(at, said, groups) {
-					at++
-				}
-				if at == len(g.declared) {
-					broken = append(broken, fmt.Sprintf("I4: %s: DeepCall accepted %s for agent %s after a newer generation (generations: %v)",
-						g.name, inWords(request), g.agent, g.declared[from:]))
-					break
-				}
-			}
-		}
-	}
-	return broken
-}
-
 // memory is how all stood at some moment.
 type memory struct {
 	specs    map[string]v1alpha1.AgentGroupMappingSpec
