@@ -12,7 +12,6 @@ import (
 // What people do to accounts.
 
 func (p *stage) secretBecomes(account, what string) {
-	p.book.accountChanges(account)
 	switch what {
 	case "right":
 		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.tokens[account]})
@@ -34,7 +33,6 @@ func (p *stage) rotate(account, first string) {
 	if first == "secret" {
 		next := p.canary()
 		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": next})
-		p.book.accountChanges(account)
 		p.pause(1)
 		p.tokens[account] = next
 		p.everywhere(func(s *deepcalltest.Server) { s.RotateToken(p.users[account], next) })
@@ -50,19 +48,17 @@ func (p *stage) move(account, place string) {
 	if p.at[account] == place {
 		return
 	}
-	p.book.leaves(account, p.at[account])
 	p.at[account] = place
 	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = p.urls[place] })
+	p.book.moves(account, p.revision())
 }
 
 func (p *stage) allow(account, from string) {
-	p.book.accountChanges(account)
 	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFrom(from) })
 }
 
 // retry asks for an account to be tried again.
 func (p *stage) retry(account string) {
-	p.book.accountChanges(account)
 	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) {
 		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, p.count())
 	})
@@ -83,6 +79,5 @@ func (p *stage) abolish(account string) {
 
 // found creates an account again that was abolished.
 func (p *stage) found(account string) {
-	p.book.accountChanges(account)
 	p.createAccount(account)
 }

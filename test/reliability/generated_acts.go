@@ -48,7 +48,7 @@ func init() {
 		"vanish": func(p *stage, o operation) { p.vanish(o.On) },
 		"return": func(p *stage, o operation) { p.turn(func(s *deepcalltest.Server) { s.AddGroups(o.On) }) },
 		"dismiss": func(p *stage, o operation) {
-			p.book.drifts(o.On)
+			p.book.drifted[o.On] = true
 			p.everywhere(func(s *deepcalltest.Server) { s.RemoveAgents(o.On) })
 		},
 		"hire":  func(p *stage, o operation) { p.everywhere(func(s *deepcalltest.Server) { s.AddAgents(o.On) }) },
@@ -158,7 +158,7 @@ func (p *stage) invalid(name, what string) {
 func (p *stage) vanish(group string) {
 	for agent, groups := range p.book.everAgent {
 		if groups[group] {
-			p.book.drifts(agent)
+			p.book.drifted[agent] = true
 		}
 	}
 	p.turn(func(s *deepcalltest.Server) { s.RemoveGroups(group) })
@@ -166,12 +166,12 @@ func (p *stage) vanish(group string) {
 
 // drift changes an agent's groups in DeepCall behind the operator's back.
 func (p *stage) drift(agent, words string) {
-	p.book.drifts(agent)
+	p.book.drifted[agent] = true
 	groups := parse(words)
-	for id := range groups {
-		p.book.loosen(agent, id)
-	}
 	p.server(agent).SetAgent(agent, groups)
+	for id := range groups {
+		p.book.loosen(agent, id, p.revision())
+	}
 }
 
 // ban has DeepCall refuse an account's user.

@@ -57,7 +57,7 @@ func (p *stage) missing(butForDrift bool) string {
 		}
 		held := p.server(agent).Agent(agent)
 		loose := map[string]string{}
-		for id := range p.book.loose[p.at[castAgents[agent]]+" "+agent] {
+		for id := range p.loose(agent) {
 			loose[id] = held[id]
 		}
 		missing = append(missing, wrongGroups(agent, held, holds, loose)...)

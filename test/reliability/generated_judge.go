@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strconv"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
 // judge brings the story to its end, and returns every invariant that does not hold.
@@ -58,70 +61,54 @@ func revision(v version) uint64 {
 }
 
 // tooManyCalls holds I2: whatever is news for an agent takes one call for each of its mappings at most, since
-// one that lets go has others take over; so does each crash, and each call that did not succeed. Where DeepCall
-// refused something, it takes the calls besides that find out whose fault it is, or what is left to stop.
+// one that lets go has others take over. A crash or a lost answer takes another for each, and each call that did not
+// succeed its repetition. One that was refused takes the calls besides that find out whose fault it is, or what
+// is left to stop.
 func (p *stage) tooManyCalls() []string {
-	made, failed, refused := map[string]int{}, map[string]int{}, map[string]bool{}
+	made, failed, sought := map[string]int{}, map[string]int{}, map[string]int{}
+	mappings := p.everMapped()
 	for _, server := range p.deepCalls {
 		for _, call := range server.Calls() {
 			made[call.Agent]++
-			if call.Code != 200 || call.Fault != "" {
+			if call.Code != 200 || call.Fault != "" || call.ClientGone {
 				failed[call.Agent]++
 			}
-			refused[call.Agent] = refused[call.Agent] || call.Code == 1505 || call.Code == 1509
+			if call.Code == 1505 {
+				sought[call.Agent] += 1 + mappings[call.Agent] + len(stopsIn(call))
+			}
 		}
 	}
 	p.w.mu.Lock()
 	p.w.ledger.mu.Lock()
-	mishaps := len(p.w.processes) + p.w.ledger.callStrike
+	mishaps := p.w.crashes + p.w.ledger.callStrike
 	p.w.ledger.mu.Unlock()
 	p.w.mu.Unlock()
 	var broken []string
 	for agent, n := range made {
-		mappings := 0
-		for _, r := range cast {
-			if r.agent == agent {
-				mappings++
-			}
-		}
-		each := mappings
-		if refused[agent] {
-			each += 2*mappings + 1 + len(castGroups)
-		}
-		if most := each * (p.book.news[agent] + mishaps + failed[agent]); n > most {
-			broken = append(broken, fmt.Sprintf("I2: %d calls for agent %s instead of at most %d (%d news, %d failed)",
-				n, agent, most, p.book.news[agent], failed[agent]))
+		if most := mappings[agent]*(p.book.news[agent]+mishaps) + failed[agent] + sought[agent]; n > most {
+			broken = append(broken, fmt.Sprintf("I2: %d calls for agent %s instead of at most %d (%d news of %d mappings, %d mishaps, %d failed, %d to find out why)",
+				n, agent, most, p.book.news[agent], mappings[agent], mishaps, failed[agent], sought[agent]))
 		}
 	}
 	return broken
 }
 
-// wentBack holds I4 as [world.wentBack] does. But a call that finds out whose fault a refusal is may leave out a
-// group that is to be stopped: of such a group it says what was said last.
-func (p *stage) wentBack() []string {
-	var broken []string
-	all := p.w.generations()
-	for _, server := range p.deepCalls {
-		for _, g := range all {
-			groups, said, at := exclusive(g, all), map[string]string{}, 0
-			for _, request := range accepted(server, g.agent) {
-				maps.Copy(said, request)
-				if !slices.ContainsFunc(keysOf(request), func(id string) bool { return groups[id] }) {
-					continue
-				}
-				next := slices.IndexFunc(g.declared[at:], func(declared map[string]string) bool {
-					return fits(request, declared, groups) || fits(said, declared, groups)
-				})
-				if next < 0 {
-					broken = append(broken, fmt.Sprintf("I4: %s: DeepCall accepted %s for agent %s after a newer generation (generations: %v)",
-						g.name, inWords(request), g.agent, g.declared[at:]))
-					break
-				}
-				at += next
-			}
+// everMapped counts the mappings that each agent ever had, by their names.
+func (p *stage) everMapped() map[string]int {
+	counts, seen := map[string]int{}, map[client.ObjectKey]bool{}
+	for _, v := range p.w.history.look() {
+		if v.mapping == nil || seen[client.ObjectKeyFromObject(v.mapping)] {
+			continue
 		}
+		seen[client.ObjectKeyFromObject(v.mapping)] = true
+		counts[v.mapping.Spec.AgentID]++
 	}
-	return broken
+	return counts
+}
+
+// stopsIn are the groups for which a call said N: among them are all that it was to stop.
+func stopsIn(call deepcalltest.Call) []string {
+	return slices.DeleteFunc(keysOf(call.Groups), func(id string) bool { return call.Groups[id] != "N" })
 }
 
 // memory is how all stood at some moment.
@@ -164,7 +151,7 @@ func (p *stage) receiving(agent string) map[string]string {
 			}
 		}
 	}
-	loose := p.book.loose[p.at[castAgents[agent]]+" "+agent]
+	loose := p.loose(agent)
 	maps.DeleteFunc(held, func(id, value string) bool { return !declared[id] && (value == "N" || loose[id]) })
 	return held
 }

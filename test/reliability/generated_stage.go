@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -143,7 +144,7 @@ func (p *stage) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
 // wrote takes note of what the API server made of a mapping.
 func (p *stage) wrote(name string, mapping *v1alpha1.AgentGroupMapping) {
 	p.written[name] = revision(version{mapping: mapping})
-	p.book.declares(mapping)
+	p.book.declares(mapping, p.written[name])
 }
 
 // apply has a mapping declare exactly this, whether it exists or not.
@@ -173,10 +174,25 @@ func (p *stage) delete(name string) {
 	}
 	now := metav1.Now()
 	mapping.DeletionTimestamp = &now
-	p.book.declares(mapping)
 	p.w.must(client.IgnoreNotFound(admin.Delete(p.w.context, &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{
 		Namespace: mapping.Namespace, Name: mapping.Name,
 	}})))
+	p.book.declares(mapping, p.revision())
+}
+
+// revision is that of the API server now: what is written from now on has a later one.
+func (p *stage) revision() uint64 {
+	var mappings v1alpha1.AgentGroupMappingList
+	p.w.must(admin.List(p.w.context, &mappings, client.InNamespace(p.w.namespaces[0])))
+	n, err := strconv.ParseUint(mappings.ResourceVersion, 10, 64)
+	p.w.must(err)
+	return n
+}
+
+// loose are the groups of an agent that may stand as they do in its DeepCall.
+func (p *stage) loose(agent string) map[string]bool {
+	place := p.at[castAgents[agent]]
+	return p.book.looseAt(place, p.urls[place], agent, p.w.history.look())
 }
 
 // editAccount changes an account, if it exists.

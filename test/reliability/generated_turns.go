@@ -1,6 +1,8 @@
 package reliability
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
@@ -17,35 +19,54 @@ func (p *stage) turn(change func(*deepcalltest.Server)) {
 	p.turns = append(p.turns, t)
 }
 
-// trialTakes is how soon the next call of a trial follows, also on a busy machine.
-const trialTakes = time.Second
-
-// misled notes the agents of which a removal was on trial while DeepCall's groups became others. A trial concludes
-// from two requests, one that DeepCall refuses and one that it accepts, that what only the one holds does not
-// exist (R6). Should some other group return or vanish between the two, it takes a stop for refused by itself
-// that was not, and nobody can tell: what was to be stopped may stay.
+// misled notes the groups whose removal was on trial while DeepCall's groups became others. A trial concludes
+// from two requests that differ by one stop alone, one that DeepCall refuses and one that it accepts, that the
+// group of that stop does not exist (R6). Should some other group return or vanish between the two, it takes a stop
+// for refused by itself that was not, and nobody can tell: what was to be stopped may stay.
 func (p *stage) misled() {
-	for agent, groups := range p.book.everAgent {
+	for agent := range p.book.everAgent {
 		calls := p.server(agent).CallsFor(agent)
-		for i := 1; i < len(calls); i++ {
-			if before, after := calls[i-1], calls[i]; p.turned(before, after) {
-				for id := range groups {
-					p.book.loosen(agent, id)
+		for i, refused := range calls {
+			if refused.Code != 1505 {
+				continue
+			}
+			before := slices.Clone(calls[:i])
+			slices.Reverse(before)
+			for _, id := range stopsIn(refused) {
+				if p.mistaken(refused, id, before) || p.mistaken(refused, id, calls[i+1:]) {
+					p.book.loosen(agent, id, p.revision())
 				}
 			}
 		}
 	}
 }
 
-// turned is true when two calls in a row, with a refusal among them, had different groups to be judged by.
-func (p *stage) turned(before, after deepcalltest.Call) bool {
-	if before.Code != 1505 && after.Code != 1505 || after.Start.Sub(before.End) > trialTakes {
-		return false
-	}
-	for _, t := range p.turns {
-		if t.ended.After(before.Start) && (after.End.IsZero() || t.began.Before(after.End)) {
+// mistaken is true when the other request of a trial of a stop had different groups to be judged by. It is the
+// nearest that DeepCall answered; when the stop comes again first, there is none.
+func (p *stage) mistaken(refused deepcalltest.Call, id string, others []deepcalltest.Call) bool {
+	rest := maps.Clone(refused.Groups)
+	delete(rest, id)
+	for _, other := range others {
+		answered := other.Fault == "" && !other.ClientGone && (other.Code == 200 || other.Code == 1505)
+		switch {
+		case other.Groups[id] != "":
+			return false
+		case !answered || !maps.Equal(other.Groups, rest):
+		case other.Code == 200 && p.turned(refused, other):
 			return true
+		default:
+			return false
 		}
 	}
 	return false
+}
+
+// turned is true when DeepCall's groups became others between two calls.
+func (p *stage) turned(one, other deepcalltest.Call) bool {
+	if other.Start.Before(one.Start) {
+		one, other = other, one
+	}
+	return slices.ContainsFunc(p.turns, func(t turn) bool {
+		return t.ended.After(one.Start) && (other.End.IsZero() || t.began.Before(other.End))
+	})
 }

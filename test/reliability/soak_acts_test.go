@@ -130,6 +130,7 @@ func (s *soak) drift() {
 		holds[id] = "N"
 	}
 	if len(holds) > 0 {
+		s.drifted[agent] = true
 		s.deepcall.SetAgent(agent, holds)
 	}
 }

@@ -57,7 +57,7 @@ func (m *keptManager) start(program string, log *os.File) bool {
 	if m.ended {
 		return false
 	}
-	m.running = exec.Command(program, "--kubeconfig="+plane.Kubeconfig, "--allow-insecure-endpoints", "--zap-log-level=5",
+	m.running = exec.Command(program, "--kubeconfig="+plane.Kubeconfig, "--allow-insecure-endpoints", "--zap-log-level=10",
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect=false")
 	m.running.Stdout, m.running.Stderr = log, log
 	m.started++

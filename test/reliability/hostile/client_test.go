@@ -2,14 +2,8 @@ package hostile
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,12 +12,17 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+// Canaries, which are found in whatever form, and also in part. They have no space: at one, net/http takes
+// apart a status line that holds a credential, and quotes half of it.
+var (
+	token  = strings.ReplaceAll(testenv.Canary("T0kenForHostileServersAlone"), " ", "")
+	userID = strings.ReplaceAll(testenv.Canary("Us3rOfHostileServersAlone"), " ", "")
 )
 
 const (
-	token  = `s3cr3t/t+k"en<é>`
-	userID = "user-1001-xyz"
-
 	// patience is a time-out that no call should need, short is one that is waited for, and grace is how much
 	// later a call may come back on a busy machine.
 	patience = 30 * time.Second
@@ -101,15 +100,8 @@ func (d *deadline) Err() error {
 func expectNoSecret(t *testing.T, what, text string) {
 	t.Helper()
 	for _, secret := range []string{token, userID} {
-		quoted, _ := json.Marshal(secret)
-		for _, spelled := range []string{
-			secret, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(secret), `"`), strings.Trim(strconv.QuoteToASCII(secret), `"`),
-			url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), hex.EncodeToString([]byte(secret)),
-			base64.StdEncoding.EncodeToString([]byte(secret)),
-		} {
-			if strings.Contains(text, spelled) {
-				t.Errorf("%s holds a credential: %.300q", what, text)
-			}
+		if forms := testenv.Reveals(text, secret); len(forms) > 0 {
+			t.Errorf("%s holds a credential, %s: %.300q", what, strings.Join(forms, ", "), text)
 		}
 	}
 }

@@ -15,8 +15,10 @@ import (
 const (
 	// mostSeries bound the operator's own metrics: two accounts, and the catalogue's answers seen.
 	mostSeries = 150
-	// someBytes are how much more heap there may be than in the first calm hour of a process.
-	someBytes = 1 << 20
+	// From its first calm day on, a process's heap may grow so much, and so much for each call. Its first event, which
+	// takes 200 KiB once, is left out.
+	someBytes    = 64 << 10
+	bytesPerCall = 32
 )
 
 // checkMetrics holds the metrics against what there is, and bounds their number.
@@ -62,7 +64,7 @@ func labelOf(metric *dto.Metric, name string) string {
 	return ""
 }
 
-// checkMemory compares goroutines and heap with the process's first calm hour.
+// checkMemory compares a process's goroutines and heap with what they were in its first calm days.
 func (w *world) checkMemory() {
 	if !w.wellFor(hour) {
 		return
@@ -70,19 +72,31 @@ func (w *world) checkMemory() {
 	w.renew() // the ledgers, which are the test's own
 	w.kube.forget()
 	runtime.GC()
+	runtime.GC() // the first one leaves the pools
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	p, now := w.process, goroutines()
-	if p.heap == 0 {
-		p.goroutines, p.heap = now, memory.HeapAlloc
+	p, now, calls := w.process, goroutines(), w.callsSoFar()
+	if p.goroutines == nil {
+		p.goroutines, p.heap, p.since = now, memory.HeapAlloc, calls
 		return
 	}
 	if more := now.beyond(p.goroutines, withFirstEvent); more != "" {
-		w.violate("leak: there are more goroutines than in the process's first calm hour:%s", more)
+		w.violate("leak: there are more goroutines than on the process's first calm day:%s", more)
 	}
-	if memory.HeapAlloc > p.heap+someBytes {
-		w.violate("leak: %d bytes of heap, and %d in the process's first calm hour", memory.HeapAlloc, p.heap)
+	if now.beyond(p.goroutines, nil) != "" { // there was the first event
+		p.goroutines, p.heap, p.since = now, memory.HeapAlloc, calls
+		return
 	}
+	p.judged = calls - p.since
+	if most := p.heap + someBytes + uint64(bytesPerCall*p.judged); memory.HeapAlloc > most {
+		w.violate("leak: %d bytes of heap, where there were %d, after %d calls", memory.HeapAlloc, p.heap, p.judged)
+	}
+}
+
+func (w *world) callsSoFar() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls
 }
 
 // wellFor is true when no account was in trouble for so long.

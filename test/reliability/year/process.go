@@ -25,9 +25,11 @@ type process struct {
 	stopped  chan error
 	// before are the goroutines there were without it.
 	before census
-	// goroutines and heap are those of the first calm hour; zero before.
-	goroutines census
-	heap       uint64
+	// goroutines and heap are those of the first calm day, and since how many calls there were until then, of all
+	// processes; judged are the calls from then on.
+	goroutines    census
+	heap          uint64
+	since, judged int
 }
 
 // restConfig leads to kube.

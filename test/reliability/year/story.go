@@ -20,6 +20,8 @@ type happening struct {
 	do   func(*world)
 }
 
+const restarting = "the manager restarts"
+
 // story is all that happens in so many days. It follows from the seed alone.
 type story struct {
 	rng    *rand.Rand
@@ -39,8 +41,8 @@ func newStory(seed uint64, days int) []happening {
 	s.often(4*day, func(at time.Duration) { s.pause(at, all) })
 	s.often(5*day, func(at time.Duration) { s.remake(at, all) })
 	s.often(11*day, func(at time.Duration) { s.loseGroup(at, all) })
-	for at := 7 * day; at < s.lasts; at += 7 * day {
-		s.add(at-time.Duration(s.rng.Int64N(int64(day))), "the manager restarts", (*world).restart)
+	for at := 7 * day; at < s.lasts*2/3; at += 7 * day { // the last process has a long life
+		s.add(at-time.Duration(s.rng.Int64N(int64(day))), restarting, (*world).restart)
 	}
 	slices.SortStableFunc(s.events, func(a, b happening) int { return int(a.at - b.at) })
 	return s.events

@@ -68,6 +68,29 @@ type figures struct {
 	// SteadyTroubleHours are those in the midst of a trouble.
 	SteadyTroubleHours int
 	Restarts           int
+	// LongLife are the calls of the last process, which lives long, since its first calm day.
+	LongLife int
+}
+
+// checkEnough holds that there was enough to judge: all of the above would hold of a story in which nothing is calm.
+func (f figures) checkEnough(story []happening) error {
+	restarts := 0
+	for _, h := range story {
+		if h.what == restarting {
+			restarts++
+		}
+	}
+	switch {
+	case f.Restarts != restarts || restarts == 0:
+		return fmt.Errorf("%d restarts instead of %d", f.Restarts, restarts)
+	case f.CalmHours < f.Hours/5:
+		return fmt.Errorf("only %d of %d hours were calm", f.CalmHours, f.Hours)
+	case f.SteadyTroubleHours < f.Hours/50:
+		return fmt.Errorf("only %d of %d hours were in the midst of a trouble", f.SteadyTroubleHours, f.Hours)
+	case f.LongLife < f.Hours/2:
+		return fmt.Errorf("the last process was looked at for leaks over %d calls only", f.LongLife)
+	}
+	return nil
 }
 
 // statusWrite is the one write of a resync (R15).

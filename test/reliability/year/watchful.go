@@ -16,17 +16,38 @@ import (
 
 // answers are what is known of an account's calls, for R10.
 type answers struct {
-	// denied is when DeepCall last refused the account; zero if it did not since the credentials changed or
-	// the manager began.
+	// denied is when DeepCall last refused the account; zero if it did not since it last answered otherwise, the
+	// credentials changed or the manager began.
 	denied time.Time
-	// refusals in a row.
+	// refusals in a row, of which those of calls in flight together count once.
 	refusals int
-	// last is when the last call ended.
-	last time.Time
 }
 
-// firstProbe is how soon a refused account may be tried again.
-const firstProbe = 5 * minute
+// A refused account is tried again after 5 minutes, and then after twice as long each time, up to an hour.
+const (
+	firstProbe = 5 * minute
+	lastProbe  = hour
+)
+
+// heldUntil is when a refused account may be called again.
+func (a *answers) heldUntil() time.Time {
+	if a.denied.IsZero() {
+		return time.Time{}
+	}
+	wait := firstProbe
+	for range a.refusals - 1 {
+		wait = min(2*wait, lastProbe)
+	}
+	return a.denied.Add(wait)
+}
+
+func (a *answers) refused(now time.Time) {
+	if now.Before(a.heldUntil()) {
+		return // it was in flight when the first refusal came
+	}
+	a.denied = now
+	a.refusals++
+}
 
 // called judges whether there is a reason for a call at this moment.
 func (w *world) called(b *brand, agent string) {
@@ -34,12 +55,13 @@ func (w *world) called(b *brand, agent string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.active = now
+	w.calls++
 	w.tally.calls[b.account]++
 	w.tally.minutes[b.account].add(now)
 	w.tally.seconds[b.account].add(now)
 	a := w.answers[b.account]
-	if !a.denied.IsZero() && now.Before(a.denied.Add(firstProbe-time.Second)) {
-		w.violateLocked("R10: a call with credentials that DeepCall refused %s ago", now.Sub(a.denied))
+	if now.Before(a.heldUntil().Add(-time.Second)) {
+		w.violateLocked("R10: a call with credentials that DeepCall refused %s ago, %d times in a row", now.Sub(a.denied), a.refusals)
 	}
 	if !w.hasReason(b.account, agent, now) {
 		w.violateLocked("R2: a call for agent %s of %s, for which there is no reason", agent, b.account)
@@ -56,15 +78,14 @@ func (w *world) ended(b *brand, agent string, code int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.active = now
-	a := w.answers[b.account]
-	a.last = now
-	switch {
+	switch a := w.answers[b.account]; {
 	case slices.Contains([]int{1014, 1039}, code):
-		a.denied = now
-		a.refusals++
+		a.refused(now)
 	case code == 200:
-		a.denied, a.refusals = time.Time{}, 0
 		w.tally.accepted[b.account]++
+		*a = answers{}
+	case code >= 1000:
+		*a = answers{} // it takes the credentials
 	}
 	if agent != "" {
 		w.compare(b.account, agent, holds)
@@ -114,7 +135,7 @@ func (w *world) wrote(what string) {
 func (w *world) credentialsChanged(account string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answers[account].denied = time.Time{}
+	*w.answers[account] = answers{}
 	w.changed = time.Now()
 	w.tally.afresh++
 }

@@ -55,6 +55,7 @@ type world struct {
 	leaving map[types.NamespacedName]*v1alpha1.AgentGroupMapping
 	answers map[string]*answers
 	tally   *tally
+	calls   int // since the beginning
 	// active is when the manager last called or wrote, changed when a person last changed something, or
 	// the manager was started in the midst of a trouble.
 	active, changed time.Time

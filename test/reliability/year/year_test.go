@@ -20,6 +20,9 @@ var (
 	tell  = flag.Bool("tell", false, "log what happens")
 )
 
+// enough is the least number of days in which there is always something of everything.
+const enough = 30
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
@@ -39,8 +42,12 @@ func TestAYearPassesWithoutDriftLeaksOrStorms(t *testing.T) {
 	t.Logf("%d days, seed %d", length, *seed)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, *seed)
-		f := w.play(newStory(*seed, length), time.Duration(length)*day)
+		story := newStory(*seed, length)
+		f := w.play(story, time.Duration(length)*day)
 		t.Logf("figures: %+v", f)
+		if err := f.checkEnough(story); err != nil && length >= enough && !w.failed() {
+			w.violate("too little happened: %v", err)
+		}
 		if len(w.violations) > 0 {
 			t.Errorf("%s\n\nthe log's end:\n%s\n\nreplay: go test ./test/reliability/year -seed=%d -days=%d",
 				strings.Join(w.violations, "\n"), w.log, *seed, length)
@@ -73,6 +80,7 @@ func (w *world) play(story []happening, lasts time.Duration) figures {
 		w.remake()
 		w.checkHour(&f, at)
 	}
+	f.LongLife = w.process.judged
 	w.stop()
 	for _, b := range w.brands {
 		b.sim.Close()
