@@ -124,12 +124,12 @@ func TestAPanicDoesNotCarryTheCredentials(t *testing.T) {
 			return roundTripper(func(req *http.Request) (*http.Response, error) {
 				var body bytes.Buffer
 				_, _ = body.ReadFrom(req.Body)
-				panic(body.String())
+				panic(testToken + " in " + body.String())
 			})
 		}
 	})
 	_, e := call(t, c, context.Background())
-	if e.Reason != "UnreadableAnswer" || !e.Uncertain || !strings.Contains(e.Error(), "panic: ") || !strings.Contains(e.Error(), redacted) {
+	if e.Reason != "UnreadableAnswer" || !e.Uncertain || !strings.Contains(e.Error(), "panic: "+redacted+" in ") || strings.Contains(e.Error(), testToken) {
 		t.Errorf("got %v", e)
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// Canaries, which are found in whatever form, and also in part. They have no space: at one, net/http takes
-// apart a status line that holds a credential, and quotes half of it.
+// Canaries, which are found in whatever form, and also in part. At their space net/http takes apart a status line
+// that holds one, and would quote half of it.
 var (
-	token  = strings.ReplaceAll(testenv.Canary("T0kenForHostileServersAlone"), " ", "")
-	userID = strings.ReplaceAll(testenv.Canary("Us3rOfHostileServersAlone"), " ", "")
+	token  = testenv.Canary("T0kenForHostileServersAlone")
+	userID = testenv.Canary("Us3rOfHostileServersAlone")
 )
 
 const (
