@@ -159,7 +159,7 @@ func (w *world) crashedBefore() bool {
 func (w *world) crash() {
 	p := w.running()
 	w.ledger.fence(p)
-	w.deepcall.Release()
+	w.release()
 	w.crashed(p)
 	w.until("a new process runs", func() string {
 		if w.running() == p {
@@ -167,6 +167,13 @@ func (w *world) crash() {
 		}
 		return ""
 	})
+}
+
+// release lets the calls go on that hang in a DeepCall.
+func (w *world) release() {
+	for _, server := range w.deepCalls() {
+		server.Release()
+	}
 }
 
 // restart stops the running process in good order, and starts a new one.
@@ -188,7 +195,7 @@ func (w *world) close() {
 	for _, p := range all {
 		p.stop()
 	}
-	w.deepcall.Release()
+	w.release()
 	for _, p := range all {
 		<-p.stopped
 	}
