@@ -217,8 +217,12 @@ func (p *process) judgeWrite(e *effect, request *http.Request, body []byte) {
 		p.world.ledger.violate("a status that is no JSON: %v", err)
 		return
 	}
-	if problem := readyTooEarly(&mapping, p.world.ledger.look()); problem != "" {
+	effects := p.world.ledger.look()
+	if problem := readyTooEarly(&mapping, effects); problem != "" {
 		p.world.ledger.violate("I3: %s, in %s", problem, e.what)
+	}
+	if readyNow(&mapping) {
+		p.world.ledger.noteReady(readyWrite{e, len(effects), &mapping})
 	}
 	if problem := notHeld(&mapping); problem != "" {
 		p.world.ledger.violate("I7: %s, in %s", problem, e.what)

@@ -37,6 +37,9 @@ type options struct {
 // quietAfter is longer than the manager gathers news of an account's mappings.
 const quietAfter = 600 * time.Millisecond
 
+// firstRetry is the longest that the first back-off takes.
+const firstRetry = 1250 * time.Millisecond
+
 // The credentials of every world. They are unlike anything else, so that they are found where they
 // must not be.
 var (
@@ -232,22 +235,27 @@ func (w *world) wait(missing func() string) string {
 // for a while.
 func (w *world) untilQuiet() {
 	w.t.Helper()
+	w.untilQuietFor(quietAfter)
+}
+
+func (w *world) untilQuietFor(pause time.Duration) {
+	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		changed := w.bell.next()
-		rest := quietAfter
+		rest := pause
 		if since, idle := w.idleSince(); idle {
-			rest = quietAfter - time.Since(since)
+			rest = pause - time.Since(since)
 		}
 		if rest <= 0 {
 			return
 		}
-		pause := time.NewTimer(rest)
+		timer := time.NewTimer(rest)
 		select {
 		case <-changed:
-		case <-pause.C:
+		case <-timer.C:
 		}
-		pause.Stop()
+		timer.Stop()
 	}
 	w.t.Fatalf("I9: the manager never came to rest")
 }
