@@ -148,6 +148,29 @@ func (w *world) awaitGone(name string) {
 	})
 }
 
+// restoreSecretIfNeeded does what a mapping asks for that can't be deleted since the credentials are
+// gone: only a process that has read them before can still use them (R6), and it may have crashed.
+func (w *world) restoreSecretIfNeeded() {
+	w.t.Helper()
+	stuck := false
+	w.until("the mappings are gone, or say what they wait for", func() string {
+		present := w.history.mappings()
+		for _, mapping := range present {
+			if w.crashedBefore() && standing(mapping) == "Ready=False AccountNotReady Reconciling" {
+				stuck = true
+				return ""
+			}
+		}
+		if len(present) > 0 {
+			return "they are still there"
+		}
+		return ""
+	})
+	if stuck {
+		w.create(client.Object(testenv.UserToken("acme", userID, token)))
+	}
+}
+
 // standing is the current generation's conditions in a line; "pending" while they are of an older one.
 func standing(mapping *v1alpha1.AgentGroupMapping) string {
 	if mapping.Status.ObservedGeneration != mapping.Generation {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,9 +74,13 @@ type world struct {
 	closed    bool
 }
 
+// worlds is how many there were.
+var worlds atomic.Int64
+
 // newWorld makes a world in which nothing exists yet, and starts its manager.
 func newWorld(t tb, o options) *world {
 	t.Helper()
+	worlds.Add(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	b := newBell()
 	w := &world{
