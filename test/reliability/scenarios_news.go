@@ -134,12 +134,7 @@ var otherNews = []scenario{
 		act: func(w *world) {
 			w.deepcall.SetAgent("7", map[string]string{"90": "N"})
 			w.request("asha", "now")
-			w.until("the request is handled", func() string {
-				if handled := w.history.mappings()[w.key("asha")].Status.LastHandledReconcileAt; handled != "now" {
-					return "not yet"
-				}
-				return ""
-			})
+			w.awaitHandled("asha", "now")
 		},
 		end:   one("asha", "90=Y 91=N"),
 		calls: map[string]int{"7": 2},
@@ -161,6 +156,7 @@ var otherNews = []scenario{
 				return "not yet"
 			})
 			w.create(ravi("7").Build())
+			w.awaitHandled("asha", "now")
 		},
 		end:   two("90=Y 91=N 92=Y"),
 		calls: map[string]int{"7": 4},

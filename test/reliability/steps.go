@@ -11,7 +11,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// The steps of a person. None waits for the operator but await and awaitGone.
+// The steps of a person. None waits for the operator but those that await something.
 
 // furnish creates the usual Secret and account.
 func (w *world) furnish() {
@@ -81,6 +81,17 @@ func (w *world) request(name, at string) {
 	w.t.Helper()
 	w.edit(name, func(mapping *v1alpha1.AgentGroupMapping) {
 		metav1.SetMetaDataAnnotation(&mapping.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, at)
+	})
+}
+
+// awaitHandled waits until a resync that was asked for is done.
+func (w *world) awaitHandled(name, at string) {
+	w.t.Helper()
+	w.until("the request is handled", func() string {
+		if handled := w.history.mappings()[w.key(name)].Status.LastHandledReconcileAt; handled != at {
+			return "not yet"
+		}
+		return ""
 	})
 }
 
