@@ -42,27 +42,27 @@ func playAll[P any, R perturbed](t *testing.T, what string, perturbations []P, p
 	}
 	close(next)
 	playing.Wait()
-	missed := 0
-	for _, r := range runs {
+	var missed []P
+	for i, r := range runs {
 		if !r.met() {
-			missed++
+			missed = append(missed, perturbations[i])
 		}
 	}
-	if len(runs) == 0 || missed > tolerated(len(runs)) {
-		t.Errorf("%s: of %d runs, %d did not meet what was to perturb them: the sweep proves little", what, len(runs), missed)
+	t.Logf("%s: %d runs, of which %d did not meet what was to perturb them %v, in %s",
+		what, len(runs), len(missed), missed, time.Since(began).Round(time.Second))
+	if len(runs) == 0 || len(missed) > tolerated(len(runs)) {
+		t.Errorf("%s: that proves little", what)
 	}
-	t.Logf("%s: %d runs, of which %d did not meet what was to perturb them, in %s",
-		what, len(runs), missed, time.Since(began).Round(time.Second))
 	return runs
 }
 
-// tolerated is how many runs may miss what was to perturb them: one in twenty. Of a few scenarios, which may be
-// those where it happens, one in five.
+// tolerated is how many runs may miss what was to perturb them: one in twenty, and two, since a small sample may
+// be an unlucky one. Of a few scenarios, which may be those where it happens, one in five.
 func tolerated(runs int) int {
 	if *only != "" {
 		return runs / 5
 	}
-	return runs / 20
+	return runs/20 + 2
 }
 
 // chosen are the scenarios to be played.
