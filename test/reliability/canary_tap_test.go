@@ -27,6 +27,7 @@ type tapped struct {
 	*stage
 	metrics prometheus.Gatherers // one registry for each start
 	spans   *tracetest.InMemoryExporter
+	klog    *logs
 	stop    func()
 }
 
@@ -37,8 +38,8 @@ func tap(t *testing.T, p *stage) *tapped {
 	old := p.w.running()
 	old.stop()
 	<-old.stopped
-	m := &tapped{stage: p, spans: tracetest.NewInMemoryExporter()}
-	shoutKlog(t, p.w.log)
+	m := &tapped{stage: p, spans: tracetest.NewInMemoryExporter(), klog: &logs{}}
+	shoutKlog(t, m.klog)
 	// The administrator of the test writes Secrets, of which nothing may be logged either.
 	p.w.context = klog.NewContext(p.w.context, logr.Discard())
 	m.start(t)
@@ -116,6 +117,7 @@ func (m *tapped) everything(t *testing.T) map[string]string {
 		}
 	}
 	sinks["a metric"] = text.String()
+	sinks["klog"] = m.klog.String()
 	sinks["a span"] = fmt.Sprintf("%+v", m.spans.GetSpans())
 	return sinks
 }

@@ -7,27 +7,39 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
 // generations are what the mappings of one name declared, one after the other, and which agent of which
 // account it is for. Nothing was declared before the first.
 type generations struct {
+	key      client.ObjectKey
 	name     string
 	agent    string
 	declared []map[string]string
 }
 
 // wentBack holds I4: of each mapping, the requests that a DeepCall accepted follow its generations in
-// their order. Only groups that no other mapping of the agent ever declared are looked at: the others
-// change hands. A request that holds none of them says nothing of the mapping.
+// their order. That is for groups that no other mapping of the agent ever declared. A request that holds none of
+// them says nothing of the mapping. Groups that change hands are held to what anybody declared of them, one by one,
+// unless an answer was lost: what the former owner applied, to the manager's knowledge, is kept until the next
+// owner's own call, also if it is stopped by then.
 func (w *world) wentBack() []string {
 	var broken []string
-	all := w.generations()
+	all, moments := w.generations(), w.declarations()
 	for _, server := range w.deepCalls() {
 		for _, g := range all {
 			if problem := outOfOrder(g, exclusive(g, all), accepted(server, g.agent)); problem != "" {
 				broken = append(broken, "I4: "+problem)
+			}
+		}
+		if w.mishaps() > 0 {
+			continue
+		}
+		for agent, declared := range moments {
+			for _, problem := range inTurn(declared, accepted(server, agent)) {
+				broken = append(broken, "I4: agent "+agent+", "+problem)
 			}
 		}
 	}
@@ -44,7 +56,7 @@ func (w *world) generations() []*generations {
 		key := client.ObjectKeyFromObject(v.mapping)
 		g := byName[key]
 		if g == nil {
-			g = &generations{name: key.Name, agent: v.mapping.Spec.AgentID, declared: []map[string]string{{}}}
+			g = &generations{key: key, name: key.Name, agent: v.mapping.Spec.AgentID, declared: []map[string]string{{}}}
 			byName[key] = g
 			all = append(all, g)
 		}
@@ -57,6 +69,11 @@ func (w *world) generations() []*generations {
 		}
 	}
 	return all
+}
+
+// generationsOf are those of a mapping's name.
+func generationsOf(mapping *v1alpha1.AgentGroupMapping, all []*generations) *generations {
+	return all[slices.IndexFunc(all, func(g *generations) bool { return g.key == client.ObjectKeyFromObject(mapping) })]
 }
 
 // exclusive are the groups of a mapping that no other mapping of the agent ever declared.

@@ -87,6 +87,62 @@ func TestAnOlderGenerationAfterANewerOneIsFound(t *testing.T) {
 	}
 }
 
+func TestAValueOfAFormerOwnerIsFound(t *testing.T) {
+	asha, ravi := parse("90=Y 91=N"), parse("90=N")
+	moments := [][]map[string]string{{asha}, {parse("91=N")}, {parse("91=N"), ravi}}
+	for name, c := range map[string]struct {
+		requests []string
+		wrong    bool
+	}{
+		"each in its turn":            {[]string{"90=Y 91=N", "90=N 91=N"}, false},
+		"what the next declares only": {[]string{"90=N"}, false},
+		"the former owner's again":    {[]string{"90=Y", "90=N", "90=Y"}, true},
+		"what nobody declared":        {[]string{"91=Y"}, true},
+		"a start of what is unknown":  {[]string{"92=Y"}, true},
+	} {
+		var requests []map[string]string
+		for _, words := range c.requests {
+			requests = append(requests, parse(words))
+		}
+		if broken := inTurn(moments, requests); (len(broken) > 0) != c.wrong {
+			t.Errorf("%s: %q", name, broken)
+		}
+	}
+}
+
+func TestAFormerGroupThatWasNotStoppedIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy    v1alpha1.RemovalPolicy
+		last      string
+		unstopped bool
+	}{
+		"stopped":                      {v1alpha1.RemovalPolicyStopCalls, "93=N", false},
+		"not stopped":                  {v1alpha1.RemovalPolicyStopCalls, "91=N", true},
+		"Orphan, which stops no group": {v1alpha1.RemovalPolicyOrphan, "91=N", false},
+	} {
+		previous := readyAsha()
+		previous.UID, previous.ResourceVersion = "asha", "1"
+		previous.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "93", ReceiveCall: true}}
+		added := previous.DeepCopy()
+		added.Spec.Groups = append(added.Spec.Groups, previous.Status.AppliedGroups...)
+		written := previous.DeepCopy()
+		written.Spec.RemovalPolicy = c.policy
+		write := &effect{outcome: "200 OK"}
+		w := &world{
+			history: &history{versions: []version{{mapping: added}, {mapping: previous}}},
+			ledger: &ledger{
+				effects: []*effect{
+					{agent: "7", accepted: true, groups: parse("93=Y")}, {agent: "7", accepted: true, groups: parse(c.last)}, write,
+				},
+				ready: []readyWrite{{write, 2, written}},
+			},
+		}
+		if broken := w.missingStops(); (len(broken) > 0) != c.unstopped {
+			t.Errorf("%s: %q", name, broken)
+		}
+	}
+}
+
 func TestWhatIsReadyIsHeldAtItsDeletion(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy     v1alpha1.RemovalPolicy

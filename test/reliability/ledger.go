@@ -49,6 +49,7 @@ type ledger struct {
 	fired      []strike
 	callStrike int // strikes on calls that did not crash
 	violations []string
+	ready      []readyWrite
 	last       time.Time // of the last effect's begin or end
 }
 
@@ -57,7 +58,7 @@ func (l *ledger) arm(running *process, strikes []strike) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed, l.strikes = true, slices.Clone(strikes)
-	l.ready(running)
+	l.prepare(running)
 }
 
 // disarm lets everything through from now on.
@@ -71,10 +72,10 @@ func (l *ledger) disarm() {
 func (l *ledger) begin(p *process) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ready(p)
+	l.prepare(p)
 }
 
-func (l *ledger) ready(p *process) {
+func (l *ledger) prepare(p *process) {
 	p.count, p.strike = 0, nil
 	if l.armed && len(l.strikes) > 0 {
 		p.strike, l.strikes = &l.strikes[0], l.strikes[1:]

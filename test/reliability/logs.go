@@ -44,7 +44,7 @@ var klogs atomic.Pointer[logs]
 func klogger() logr.Logger {
 	return logr.New(klogSink{logged(func(line string) {
 		if to := klogs.Load(); to != nil {
-			to.add("klog " + line)
+			to.add(line)
 		}
 	}).GetSink()})
 }

@@ -100,8 +100,17 @@ func play(p perturbation, o options) outcome {
 	return result
 }
 
-// report says all that is needed to understand and to repeat a failure.
-func (r outcome) report(test string) string {
+func (r outcome) met() bool { return r.fired == len(r.strikes) }
+
+func (r outcome) failure() string {
+	return toRepeat("TestCrashSweep", r.perturbation.String(), r.story, r.problems)
+}
+
+// toRepeat says all that is needed to understand and to repeat what went wrong, if anything did.
+func toRepeat(test, name, story string, problems []string) string {
+	if len(problems) == 0 {
+		return ""
+	}
 	return fmt.Sprintf("%s\n%s\nwhat the manager did:\n%s\nto repeat it:\n  go test ./test/reliability -run %s -replay '%s' -v",
-		r.perturbation, strings.Join(r.problems, "\n"), r.story, test, r.perturbation)
+		name, strings.Join(problems, "\n"), story, test, name)
 }

@@ -91,7 +91,6 @@ type sight struct {
 	struck     staleness // empty while nothing is spoiled
 	story      []string
 	lost       string          // the object whose event was dropped
-	relisted   bool            // with drop: no later event came
 	shut       chan struct{}   // closed when the view is clear again
 	dead       *process        // with older: the process that died
 	snapshot   string          // with older: the resourceVersion of the snapshot
@@ -218,7 +217,7 @@ func (s *sight) missesEvent(kind string) bool {
 	defer s.mu.Unlock()
 	misses := s.lost != "" && s.spoil.kind == kind
 	if misses {
-		s.lost, s.relisted = "", true
+		s.lost = ""
 		s.tell("410 Gone, since no later event of the object arrived")
 	}
 	return misses
@@ -289,7 +288,7 @@ func (d *diary) anything() bool {
 }
 
 func hasEnded(effects []effect) bool {
-	return slices.ContainsFunc(effects, func(e effect) bool { return e.number > 0 && e.outcome != "under way" })
+	return slices.ContainsFunc(effects, func(e effect) bool { return e.number > 0 && e.outcome != underWay })
 }
 
 // tell adds a line to the story, after all effects so far.

@@ -14,10 +14,10 @@ import (
 // staleRun is what became of a run with a stale view.
 type staleRun struct {
 	staleView
-	seen            []sighting // in an undisturbed run, every event
-	struck, dropped bool
-	story           string
-	problems        []string
+	seen     []sighting // in an undisturbed run, every event
+	struck   bool
+	story    string
+	problems []string
 }
 
 // playStale plays a scenario with a stale view, or with a clear one if that names no mode.
@@ -54,7 +54,7 @@ func playStale(v staleView) staleRun {
 		for _, broken := range w.checkStale(s.end, calls) {
 			t.Errorf("%s", broken)
 		}
-		run.seen, run.struck, run.dropped = view.outcome()
+		run.seen, run.struck = view.outcome()
 	})
 	if w != nil {
 		run.story = w.ledger.String() + "\nwhat it saw:\n" + view.String()
@@ -92,10 +92,10 @@ func (w *world) untilSeen() {
 }
 
 // outcome is what the sight has come to.
-func (s *sight) outcome() (seen []sighting, struck, dropped bool) {
+func (s *sight) outcome() (seen []sighting, struck bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.seen, s.struck != "", s.struck == drop && s.lost == "" && !s.relisted
+	return s.seen, s.struck != ""
 }
 
 // String is the numbered events, and what became of the view.
@@ -141,8 +141,8 @@ func hasLater(events []sighting, e sighting) bool {
 	return false
 }
 
-// report says all that is needed to understand and to repeat a failure.
-func (r staleRun) report() string {
-	return fmt.Sprintf("%s\n%s\nwhat the manager did:\n%s\nto repeat it:\n  go test ./test/reliability -run TestStaleSweep -replay '%s' -v",
-		r.staleView, strings.Join(r.problems, "\n"), r.story, r.staleView)
+func (r staleRun) met() bool { return r.how == "" || r.struck }
+
+func (r staleRun) failure() string {
+	return toRepeat("TestStaleSweep", r.staleView.String(), r.story, r.problems)
 }

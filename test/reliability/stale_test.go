@@ -1,9 +1,6 @@
 package reliability
 
 import (
-	"math/rand/v2"
-	"regexp"
-	"sync"
 	"testing"
 	"time"
 )
@@ -19,80 +16,38 @@ func TestStaleSweep(t *testing.T) {
 		}
 		run := playStale(v)
 		t.Logf("what the manager did:\n%s", run.story)
-		if len(run.problems) > 0 {
-			t.Fatal(run.report())
+		if failure := run.failure(); failure != "" {
+			t.Fatal(failure)
 		}
-		if !run.struck {
+		if !run.met() {
 			t.Fatalf("there was no event %s=%d this time", v.kind, v.k)
 		}
 		return
 	}
 
 	var undisturbed []staleView
-	for _, name := range played() {
-		if regexp.MustCompile(*only).MatchString(name) {
-			undisturbed = append(undisturbed, staleView{scenario: name})
-		}
+	for _, name := range chosen() {
+		undisturbed = append(undisturbed, staleView{scenario: name})
 	}
 	began := time.Now()
-	var views []staleView
-	for _, run := range playStaleViews(t, "clear views", undisturbed) {
-		views = append(views, run.staleViews()...)
+	var all []staleView
+	for _, run := range playAll(t, "clear views", undisturbed, playStale) {
+		all = append(all, run.staleViews()...)
 	}
-	all := len(views)
-	if *sweep != "full" {
-		chance := rand.New(rand.NewPCG(*seed, *seed))
-		chance.Shuffle(len(views), func(i, j int) { views[i], views[j] = views[j], views[i] })
-		views = views[:min(len(views), viewsInQuickSweep)]
-	}
-	met := 0
-	for _, run := range playStaleViews(t, "stale views", views) {
-		if run.struck {
-			met++
-		}
-	}
-	if len(views) == 0 || met*2 < len(views) {
-		t.Errorf("only %d of %d runs met their event", met, len(views))
-	}
+	views := playAll(t, "stale views", sample(t, all, viewsInQuickSweep), playStale)
 	t.Logf("%s sweep: %d scenarios, %d of %d stale views (seed %d), in %s",
-		*sweep, len(undisturbed), len(views), all, *seed, time.Since(began).Round(time.Second))
+		*sweep, len(undisturbed), len(views), len(all), *seed, time.Since(began).Round(time.Second))
 }
 
-// playStaleViews plays several runs at a time, and reports those that fail.
-func playStaleViews(t *testing.T, what string, views []staleView) []staleRun {
-	t.Helper()
-	runs := make([]staleRun, len(views))
-	next := make(chan int)
-	var playing sync.WaitGroup
-	for range *workers {
-		playing.Go(func() {
-			for i := range next {
-				runs[i] = playStale(views[i])
-				if len(runs[i].problems) > 0 {
-					t.Error(runs[i].report())
-				}
-			}
-		})
+// A new leader whose cache does not know a mapping yet that the former one applied makes no call without its groups,
+// which would vanish if DeepCall reads a request as the whole. The sample of the quick sweep may leave this one out.
+func TestANewLeaderLeavesNobodyOut(t *testing.T) {
+	const name = "newcomer-before-a-retry@replace/mappings=4/older/since=2"
+	v, err := parseStaleView(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	began := time.Now()
-	for i := range views {
-		next <- i
-		if (i+1)%100 == 0 {
-			t.Logf("%s: %d of %d runs after %s", what, i+1, len(views), time.Since(began).Round(time.Second))
-		}
+	if failure := playStale(v).failure(); failure != "" {
+		t.Error(failure)
 	}
-	close(next)
-	playing.Wait()
-	struck, dropped := 0, 0
-	for _, run := range runs {
-		if run.struck {
-			struck++
-		}
-		if run.dropped {
-			dropped++
-		}
-	}
-	t.Logf("%s: %d runs, of which %d met their event, and %d never saw one, in %s",
-		what, len(runs), struck, dropped, time.Since(began).Round(time.Second))
-	return runs
 }

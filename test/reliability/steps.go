@@ -11,7 +11,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// The steps of a person. None waits for the operator but await and awaitGone.
+// The steps of a person. None waits for the operator but those that await something.
 
 // furnish creates the usual Secret and account.
 func (w *world) furnish() {
@@ -84,6 +84,17 @@ func (w *world) request(name, at string) {
 	})
 }
 
+// awaitHandled waits until a resync that was asked for is done.
+func (w *world) awaitHandled(name, at string) {
+	w.t.Helper()
+	w.until("the request is handled", func() string {
+		if handled := w.history.mappings()[w.key(name)].Status.LastHandledReconcileAt; handled != at {
+			return "not yet"
+		}
+		return ""
+	})
+}
+
 // await waits until a mapping stands as described, such as "Ready=True Synced", for the generation that
 // the API server holds now.
 func (w *world) await(name, description string) {
@@ -146,6 +157,29 @@ func (w *world) awaitGone(name string) {
 		}
 		return ""
 	})
+}
+
+// restoreSecretIfNeeded does what a mapping asks for that can't be deleted since the credentials are
+// gone: only a process that has read them before can still use them (R6), and it may have crashed.
+func (w *world) restoreSecretIfNeeded() {
+	w.t.Helper()
+	stuck := false
+	w.until("the mappings are gone, or say what they wait for", func() string {
+		present := w.history.mappings()
+		for _, mapping := range present {
+			if w.crashedBefore() && standing(mapping) == "Ready=False AccountNotReady Reconciling" {
+				stuck = true
+				return ""
+			}
+		}
+		if len(present) > 0 {
+			return "they are still there"
+		}
+		return ""
+	})
+	if stuck {
+		w.create(client.Object(testenv.UserToken("acme", userID, token)))
+	}
 }
 
 // standing is the current generation's conditions in a line; "pending" while they are of an older one.

@@ -1,9 +1,12 @@
 package reliability
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"k8s.io/klog/v2"
@@ -30,9 +33,25 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	if err := searchEtcd(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if err := plane.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
+}
+
+// searchEtcd holds I8 for all that the tests left in etcd, whatever their order.
+func searchEtcd() error {
+	if worlds.Load() == 0 {
+		return nil // no Secret was ever there
+	}
+	broken, _, err := inEtcd(context.Background(), canaryMark)
+	if err == nil && len(broken) > 0 {
+		err = errors.New(strings.Join(broken, "\n"))
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -22,6 +23,9 @@ var (
 	verbs        = map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete"}
 	successfully = `"status":"success"`
 )
+
+// struckTakes is how long an effect whose answer is lost may go on. DeepCall may let it hang.
+const struckTakes = 10 * time.Second
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
@@ -94,8 +98,10 @@ func (p *process) perform(
 	}
 	leaving(body)
 	ctx := request.Context()
-	if strike != "" {
-		ctx = context.WithoutCancel(ctx) // what takes place takes place, whatever becomes of the caller
+	if strike != "" { // what takes place takes place, whatever becomes of the caller
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), struckTakes)
+		defer cancel()
 	}
 	sent := request.Clone(ctx)
 	sent.Body, sent.GetBody = io.NopCloser(bytes.NewReader(body)), nil
@@ -105,16 +111,7 @@ func (p *process) perform(
 
 // conclude hands the answer on, or loses it.
 func (p *process) conclude(e *effect, strike mode, response *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		p.world.ledger.end(p, e, "failed: "+err.Error())
-		return nil, err
-	}
-	answer, readErr := io.ReadAll(response.Body)
-	response.Body.Close()
-	outcome := response.Status
-	if e.call {
-		outcome = verdict(answer)
-	}
+	outcome, answer, readErr := comesBack(e, response, err)
 	if strike != "" {
 		if strike.crashes() {
 			p.world.ledger.fence(p)
@@ -125,12 +122,29 @@ func (p *process) conclude(e *effect, strike mode, response *http.Response, err 
 		}
 		return nil, errNoAnswer
 	}
+	if err != nil {
+		p.world.ledger.end(p, e, outcome)
+		return nil, err
+	}
 	if e.call && strings.Contains(string(answer), successfully) {
 		p.world.ledger.heard(e)
 	}
 	p.world.ledger.end(p, e, outcome)
 	response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(answer), failing{readErr}))
 	return response, nil
+}
+
+// comesBack is what came back, in a line and in whole.
+func comesBack(e *effect, response *http.Response, err error) (outcome string, answer []byte, readErr error) {
+	if err != nil {
+		return "failed: " + err.Error(), nil, nil
+	}
+	defer response.Body.Close()
+	answer, readErr = io.ReadAll(response.Body)
+	if e.call {
+		return verdict(answer), answer, readErr
+	}
+	return response.Status, answer, readErr
 }
 
 // failing ends a body as it ended for us.
@@ -203,8 +217,12 @@ func (p *process) judgeWrite(e *effect, request *http.Request, body []byte) {
 		p.world.ledger.violate("a status that is no JSON: %v", err)
 		return
 	}
-	if problem := readyTooEarly(&mapping, p.world.ledger.look()); problem != "" {
+	effects := p.world.ledger.look()
+	if problem := readyTooEarly(&mapping, effects); problem != "" {
 		p.world.ledger.violate("I3: %s, in %s", problem, e.what)
+	}
+	if readyNow(&mapping) {
+		p.world.ledger.noteReady(readyWrite{e, len(effects), &mapping})
 	}
 	if problem := notHeld(&mapping); problem != "" {
 		p.world.ledger.violate("I7: %s, in %s", problem, e.what)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +37,9 @@ type options struct {
 
 // quietAfter is longer than the manager gathers news of an account's mappings.
 const quietAfter = 600 * time.Millisecond
+
+// firstRetry is the longest that the first back-off takes.
+const firstRetry = 1250 * time.Millisecond
 
 // The credentials of every world. They are unlike anything else, so that they are found where they
 // must not be.
@@ -70,9 +74,13 @@ type world struct {
 	closed    bool
 }
 
+// worlds is how many there were.
+var worlds atomic.Int64
+
 // newWorld makes a world in which nothing exists yet, and starts its manager.
 func newWorld(t tb, o options) *world {
 	t.Helper()
+	worlds.Add(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	b := newBell()
 	w := &world{
@@ -159,7 +167,7 @@ func (w *world) crashedBefore() bool {
 func (w *world) crash() {
 	p := w.running()
 	w.ledger.fence(p)
-	w.deepcall.Release()
+	w.release()
 	w.crashed(p)
 	w.until("a new process runs", func() string {
 		if w.running() == p {
@@ -167,6 +175,13 @@ func (w *world) crash() {
 		}
 		return ""
 	})
+}
+
+// release lets the calls go on that hang in a DeepCall.
+func (w *world) release() {
+	for _, server := range w.deepCalls() {
+		server.Release()
+	}
 }
 
 // restart stops the running process in good order, and starts a new one.
@@ -188,7 +203,7 @@ func (w *world) close() {
 	for _, p := range all {
 		p.stop()
 	}
-	w.deepcall.Release()
+	w.release()
 	for _, p := range all {
 		<-p.stopped
 	}
@@ -225,22 +240,27 @@ func (w *world) wait(missing func() string) string {
 // for a while.
 func (w *world) untilQuiet() {
 	w.t.Helper()
+	w.untilQuietFor(quietAfter)
+}
+
+func (w *world) untilQuietFor(pause time.Duration) {
+	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		changed := w.bell.next()
-		rest := quietAfter
+		rest := pause
 		if since, idle := w.idleSince(); idle {
-			rest = quietAfter - time.Since(since)
+			rest = pause - time.Since(since)
 		}
 		if rest <= 0 {
 			return
 		}
-		pause := time.NewTimer(rest)
+		timer := time.NewTimer(rest)
 		select {
 		case <-changed:
-		case <-pause.C:
+		case <-timer.C:
 		}
-		pause.Stop()
+		timer.Stop()
 	}
 	w.t.Fatalf("I9: the manager never came to rest")
 }
