@@ -49,12 +49,12 @@ func (c *redactedCause) Error() string { return c.text }
 func (c *redactedCause) Unwrap() error { return c.is }
 
 func (c Credentials) redactCause(err, is error) error {
-	return &redactedCause{text: c.Redact(quotes.ReplaceAllString(err.Error(), `"…"`)), is: is}
+	return &redactedCause{text: quotes.ReplaceAllString(c.Redact(err.Error()), `"…"`), is: is}
 }
 
-// quotes are the parts of an answer that net/http quotes when it can't read it. If the answer is the request
-// sent back, one may hold a part of a credential, which can't be told from other text.
-var quotes = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
+// quotes are the parts of an answer that net/http quotes when it can't read it, the last perhaps cut. If the answer
+// is the request sent back, one may hold a part of a credential, which can't be told from other text.
+var quotes = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*(?:"|\\?$)`)
 
 // failure is the row for a call that brought no complete HTTP answer, and the
 // context's error if that is why.

@@ -118,6 +118,24 @@ func TestCredentialsThatComeBackAreStruck(t *testing.T) {
 	})
 }
 
+func TestWhatIsQuotedOfAnAnswerIsLeftOut(t *testing.T) {
+	cred, err := ParseCredentials(map[string][]byte{"ssid": []byte(`half and "half`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`malformed HTTP status code "half"`:                                 `malformed HTTP status code "…"`,
+		`malformed MIME header line: "x: and \"half" in an answer`:          `malformed MIME header line: "…" in an answer`,
+		`at half and "half of it`:                                           `at [redacted] of it`,
+		`unsupported transfer encoding: "` + strings.Repeat("x", 300) + `"`: `unsupported transfer encoding: "…"`,
+		"connection refused":                                                "connection refused",
+	} {
+		if got := cred.redactCause(errors.New(text), nil).Error(); got != want {
+			t.Errorf("%s\nis told as %s\ninstead of  %s", text, got, want)
+		}
+	}
+}
+
 func TestAPanicDoesNotCarryTheCredentials(t *testing.T) {
 	c := client(t, "https://deepcall.invalid", func(cfg *Config) {
 		cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
