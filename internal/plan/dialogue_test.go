@@ -99,6 +99,19 @@ func TestOneCallPerChange(t *testing.T) {
 		expect(t, "DeepCall", text(Groups{"1": a.holds["1"], "2": a.holds["2"]}), "1=Y 2=N")
 	})
 
+	eachReading(t, "what may have been stopped by a lost answer is not turned on again by others", func(t *testing.T, replaces bool) {
+		m, other := newMapping("me", 1, "1=Y 2=Y"), newMapping("other", 2, "3=Y")
+		a := newAgent(replaces, m, other)
+		a.sent(t, "1=Y 2=Y", "1=Y 2=Y 3=Y")
+		m.edit("1=N")
+		a.step(lostOnReturn, func() {})
+		m.refused = m.generation // or backs off: it waits
+		other.edit("3=N")
+		a.sent(t, "1=N 2=N 3=N")
+		m.refused = 0
+		a.sent(t, "1=N 2=N 3=N")
+	})
+
 	eachReading(t, "an edit that was applied before a crash, and taken back after it, is taken back in DeepCall", func(t *testing.T, replaces bool) {
 		m := newMapping("me", 1, "1=Y")
 		a := newAgent(replaces, m)

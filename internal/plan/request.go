@@ -70,17 +70,26 @@ func riders(sources []Claims, changes []Change, self int) Groups {
 
 // rides are the groups of a source that ride along with other sources' changes: as last applied, but
 // for those that another source owns and applied since, and for stops that are on trial, of which
-// one may be what DeepCall refuses.
+// one may be what DeepCall refuses. In doubt, what is to receive no calls is not turned back on.
 func rides(sources []Claims, changes []Change, i int) Groups {
 	s := sources[i]
 	groups := maps.Clone(s.applied())
 	for group := range groups {
+		if s.Uncertain && !s.Suspended && quietens(changes[i], group) {
+			groups[group] = false
+		}
 		onTrial := s.Trial.Phase != Together && slices.Contains(changes[i].Stops, group)
 		if onTrial || slices.Contains(s.Trial.Gone, group) || takenOver(sources, i, group) {
 			delete(groups, group)
 		}
 	}
 	return groups
+}
+
+// quietens is true when a change has the agent receive no calls for the group.
+func quietens(c Change, group string) bool {
+	receives, declared := c.Target[group]
+	return declared && !receives || slices.Contains(c.Stops, group)
 }
 
 // takenOver is true when another source declares and has applied the group, which this one does not declare
