@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -119,3 +120,30 @@ func (w *world) toDeepCall(http.RoundTripper) http.RoundTripper {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// restart stops the manager, and starts another.
+func (w *world) restart() {
+	well := w.wellFor(hour)
+	w.settle()
+	w.stop()
+	w.renew()
+	w.mu.Lock()
+	w.tally.restarts++
+	if !well {
+		w.changed = time.Now()
+	}
+	for _, a := range w.answers {
+		*a = answers{} // what is counted per process begins anew
+	}
+	w.mu.Unlock()
+	w.start()
+}
+
+// renew takes other simulators. Nothing may be in flight.
+func (w *world) renew() {
+	for name, b := range w.brands {
+		if overlaps := b.renew(); overlaps > 0 {
+			w.violate("R3: %d calls of %s overlapped with another for the same agent", overlaps, name)
+		}
+	}
+}

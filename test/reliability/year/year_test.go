@@ -107,30 +107,3 @@ func (w *world) failed() bool {
 	defer w.mu.Unlock()
 	return len(w.violations) >= mostViolations
 }
-
-// restart stops the manager, and starts another.
-func (w *world) restart() {
-	well := w.wellFor(hour)
-	w.settle()
-	w.stop()
-	w.renew()
-	w.mu.Lock()
-	w.tally.restarts++
-	if !well {
-		w.changed = time.Now()
-	}
-	for _, a := range w.answers {
-		*a = answers{} // what is counted per process begins anew
-	}
-	w.mu.Unlock()
-	w.start()
-}
-
-// renew takes other simulators. Nothing may be in flight.
-func (w *world) renew() {
-	for name, b := range w.brands {
-		if overlaps := b.renew(); overlaps > 0 {
-			w.violate("R3: %d calls of %s overlapped with another for the same agent", overlaps, name)
-		}
-	}
-}
