@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -79,7 +80,14 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 	}
 	r.memory.keep(key, v.remembered())
 	r.Metrics.Resyncs.Set(key.Account, key.Agent, v.resyncAt())
-	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt())}, nil
+	return v.result(), nil
+}
+
+// result has the agent looked at again when a member wants it, behind all that is news. An agent that waits keeps that
+// place also if it is woken meanwhile with all others of its account.
+func (v *view) result() reconcile.Result {
+	behind := handler.LowPriority
+	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt()), Priority: &behind}
 }
 
 // giveBack gives back the turn of an agent that can't use it now.
