@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -25,6 +26,14 @@ func main() {
 	}
 }
 
+// saveMemory has the garbage collector run twice as often as by default, unless GOGC says otherwise. Nearly all that the
+// manager holds is the cache of mappings, which lives on; it costs a few hundredths of the CPU. See docs/performance.md.
+func saveMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
 func run() error {
 	var f flags
 	f.bind(flag.CommandLine)
@@ -37,6 +46,7 @@ func run() error {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	saveMemory()
 
 	if err := defaultTimes.check(); err != nil {
 		return err

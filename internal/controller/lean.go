@@ -15,17 +15,19 @@ var readAnnotations = []string{v1alpha1.AttemptedGroupsAnnotation, v1alpha1.Reco
 // of all that was applied is in an annotation, or in managedFields. Nothing of it is lost when the mapping is
 // written: a patch holds the difference alone, and the API server takes nothing but the status of a status.
 func Lean(obj any) (any, error) {
-	mapping, is := obj.(*v1alpha1.AgentGroupMapping)
-	if !is {
-		return obj, nil // what is gone
+	if mapping, is := obj.(*v1alpha1.AgentGroupMapping); is { // not what is gone
+		lean(mapping)
+		share(mapping)
 	}
+	return obj, nil
+}
+
+func lean(mapping *v1alpha1.AgentGroupMapping) {
 	mapping.ManagedFields, mapping.Labels, mapping.OwnerReferences = nil, nil, nil
 	maps.DeleteFunc(mapping.Annotations, func(name, _ string) bool { return !slices.Contains(readAnnotations, name) })
 	if len(mapping.Annotations) == 0 {
 		mapping.Annotations = nil
 	}
-	share(mapping)
-	return mapping, nil
 }
 
 // share holds each text that many mappings have in common but once.

@@ -241,6 +241,7 @@ func (r *AgentReconciler) patch(ctx context.Context, m *member, change func(*v1a
 }
 
 func (r *AgentReconciler) remember(m *member, updated *v1alpha1.AgentGroupMapping) {
+	lean(updated)
 	m.mapping = updated
 	r.Written.remember(updated.DeepCopy())
 }
