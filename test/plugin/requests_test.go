@@ -52,7 +52,7 @@ var _ = Describe("kubectl deepcall resync", func() {
 		}))
 		p.declare(testenv.Mapping("lost").Account("none").Agent("8").Group("90", true), "AccountNotFound")
 		Expect(p.run("kubectl deepcall resync lost --wait --timeout=1s").err).To(Equal(object + "lost was not handled within 1s; not Ready, AccountNotFound: " +
-			"There is no DeepCallAccount \"none\" in this namespace; create it, or correct spec.accountRef\nerror: 1 of 1 mapping failed\n"))
+			"There is no DeepCallAccount \"none\" in this namespace; create it, or make a new mapping with the right spec.accountRef\nerror: 1 of 1 mapping failed\n"))
 		Expect(p.run("kubectl deepcall resync -l team=none")).To(Equal(result{err: "No such mappings in the namespace \"resync-not\".\n"}))
 		p.does("kubectl delete agm lost --timeout=20s")
 	})
