@@ -24,7 +24,7 @@ var errNotCurrent = errors.New("the cache lags behind the API server")
 // one those that were not there then, and the accounts. Once that is done, nobody but this process writes what a call
 // depends on; that a person's edit comes late does no harm.
 func (r *AgentReconciler) assertCurrent(ctx context.Context, v *view) error {
-	if err := r.catchUp(ctx, v.key); err != nil {
+	if err := r.catchUp(ctx, v); err != nil {
 		return err
 	}
 	for _, m := range v.members {
@@ -62,8 +62,9 @@ type ref struct {
 	version string
 }
 
-// catchUp returns errNotCurrent until the cache has each mapping of an agent as new as the former leader left it.
-func (r *AgentReconciler) catchUp(ctx context.Context, key AgentKey) error {
+// catchUp returns errNotCurrent until the cache has each mapping of an agent as new as the former leader left it, and the
+// view was gathered from that: the cache may have caught up only since.
+func (r *AgentReconciler) catchUp(ctx context.Context, v *view) error {
 	left := &r.inherited
 	if !left.asked.Load() {
 		if !left.listing.TryLock() {
@@ -77,8 +78,11 @@ func (r *AgentReconciler) catchUp(ctx context.Context, key AgentKey) error {
 		left.behind = behind
 		left.asked.Store(true)
 	}
+	if !v.compared {
+		return errNotCurrent
+	}
 	left.mu.Lock()
-	behind := left.behind[key]
+	behind := left.behind[v.key]
 	left.mu.Unlock()
 	for _, missed := range behind {
 		caughtUp, err := r.hasCaughtUp(ctx, missed)
@@ -89,10 +93,13 @@ func (r *AgentReconciler) catchUp(ctx context.Context, key AgentKey) error {
 			return errNotCurrent
 		}
 	}
+	if len(behind) == 0 {
+		return nil
+	}
 	left.mu.Lock()
-	delete(left.behind, key)
+	delete(left.behind, v.key)
 	left.mu.Unlock()
-	return nil
+	return errNotCurrent
 }
 
 // listBehind asks the API server for all mappings, and returns those that the cache does not have as new.

@@ -116,7 +116,7 @@ func TestACallIsMadeFromWhatTheAPIServerHas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			live := &server{mappings: c.has, account: c.account, fails: c.fails}
 			r := &AgentReconciler{Live: live, Client: &cached{mappings: mappings{asha}}, Written: newWritten(everything)}
-			v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
+			v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}, compared: true}
 			for range 2 {
 				if err := r.assertCurrent(t.Context(), v); !errors.Is(err, c.want) {
 					t.Errorf("%v instead of %v", err, c.want)
@@ -131,7 +131,7 @@ func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
 	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha, ravi}, account: accountOfGeneration(1)}
 	cache := &cached{mappings: []*v1alpha1.AgentGroupMapping{asha}}
 	r := &AgentReconciler{Live: live, Client: cache, Written: newWritten(everything)}
-	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
+	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}, compared: true}
 	current := func(want error, asked int) {
 		t.Helper()
 		before := live.asked
@@ -145,7 +145,8 @@ func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
 	current(errNotCurrent, 3) // two pages, and whether ravi is still there
 	current(errNotCurrent, 1)
 	cache.mappings = append(cache.mappings, ravi)
-	current(nil, 1) // the account
+	current(errNotCurrent, 0) // the view is older than that
+	current(nil, 1)           // the account
 	current(nil, 0)
 
 	// Nobody waits for another agent's.
@@ -163,17 +164,34 @@ func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
 	current(nil, 0)
 }
 
+func TestAViewFromBeforeTheCacheWasComparedIsGatheredAnew(t *testing.T) {
+	asha := mappingOf("asha", "1", "5")
+	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha}, account: accountOfGeneration(1)}
+	r := &AgentReconciler{Live: live, Client: &cached{mappings: []*v1alpha1.AgentGroupMapping{asha}}, Written: newWritten(everything)}
+	// The cache has caught up, after the view was gathered from it.
+	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: mappingOf("asha", "1", "4")}}}
+	if err := r.assertCurrent(t.Context(), v); !errors.Is(err, errNotCurrent) {
+		t.Errorf("%v, of an old view", err)
+	}
+	v.members[0].mapping, v.compared = asha, true
+	if err := r.assertCurrent(t.Context(), v); err != nil {
+		t.Errorf("%v, of a new view", err)
+	}
+}
+
 func TestAMappingThatIsGoneIsNotWaitedFor(t *testing.T) {
 	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
 	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha, ravi}, account: accountOfGeneration(1)}
 	r := &AgentReconciler{Live: live, Client: &cached{mappings: []*v1alpha1.AgentGroupMapping{asha}}, Written: newWritten(everything)}
-	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}}
+	v := &view{key: agentOf(asha), account: accountOfGeneration(1), members: []*member{{mapping: asha}}, compared: true}
 	if err := r.assertCurrent(t.Context(), v); !errors.Is(err, errNotCurrent) {
 		t.Errorf("%v although the cache does not know ravi", err)
 	}
 	live.mappings = live.mappings[:1]
-	if err := r.assertCurrent(t.Context(), v); err != nil {
-		t.Errorf("%v although ravi is gone", err)
+	for _, want := range []error{errNotCurrent, nil} { // first the view must be gathered anew
+		if err := r.assertCurrent(t.Context(), v); !errors.Is(err, want) {
+			t.Errorf("%v instead of %v, when ravi is gone", err, want)
+		}
 	}
 }
 

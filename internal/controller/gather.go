@@ -29,6 +29,8 @@ type view struct {
 	unknown  bool
 	standing account.Standing
 	members  []*member
+	// compared is true when the cache was compared with the API server before the view was gathered from it.
+	compared bool
 }
 
 // member is one mapping of the agent.
@@ -47,7 +49,7 @@ type member struct {
 // gather reads the agent's mappings and its account from the cache, or from what we wrote
 // ourselves if that is newer.
 func (r *AgentReconciler) gather(ctx context.Context, key AgentKey) (*view, error) {
-	v := &view{key: key, now: r.Clock.Now()}
+	v := &view{key: key, now: r.Clock.Now(), compared: r.inherited.asked.Load()}
 	recalled := r.Written.recall(key)
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
