@@ -145,8 +145,7 @@ func (r *AgentReconciler) proceed(ctx context.Context, v *view, m *member, q inq
 	return nil
 }
 
-// blame writes that DeepCall refuses what the mapping declares, and perhaps also what it accepted
-// of it before.
+// blame writes that DeepCall refuses what the mapping declares, and perhaps also what it accepted of it before.
 func (r *AgentReconciler) blame(ctx context.Context, m *member, o outcome, alsoApplied bool) error {
 	if o.removing && len(o.change.Kept) > 0 {
 		// What it keeps for a taker may be what is refused: it is kept no more, but stopped with the rest.

@@ -41,16 +41,14 @@ const quietAfter = 600 * time.Millisecond
 // firstRetry is the longest that the first back-off takes.
 const firstRetry = 1250 * time.Millisecond
 
-// The credentials of every world. They are unlike anything else, so that they are found where they
-// must not be.
+// The credentials of every world, unlike anything else, so that they are found where they must not be.
 var (
 	userID    = testenv.Canary("userOfTheReliability77310")
 	token     = testenv.Canary("t0kenOfTheReliabilityNow")
 	nextToken = testenv.Canary("n3xtTokenOfTheReliability")
 )
 
-// patience is how long a run may take to come to what is declared. Retries take seconds, on a busy
-// machine more.
+// patience is how long a run may take to come to what is declared. Retries take seconds, or more.
 var patience = time.Minute
 
 // world is what one run plays in: namespaces, a simulated DeepCall, and a manager that is started
