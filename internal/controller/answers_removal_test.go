@@ -173,6 +173,20 @@ var _ = Describe("R6: an answer to a removal", Ordered, ContinueOnFailure, func(
 		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{{GroupID: "590", ReceiveCall: true}}))
 	})
 
+	It("of 1505 in an edit counts as removed only between two requests that DeepCall accepts", func() {
+		syncedMapping("between", "690", "691")
+		w.deepcall.RemoveGroups("691")
+		w.edit("between", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups = m.Spec.Groups[:1] })
+		mapping := w.eventually("between", "Ready=True Synced")
+		Expect(sent("between")).To(Equal([]map[string]string{
+			{"690": "Y", "691": "N"},
+			{"690": "Y"},
+			{"690": "Y", "691": "N"},
+			{"690": "Y"},
+		}))
+		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{{GroupID: "690", ReceiveCall: true}}))
+	})
+
 	DescribeTable("is waited for when it is no answer of DeepCall", func(status int) {
 		name := "http-" + strconv.Itoa(status)
 		mapping := syncedMapping(name, "90")

@@ -67,6 +67,7 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 			o.failed(status, sure, accountNotReady(v.key.Account.Name))
 		})
 	default:
+		m.known.trial = m.known.trial.Interrupted()
 		r.backOff(v, m, o)
 		verdict := failing(o.failure)
 		if !v.standing.Ready() {
@@ -287,10 +288,8 @@ func (r *AgentReconciler) backOff(v *view, m *member, o outcome) {
 }
 
 func (v *view) member(o outcome) *member {
-	for _, m := range v.members {
-		if m.uid() == o.uid {
-			return m
-		}
+	if i := slices.IndexFunc(v.members, func(m *member) bool { return m.uid() == o.uid }); i >= 0 {
+		return v.members[i]
 	}
 	return nil
 }

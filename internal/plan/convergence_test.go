@@ -28,6 +28,8 @@ type story struct {
 	*rand.Rand
 	names int
 	told  []string
+	// turned is true once a group vanished or returned during the trials of the moment.
+	turned bool
 }
 
 func newStory(r *rand.Rand) *story {
@@ -57,9 +59,9 @@ func (s *story) play() error {
 		if err := s.check(); err != nil {
 			return err
 		}
-		// A removal under trial takes one call for each stop and two more; a change that
+		// A removal under trial takes one call for each stop and three more; a change that
 		// another one overtook may need a second try.
-		if most := 2 * len(s.mappings) * (universe + 3); calls > most {
+		if most := 2 * len(s.mappings) * (universe + 4); calls > most {
 			return fmt.Errorf("more than %d calls", most)
 		}
 	}
@@ -95,9 +97,9 @@ func (s *story) happen(inFlight bool) {
 	m := live[s.IntN(len(live))]
 	group := fmt.Sprint(1 + s.IntN(universe))
 	switch event := s.IntN(20); {
-	case event < 2:
+	case event < 3:
 		switch {
-		case inFlight || s.onTrial(): // a stop might be taken for the cause
+		case !s.mayTurn(): // a stop might be taken for the cause
 		case s.unknown[group]:
 			delete(s.unknown, group)
 			s.tell("group " + group + " returns")
@@ -105,7 +107,7 @@ func (s *story) happen(inFlight bool) {
 			s.vanish(group)
 			s.tell("group " + group + " vanishes")
 		}
-	case event < 3:
+	case event < 4:
 		s.restart()
 		s.tell("the process restarts")
 	case m.Removing:
@@ -141,6 +143,14 @@ func (s *story) handsOver() bool {
 		}
 	}
 	return false
+}
+
+// mayTurn is true when a group may vanish or return now. One such event misleads no trial; of two, the
+// one can hide the other.
+func (s *story) mayTurn() bool {
+	once := !s.turned || !s.onTrial()
+	s.turned = s.onTrial()
+	return once
 }
 
 // onTrial is true while a removal is taken apart.

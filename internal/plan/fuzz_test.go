@@ -223,7 +223,7 @@ func FuzzAcceptedCallsComeToAnEnd(f *testing.F) {
 				if changes[i].Outdated {
 					sources[i].Applied = changes[i].Applied()
 				}
-				sources[i].Applied = without(sources[i].Applied, changes[i].Lost)
+				sources[i].Applied = minus(sources[i].Applied, changes[i].Lost)
 			}
 			changes = Plan(sources)
 			next := Next(sources, changes)
@@ -240,7 +240,7 @@ func FuzzAcceptedCallsComeToAnEnd(f *testing.F) {
 	})
 }
 
-func without(groups Groups, some []string) Groups {
+func minus(groups Groups, some []string) Groups {
 	left := maps.Clone(groups)
 	maps.DeleteFunc(left, func(group string, _ bool) bool { return slices.Contains(some, group) })
 	return left

@@ -212,7 +212,7 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	case what == crashed:
 		a.restart()
 	case what != answered:
-		m.sure = false
+		m.sure, m.trial = false, m.trial.Interrupted()
 		if c.Pending {
 			m.doubtful, m.observed = true, generation
 		}

@@ -14,7 +14,7 @@ type Call struct {
 
 	claims Claims
 	change Change
-	phase  Phase
+	trial  Trial
 }
 
 // Request makes the next call for the change of a source: everybody's groups as last applied, with
@@ -25,8 +25,8 @@ func Request(sources []Claims, changes []Change, self int) Call {
 	maps.Copy(rest, changes[self].Target)
 
 	call := Call{Groups: rest, claims: sources[self], change: changes[self]}
-	call.phase = call.claims.Trial.phase(rest)
-	call.Stops = call.phase.of(call.change.Stops)
+	call.trial = call.claims.Trial.beside(rest)
+	call.Stops = call.trial.stops(call.change.Stops)
 	call.Groups = maps.Clone(rest)
 	for _, group := range call.Stops {
 		call.Groups[group] = false

@@ -7,14 +7,16 @@ import (
 
 // Trial is how far a refused removal was taken apart. DeepCall refuses a request as a whole when
 // one group in it no longer exists (1505), and such a group needs no stopping. So the change is
-// sent without its stops first; once that is accepted, the stops follow one at a time, and a stop
-// that is refused by itself counts as removed. The zero Trial sends everything together.
+// sent without its stops first; once that is accepted, the stops follow one at a time. A stop
+// that is refused, while the rest is accepted both before and after it, counts as removed: what
+// others change in DeepCall meanwhile misleads no trial. The zero Trial sends everything together.
 type Trial struct {
 	// Phase is what is sent next.
 	Phase Phase
-	// Base is the rest of the request, beside its stops: refused with them when the trial began, and
-	// accepted without them before the first single stop.
+	// Base is the rest of the request, beside its stops, as it was accepted without them.
 	Base Groups
+	// Refused are the stops that were refused beside Base since it was last accepted.
+	Refused []string
 	// Gone are the stops that are through.
 	Gone []string
 }
@@ -27,29 +29,46 @@ const (
 	Together Phase = iota
 	// WithoutStops sends the target alone, to see whether a stop is to blame.
 	WithoutStops
-	// OneStop sends the target and the first of the stops.
+	// OneStop sends the target and the first of the stops that was not refused; after the last one, the
+	// target alone again.
 	OneStop
 )
 
-// of are the stops that a phase sends.
-func (p Phase) of(stops []string) []string {
+// Interrupted is the trial once a call got no answer of DeepCall's, or a late one: what was found out
+// before it proves nothing beside what comes after it.
+func (t Trial) Interrupted() Trial {
+	if t.Phase == Together {
+		return t
+	}
+	return Trial{Phase: WithoutStops, Gone: t.Gone}
+}
+
+// beside is the trial when this is the rest of the request by now. A stop proves something only beside
+// what DeepCall is known to accept, or all alone.
+func (t Trial) beside(rest Groups) Trial {
 	switch {
-	case p == WithoutStops || len(stops) == 0:
-		return nil
-	case p == OneStop:
-		return stops[:1]
+	case t.Phase == Together:
+		return t
+	case len(rest) == 0:
+		return Trial{Phase: OneStop, Gone: t.Gone}
+	case t.Phase == OneStop && !maps.Equal(rest, t.Base):
+		return Trial{Phase: WithoutStops, Gone: t.Gone}
 	default:
-		return stops
+		return t
 	}
 }
 
-// phase is what can be sent now. A single stop proves something only beside what DeepCall is known
-// to accept, so when the rest has changed meanwhile, it goes first.
-func (t Trial) phase(rest Groups) Phase {
-	if t.Phase == OneStop && len(rest) > 0 && !maps.Equal(rest, t.Base) {
-		return WithoutStops
+// stops are those of the change's stops that are sent next.
+func (t Trial) stops(all []string) []string {
+	switch t.Phase {
+	case WithoutStops:
+		return nil
+	case OneStop:
+		open := without(all, t.Refused)
+		return open[:min(1, len(open))]
+	default:
+		return all
 	}
-	return t.Phase
 }
 
 // Progress is what DeepCall's answer to a call means for the change.
@@ -62,53 +81,50 @@ type Progress struct {
 	Done bool
 }
 
-// Accepted is the progress when DeepCall accepted the call.
+// Accepted is the progress when DeepCall accepted the call, and with it the rest that stops were
+// refused beside.
 func (c Call) Accepted() Progress {
-	left := c.left()
-	if c.phase == WithoutStops && len(left) == 1 && maps.Equal(c.Groups, c.claims.Trial.Base) {
-		left = nil // the same with this one stop was refused just before: it was refused by itself
-	}
-	if len(left) == 0 {
-		return Progress{Applied: c.change.Applied(), Done: true}
-	}
-	applied := c.change.Applied()
-	for _, group := range left {
-		if receives, has := c.claims.Applied[group]; has {
-			applied[group] = receives
-		}
-	}
-	return Progress{Applied: applied, Trial: Trial{Phase: OneStop, Base: c.rest(), Gone: c.gone()}}
+	through := append(slices.Clone(c.trial.Refused), c.Stops...)
+	return c.progress(through, Trial{Phase: OneStop, Base: c.rest(), Gone: append(slices.Clone(c.trial.Gone), through...)})
 }
 
 // Refused is the progress when DeepCall refused the groups of the call (1505). It is false when
 // the call carried no stop: then the refusal is of something else.
 func (c Call) Refused() (Progress, bool) {
 	rest := c.rest()
+	alone := len(c.Stops) == 1 && len(rest) == 0
+	next := c.trial
 	switch {
 	case len(c.Stops) == 0:
 		return Progress{}, false
-	case c.phase == OneStop || (len(c.Stops) == 1 && len(rest) == 0):
-		applied := maps.Clone(c.claims.Applied)
-		delete(applied, c.Stops[0])
-		if len(c.left()) == 0 {
-			return Progress{Applied: applied, Done: maps.Equal(applied, c.change.Applied())}, true
-		}
-		return Progress{Applied: applied, Trial: Trial{Phase: OneStop, Base: rest, Gone: c.gone()}}, true
+	case alone:
+		next.Phase, next.Gone = OneStop, append(slices.Clone(c.trial.Gone), c.Stops...)
+		return c.progress(c.Stops, next), true
+	case c.trial.Phase == OneStop:
+		next.Refused = append(slices.Clone(c.trial.Refused), c.Stops...)
 	case len(rest) == 0:
-		return Progress{Applied: c.claims.Applied, Trial: Trial{Phase: OneStop}}, true
+		next.Phase = OneStop
 	default:
-		return Progress{Applied: c.claims.Applied, Trial: Trial{Phase: WithoutStops, Base: rest}}, true
+		next.Phase = WithoutStops
 	}
+	return Progress{Applied: c.claims.Applied, Trial: next}, true
 }
 
-// left are the stops that the call does not carry.
-func (c Call) left() []string {
-	return slices.DeleteFunc(slices.Clone(c.change.Stops), func(group string) bool {
-		return slices.Contains(c.Stops, group)
-	})
+// progress is what follows when these stops are through, and DeepCall holds the target.
+func (c Call) progress(through []string, next Trial) Progress {
+	left := without(c.change.Stops, through)
+	applied := c.change.Applied()
+	for _, group := range left {
+		if receives, has := c.claims.Applied[group]; has {
+			applied[group] = receives
+		}
+	}
+	if len(left) == 0 {
+		return Progress{Applied: applied, Done: true}
+	}
+	return Progress{Applied: applied, Trial: next}
 }
 
-// gone are the stops that are through once this call's are.
-func (c Call) gone() []string {
-	return append(slices.Clone(c.claims.Trial.Gone), c.Stops...)
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(some, one) })
 }

@@ -19,7 +19,7 @@ func TestHowATrialGoesOn(t *testing.T) {
 		case p.Done:
 			return through + ", holds " + text(p.Applied)
 		default:
-			return fmt.Sprintf("phase %d, gone %v, holds %s", p.Trial.Phase, p.Trial.Gone, text(p.Applied))
+			return fmt.Sprintf("phase %d, refused %v, gone %v, holds %s", p.Trial.Phase, p.Trial.Refused, p.Trial.Gone, text(p.Applied))
 		}
 	}
 
@@ -37,12 +37,12 @@ func TestHowATrialGoesOn(t *testing.T) {
 		{
 			"a change with stops is sent together, and if refused without them", "1=Y", "2=Y 3=Y",
 			Trial{},
-			"through, holds 1=Y", "phase 1, gone [], holds 2=Y 3=Y",
+			"through, holds 1=Y", "phase 1, refused [], gone [], holds 2=Y 3=Y",
 		},
 		{
 			"stops alone follow one by one if they are refused", "", "2=Y 3=Y",
 			Trial{},
-			"through, holds ", "phase 2, gone [], holds 2=Y 3=Y",
+			"through, holds ", "phase 2, refused [], gone [], holds 2=Y 3=Y",
 		},
 		{
 			"a single stop alone counts as removed if it is refused", "", "2=Y",
@@ -51,33 +51,53 @@ func TestHowATrialGoesOn(t *testing.T) {
 		},
 		{
 			"without its stops, a change is itself to blame if it is refused", "1=Y", "2=Y 3=Y",
-			Trial{Phase: WithoutStops, Base: base},
-			"phase 2, gone [], holds 1=Y 2=Y 3=Y", refused,
+			Trial{Phase: WithoutStops},
+			"phase 2, refused [], gone [], holds 1=Y 2=Y 3=Y", refused,
 		},
 		{
-			"a single stop was refused by itself once the same without it is accepted", "1=Y", "2=Y",
-			Trial{Phase: WithoutStops, Base: base},
+			"a single stop follows by itself, too", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops},
+			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+		},
+		{
+			"the next stop follows on either answer, and one that was refused stays on record", "1=Y", "1=Y 2=Y 3=Y",
+			Trial{Phase: OneStop, Base: base},
+			"phase 2, refused [], gone [2], holds 1=Y 3=Y", "phase 2, refused [2], gone [], holds 1=Y 2=Y 3=Y",
+		},
+		{
+			"a refused stop is through once the rest is accepted again with another stop", "1=Y", "1=Y 2=Y 3=Y 4=Y",
+			Trial{Phase: OneStop, Base: base, Refused: []string{"2"}},
+			"phase 2, refused [], gone [2 3], holds 1=Y 4=Y", "phase 2, refused [2 3], gone [], holds 1=Y 2=Y 3=Y 4=Y",
+		},
+		{
+			"the last stop ends it, unless it is refused", "1=Y", "1=Y 3=Y",
+			Trial{Phase: OneStop, Base: base, Gone: []string{"2"}},
+			"through, holds 1=Y", "phase 2, refused [3], gone [2], holds 1=Y 3=Y",
+		},
+		{
+			"after a last stop that was refused the rest is sent again, and if it is refused now, that is the cause", "1=Y", "1=Y 2=Y 3=Y",
+			Trial{Phase: OneStop, Base: base, Refused: []string{"2", "3"}},
 			"through, holds 1=Y", refused,
 		},
 		{
-			"but not if the rest was another one when it was refused", "1=Y", "2=Y",
-			Trial{Phase: WithoutStops, Base: groups("1=Y 9=Y")},
-			"phase 2, gone [], holds 1=Y 2=Y", refused,
+			"what stops were refused beside another rest proves nothing", "1=Y", "2=Y",
+			Trial{Phase: OneStop, Base: groups("1=N"), Refused: []string{"2"}},
+			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
 		},
 		{
-			"one stop of several goes either way, and the next follows", "1=Y", "1=Y 2=Y 3=Y",
-			Trial{Phase: OneStop, Base: base},
-			"phase 2, gone [2], holds 1=Y 3=Y", "phase 2, gone [2], holds 1=Y 3=Y",
+			"nor does it when there is no rest left", "", "2=Y 3=Y",
+			Trial{Phase: OneStop, Base: base, Refused: []string{"2", "3"}},
+			"phase 2, refused [], gone [2], holds 3=Y", "phase 2, refused [], gone [2], holds 3=Y",
 		},
 		{
-			"the last stop ends it either way", "1=Y", "1=Y 3=Y",
-			Trial{Phase: OneStop, Base: base},
-			"through, holds 1=Y", "through, holds 1=Y",
+			"without a rest there is nothing to send without the stops", "", "2=Y",
+			Trial{Phase: WithoutStops},
+			"through, holds ", "through, holds ",
 		},
 		{
 			"a stop proves nothing beside a rest that is not known to be accepted, which goes first", "1=Y", "1=N 2=Y 3=Y",
 			Trial{Phase: OneStop, Base: groups("1=N")},
-			"phase 2, gone [], holds 1=Y 2=Y 3=Y", refused,
+			"phase 2, refused [], gone [], holds 1=Y 2=Y 3=Y", refused,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -120,7 +140,7 @@ func TestARefusedRemovalIsTakenApart(t *testing.T) {
 		{
 			name:   "an edit that drops a vanished group is sent without it",
 			before: "1=Y 2=Y", vanish: "2", edit: "1=N",
-			asked: []string{"1=N 2=N", "1=N"}, holds: "1=N",
+			asked: []string{"1=N 2=N", "1=N", "1=N 2=N", "1=N"}, holds: "1=N",
 		},
 		{
 			name:   "an edit that drops a vanished group among others stops the others one by one",
@@ -131,7 +151,7 @@ func TestARefusedRemovalIsTakenApart(t *testing.T) {
 		{
 			name:   "an edit that drops only vanished groups ends",
 			before: "1=Y 2=Y 3=Y", vanish: "2 3", edit: "1=Y",
-			asked: []string{"1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N"},
+			asked: []string{"1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N", "1=Y"},
 			holds: "1=Y",
 		},
 		{
@@ -213,4 +233,54 @@ func TestARefusedRemovalIsTakenApart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What others change in DeepCall while a removal is taken apart must not pass for the stop's own refusal.
+func TestNothingElseMisleadsATrial(t *testing.T) {
+	// start has some groups applied and some vanished, and an edit refused for that.
+	start := func(t *testing.T, replaces bool, before, vanish, edit string) (*agent, *mapping) {
+		m := newMapping("me", 1, before)
+		a := newAgent(replaces, m)
+		a.sent(t, before)
+		a.vanish(strings.Fields(vanish)...)
+		m.edit(edit)
+		a.step(answered, func() {})
+		return a, m
+	}
+
+	eachReading(t, "a group that returns after the first refusal", func(t *testing.T, replaces bool) {
+		a, _ := start(t, replaces, "1=Y 2=Y", "1", "1=N")
+		delete(a.unknown, "1")
+		a.sent(t, "1=N", "1=N 2=N")
+	})
+
+	eachReading(t, "a group that vanishes before a stop is sent by itself", func(t *testing.T, replaces bool) {
+		a, m := start(t, replaces, "1=Y 2=Y 3=Y", "3", "1=N")
+		a.step(answered, func() {}) // without the stops
+		a.vanish("1")
+		a.sent(t, "1=N 2=N", "1=N 3=N", "1=N")
+		delete(a.unknown, "1")
+		m.edit("1=Y")
+		a.sent(t, "1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N", "1=Y")
+		expect(t, "DeepCall", text(Groups{"2": a.holds["2"]}), "2=N")
+	})
+
+	eachReading(t, "a group that returns while an answer is lost, and another that is taken over meanwhile", func(t *testing.T, replaces bool) {
+		a, m := start(t, replaces, "1=Y 2=Y 3=Y", "1", "1=N")
+		a.step(lostOnReturn, func() {})
+		m.Suspended = true // or backs off: it waits
+		a.mappings = append(a.mappings, newMapping("other", 2, "2=Y"))
+		a.run(50)
+		delete(a.unknown, "1")
+		m.Suspended = false
+		a.sent(t, "1=N 2=Y", "1=N 2=Y 3=N")
+	})
+
+	eachReading(t, "a time without answers after a stop was refused", func(t *testing.T, replaces bool) {
+		a, _ := start(t, replaces, "1=Y 2=Y", "2", "1=N")
+		a.step(answered, func() {}) // without the stop
+		a.step(answered, func() {}) // with it, refused
+		a.step(lostOnReturn, func() {})
+		a.sent(t, "1=N", "1=N 2=N", "1=N")
+	})
 }

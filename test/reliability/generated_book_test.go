@@ -52,8 +52,8 @@ func TestAGroupThatIsHeldAgainIsLooseNoMore(t *testing.T) {
 	}
 }
 
-// A trial is misled by a turn between its two requests, and by nothing else.
-func TestATrialIsMisledOnlyBetweenItsTwoRequests(t *testing.T) {
+// A trial is misled when DeepCall's groups become others and back again within it, and by nothing else.
+func TestATrialIsMisledOnlyByTwoTurnsWithinIt(t *testing.T) {
 	began := time.Now()
 	at := func(second int, groups string, code int) deepcalltest.Call {
 		start := began.Add(time.Duration(second) * time.Second)
@@ -62,24 +62,32 @@ func TestATrialIsMisledOnlyBetweenItsTwoRequests(t *testing.T) {
 	lost := at(3, "90=Y", 200)
 	lost.Fault = "cut after"
 	refused := at(2, "90=Y 91=N", 1505)
+	ok, again := []deepcalltest.Call{at(0, "90=Y", 200)}, []deepcalltest.Call{at(8, "90=Y", 200)}
 	for name, tc := range map[string]struct {
-		others []deepcalltest.Call
-		turn   int
-		want   bool
+		before, after []deepcalltest.Call
+		turns         []int
+		want          bool
 	}{
-		"the rest is accepted after a turn":         {others: []deepcalltest.Call{at(8, "90=Y", 200)}, turn: 5, want: true},
-		"so it is long after a lost answer":         {others: []deepcalltest.Call{lost, at(8, "90=Y", 200)}, turn: 5, want: true},
-		"the rest was accepted before the turn":     {others: []deepcalltest.Call{at(0, "90=Y", 200)}, turn: 1, want: true},
-		"the turn came later":                       {others: []deepcalltest.Call{at(3, "90=Y", 200)}, turn: 5},
-		"the rest was refused":                      {others: []deepcalltest.Call{at(3, "90=Y", 1505), at(8, "90=Y", 200)}, turn: 5},
-		"the stop was sent again":                   {others: []deepcalltest.Call{at(3, "90=Y 91=N", 200), at(8, "90=Y", 200)}, turn: 5},
-		"the rest had another value":                {others: []deepcalltest.Call{at(8, "90=N", 200)}, turn: 5},
-		"more than the stop was left out meanwhile": {others: []deepcalltest.Call{at(8, "", 200)}, turn: 5},
+		"the rest is accepted before one turn and after the other":    {before: ok, after: again, turns: []int{1, 5}, want: true},
+		"so it is long after a lost answer":                           {before: ok, after: append([]deepcalltest.Call{lost}, again...), turns: []int{1, 5}, want: true},
+		"another stop was refused with the rest":                      {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 92=N", 1505)}, again...), turns: []int{1, 5}, want: true},
+		"another stop was taken with the rest before the second turn": {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 92=N", 200)}, again...), turns: []int{1, 5}},
+		"one turn alone":                            {before: ok, after: again, turns: []int{5}},
+		"the second turn came later":                {before: ok, after: again, turns: []int{1, 9}},
+		"the rest was not known to be accepted":     {after: again, turns: []int{1, 5}},
+		"the rest was not accepted afterwards":      {before: ok, turns: []int{1, 5}},
+		"the rest was refused in between":           {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y", 1505)}, again...), turns: []int{1, 5}},
+		"the stop was accepted":                     {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 91=N", 200)}, again...), turns: []int{1, 5}},
+		"the rest had another value":                {before: ok, after: []deepcalltest.Call{at(8, "90=N", 200)}, turns: []int{1, 5}},
+		"more than the stop was left out meanwhile": {before: ok, after: []deepcalltest.Call{at(8, "", 200)}, turns: []int{1, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			moment := began.Add(time.Duration(tc.turn) * time.Second)
-			p := &stage{turns: []turn{{began: moment, ended: moment}}}
-			if got := p.mistaken(refused, "91", tc.others); got != tc.want {
+			p := &stage{}
+			for _, second := range tc.turns {
+				moment := began.Add(time.Duration(second) * time.Second)
+				p.turns = append(p.turns, turn{began: moment, ended: moment})
+			}
+			if got := p.mistaken(refused, "91", tc.before, tc.after); got != tc.want {
 				t.Errorf("got %v", got)
 			}
 		})

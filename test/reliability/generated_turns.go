@@ -19,10 +19,10 @@ func (p *stage) turn(change func(*deepcalltest.Server)) {
 	p.turns = append(p.turns, t)
 }
 
-// misled notes the groups whose removal was on trial while DeepCall's groups became others. A trial concludes
-// from two requests that differ by one stop alone, one that DeepCall refuses and one that it accepts, that the
-// group of that stop does not exist (R6). Should some other group return or vanish between the two, it takes a stop
-// for refused by itself that was not, and nobody can tell: what was to be stopped may stay.
+// misled notes the groups whose removal was on trial while DeepCall's groups became others twice. A trial concludes
+// that the group of a stop does not exist (R6) when DeepCall refuses the stop beside a rest that it accepts both
+// before and after. Should another group vanish and return between these two, it takes a stop for refused by itself
+// that was not, and nobody can tell: what was to be stopped may stay.
 func (p *stage) misled() {
 	for agent := range p.book.everAgent {
 		calls := p.server(agent).CallsFor(agent)
@@ -33,7 +33,7 @@ func (p *stage) misled() {
 			before := slices.Clone(calls[:i])
 			slices.Reverse(before)
 			for _, id := range stopsIn(refused) {
-				if p.mistaken(refused, id, before) || p.mistaken(refused, id, calls[i+1:]) {
+				if p.mistaken(refused, id, before, calls[i+1:]) {
 					p.book.loosen(agent, id, p.revision())
 				}
 			}
@@ -41,32 +41,39 @@ func (p *stage) misled() {
 	}
 }
 
-// mistaken is true when the other request of a trial of a stop had different groups to be judged by. It is the
-// nearest that DeepCall answered; when the stop comes again first, there is none.
-func (p *stage) mistaken(refused deepcalltest.Call, id string, others []deepcalltest.Call) bool {
+// mistaken is true when DeepCall's groups became others and back again while a stop was on trial.
+func (p *stage) mistaken(refused deepcalltest.Call, id string, before, after []deepcalltest.Call) bool {
 	rest := maps.Clone(refused.Groups)
 	delete(rest, id)
-	for _, other := range others {
-		answered := other.Fault == "" && !other.ClientGone && (other.Code == 200 || other.Code == 1505)
-		switch {
-		case other.Groups[id] != "":
-			return false
-		case !answered || !maps.Equal(other.Groups, rest):
-		case other.Code == 200 && p.turned(refused, other):
-			return true
-		default:
-			return false
-		}
-	}
-	return false
+	former, was := taken(rest, id, before)
+	latter, is := taken(rest, id, after)
+	return was && is && p.turned(former, latter) > 1
 }
 
-// turned is true when DeepCall's groups became others between two calls.
-func (p *stage) turned(one, other deepcalltest.Call) bool {
-	if other.Start.Before(one.Start) {
-		one, other = other, one
+// taken is the first call that DeepCall answered with a yes to the rest, alone or with other stops. When the stop
+// was taken with it first, or the rest alone was refused, there is none.
+func taken(rest map[string]string, id string, calls []deepcalltest.Call) (deepcalltest.Call, bool) {
+	for _, call := range calls {
+		carried := maps.Clone(call.Groups)
+		maps.DeleteFunc(carried, func(group, _ string) bool { return rest[group] == "" })
+		switch {
+		case call.Fault != "" || call.ClientGone || !maps.Equal(carried, rest):
+		case call.Code == 200:
+			return call, call.Groups[id] == ""
+		case call.Code == 1505 && maps.Equal(call.Groups, rest):
+			return call, false
+		}
 	}
-	return slices.ContainsFunc(p.turns, func(t turn) bool {
-		return t.ended.After(one.Start) && (other.End.IsZero() || t.began.Before(other.End))
-	})
+	return deepcalltest.Call{}, false
+}
+
+// turned is how often DeepCall's groups became others between two calls.
+func (p *stage) turned(former, latter deepcalltest.Call) int {
+	turns := 0
+	for _, t := range p.turns {
+		if t.ended.After(former.Start) && (latter.End.IsZero() || t.began.Before(latter.End)) {
+			turns++
+		}
+	}
+	return turns
 }
