@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -38,13 +39,13 @@ type AccountReconciler struct {
 	Metrics  *metrics.Metrics
 	// NewClient makes a client of DeepCall for an account's spec.
 	NewClient func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
+	// Counted is true once the mappings that were there at the start are counted.
+	Counted func() bool
 	// WakeAgents brings all agents of an account back to their reconciler.
 	WakeAgents func(context.Context, types.NamespacedName) error
 
 	// told holds, by account, the tidings that its agents were last woken for.
 	told sync.Map
-	// counted holds, by account, how many mappings there were when they were last counted.
-	counted sync.Map
 }
 
 // tidings are what an account's agents must hear of.
@@ -66,7 +67,6 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if apierrors.IsNotFound(err) {
 		r.Accounts.Remove(request.NamespacedName)
 		r.told.Delete(request.NamespacedName)
-		r.counted.Delete(request.NamespacedName)
 		r.Metrics.Forget(request.NamespacedName)
 		return reconcile.Result{}, r.WakeAgents(ctx, request.NamespacedName)
 	}
@@ -75,6 +75,9 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	}
 	a := latest(recalled, &found)
 	users, err := r.users(ctx, a)
+	if errors.Is(err, errNotCounted) {
+		return reconcile.Result{RequeueAfter: staleAfter}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -118,50 +121,12 @@ func (r *AccountReconciler) conflictIsNews(err error) error {
 	return err
 }
 
-// users counts the mappings that use the account.
-func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
-	name := client.ObjectKeyFromObject(a)
-	recalled := r.Written.recall(mappingsOf(name))
-	var list v1alpha1.AgentGroupMappingList // which may be long, and is only read
-	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
-		return users{}, fmt.Errorf("list the account's mappings: %w", err)
-	}
-	r.counted.Store(name, len(list.Items))
-	var n users
-	for i := range list.Items {
-		mapping := latest(recalled, &list.Items[i])
-		if released(mapping) {
-			continue
-		}
-		holds := hasFinalizer(mapping, v1alpha1.StopCallsFinalizer)
-		permitted, err := r.Access.permits(ctx, a, mapping.Namespace)
-		if err != nil {
-			return users{}, err
-		}
-		if permitted {
-			n.mappings++
-		}
-		if holds {
-			n.holding++
-		}
-	}
-	return n, nil
-}
-
-// users are the mappings of an account.
-type users struct {
-	// mappings that may use it.
-	mappings int
-	// holding have a removal to tell DeepCall one day.
-	holding int
-}
-
 // hold keeps the account while mappings use it, and lets it go when the last removal is told.
 func (r *AccountReconciler) hold(ctx context.Context, a *v1alpha1.DeepCallAccount, n users) (*v1alpha1.DeepCallAccount, error) {
 	has := hasFinalizer(a, v1alpha1.InUseFinalizer)
-	wanted := n.mappings+n.holding > 0
+	wanted := n.mappings > 0 || n.holding
 	if a.DeletionTimestamp != nil {
-		wanted = has && n.holding > 0
+		wanted = has && n.holding
 	}
 	if has == wanted {
 		return a, nil
@@ -266,12 +231,4 @@ func accountVerdict(a *v1alpha1.DeepCallAccount, s account.Standing) verdict {
 func isUsable(a *v1alpha1.DeepCallAccount) bool {
 	ready := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == a.Generation
-}
-
-// usersDebounce is how long new and gone mappings are gathered before an account counts them: the longer, the more
-// there were at the last count, so that counting stays a small part of the work.
-func (r *AccountReconciler) usersDebounce(name types.NamespacedName) time.Duration {
-	counted, _ := r.counted.Load(name)
-	n, _ := counted.(int)
-	return 500*time.Millisecond + time.Duration(n)*20*time.Microsecond
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -62,25 +65,44 @@ type ref struct {
 	version string
 }
 
+// compare finds out, once, which mappings the cache does not have as new as the API server. It begins as soon as this
+// process leads, so that the first calls need not wait for it.
+func (r *AgentReconciler) compare(ctx context.Context) error {
+	left := &r.inherited
+	if left.asked.Load() {
+		return nil
+	}
+	if !left.listing.TryLock() {
+		return errNotCurrent
+	}
+	defer left.listing.Unlock()
+	behind, err := r.listBehind(ctx)
+	if err != nil {
+		return fmt.Errorf("compare the cache with the API server: %w", err)
+	}
+	left.behind = behind
+	left.asked.Store(true)
+	return nil
+}
+
+// compareEarly runs once this process leads. If it fails, the first call tries again.
+func (r *AgentReconciler) compareEarly(ctx context.Context) error {
+	if err := r.compare(ctx); err != nil {
+		log.FromContext(ctx).V(1).Info("the cache could not be compared with the API server yet", "cause", err.Error())
+	}
+	return nil
+}
+
 // catchUp returns errNotCurrent until the cache has each mapping of an agent as new as the former leader left it, and the
 // view was gathered from that: the cache may have caught up only since.
 func (r *AgentReconciler) catchUp(ctx context.Context, v *view) error {
-	left := &r.inherited
-	if !left.asked.Load() {
-		if !left.listing.TryLock() {
-			return errNotCurrent
-		}
-		defer left.listing.Unlock()
-		behind, err := r.listBehind(ctx)
-		if err != nil {
-			return fmt.Errorf("compare the cache with the API server: %w", err)
-		}
-		left.behind = behind
-		left.asked.Store(true)
+	if err := r.compare(ctx); err != nil {
+		return err
 	}
 	if !v.compared {
 		return errNotCurrent
 	}
+	left := &r.inherited
 	left.mu.Lock()
 	behind := left.behind[v.key]
 	left.mu.Unlock()
@@ -102,28 +124,53 @@ func (r *AgentReconciler) catchUp(ctx context.Context, v *view) error {
 	return errNotCurrent
 }
 
-// listBehind asks the API server for all mappings, and returns those that the cache does not have as new.
+// listBehind asks the API server for the versions of all mappings, and returns those that the cache does not have as new.
 func (r *AgentReconciler) listBehind(ctx context.Context) (map[AgentKey][]ref, error) {
 	behind := map[AgentKey][]ref{}
 	for _, options := range r.Access.lists() {
 		for next := ""; ; {
-			var page v1alpha1.AgentGroupMappingList
-			if err := r.Live.List(ctx, &page, append(options, client.Limit(pageSize), client.Continue(next))...); err != nil {
-				return nil, fmt.Errorf("list the mappings: %w", err)
+			page := append(slices.Clone(options), client.Limit(pageSize), client.Continue(next))
+			versions := &metav1.PartialObjectMetadataList{}
+			versions.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
+			if err := r.Live.List(ctx, versions, page...); err != nil {
+				return nil, fmt.Errorf("list the mappings' versions: %w", err)
 			}
-			for i := range page.Items {
-				live := &page.Items[i]
-				found := ref{name: client.ObjectKeyFromObject(live), uid: live.UID, version: live.ResourceVersion}
-				if !r.cachedAsNew(ctx, found) {
-					behind[agentOf(live)] = append(behind[agentOf(live)], found)
+			current := 0
+			for i := range versions.Items {
+				if r.cachedAsNew(ctx, refOf(&versions.Items[i])) {
+					current++
 				}
 			}
-			if next = page.Continue; next == "" {
+			if current < len(versions.Items) {
+				if err := r.findBehind(ctx, behind, page); err != nil {
+					return nil, err
+				}
+			}
+			if next = versions.Continue; next == "" {
 				break
 			}
 		}
 	}
 	return behind, nil
+}
+
+// findBehind adds those of a page that the cache does not have as new to their agents'.
+func (r *AgentReconciler) findBehind(ctx context.Context, behind map[AgentKey][]ref, page []client.ListOption) error {
+	var live v1alpha1.AgentGroupMappingList
+	if err := r.Live.List(ctx, &live, page...); err != nil {
+		return fmt.Errorf("list the mappings: %w", err)
+	}
+	for i := range live.Items {
+		if found := refOf(&live.Items[i]); !r.cachedAsNew(ctx, found) {
+			key := agentOf(&live.Items[i])
+			behind[key] = append(behind[key], found)
+		}
+	}
+	return nil
+}
+
+func refOf(obj client.Object) ref {
+	return ref{name: client.ObjectKeyFromObject(obj), uid: obj.GetUID(), version: obj.GetResourceVersion()}
 }
 
 // pageSize bounds the memory that a list takes.

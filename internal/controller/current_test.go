@@ -40,27 +40,33 @@ func (s *server) Get(_ context.Context, key client.ObjectKey, obj client.Object,
 	return nil
 }
 
-// List returns one mapping on each page.
+// List returns one mapping on each page, or its metadata.
 func (s *server) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	s.asked++
 	asked := (&client.ListOptions{}).ApplyOptions(options)
-	mappings, is := list.(*v1alpha1.AgentGroupMappingList)
 	at, _ := strconv.Atoi(asked.Continue)
+	page, next := s.mappings[min(at, len(s.mappings)):], ""
 	switch {
-	case !is:
-		return fmt.Errorf("a list of %T", list)
 	case asked.FieldSelector != nil:
-		for _, m := range s.mappings {
-			if asked.FieldSelector.Matches(fields.Set{"metadata.name": m.Name}) {
-				mappings.Items = append(mappings.Items, *m)
-			}
-		}
-	case at < len(s.mappings):
-		mappings.Items = append(mappings.Items, *s.mappings[at])
-		if at+1 < len(s.mappings) {
-			mappings.Continue = strconv.Itoa(at + 1)
-		}
+		page = slices.DeleteFunc(slices.Clone(s.mappings), func(m *v1alpha1.AgentGroupMapping) bool {
+			return !asked.FieldSelector.Matches(fields.Set{"metadata.name": m.Name})
+		})
+	case len(page) > 1:
+		page, next = page[:1], strconv.Itoa(at+1)
 	}
+	switch list := list.(type) {
+	case *v1alpha1.AgentGroupMappingList:
+		for _, m := range page {
+			list.Items = append(list.Items, *m)
+		}
+	case *metav1.PartialObjectMetadataList:
+		for _, m := range page {
+			list.Items = append(list.Items, metav1.PartialObjectMetadata{ObjectMeta: m.ObjectMeta})
+		}
+	default:
+		return fmt.Errorf("a list of %T", list)
+	}
+	list.SetContinue(next)
 	return s.fails
 }
 
@@ -142,7 +148,7 @@ func TestTheCacheIsComparedOnceAndWaitedFor(t *testing.T) {
 			t.Errorf("the API server was asked %d times instead of %d", n, asked)
 		}
 	}
-	current(errNotCurrent, 3) // two pages, and whether ravi is still there
+	current(errNotCurrent, 4) // two pages, whose ravi is, and whether he is still there
 	current(errNotCurrent, 1)
 	cache.mappings = append(cache.mappings, ravi)
 	current(errNotCurrent, 0) // the view is older than that

@@ -24,7 +24,11 @@ func Lean(obj any) (any, error) {
 
 func lean(mapping *v1alpha1.AgentGroupMapping) {
 	mapping.ManagedFields, mapping.Labels, mapping.OwnerReferences = nil, nil, nil
-	maps.DeleteFunc(mapping.Annotations, func(name, _ string) bool { return !slices.Contains(readAnnotations, name) })
+	answered := attemptsOf(mapping).Attempt <= mapping.Status.AnsweredAttempt
+	maps.DeleteFunc(mapping.Annotations, func(name, _ string) bool {
+		// A record that was answered says no more than the status does, and every mapping has one.
+		return !slices.Contains(readAnnotations, name) || (answered && name == v1alpha1.AttemptedGroupsAnnotation)
+	})
 	if len(mapping.Annotations) == 0 {
 		mapping.Annotations = nil
 	}

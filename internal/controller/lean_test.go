@@ -18,11 +18,13 @@ func TestTheCacheKeepsOfAMappingWhatTheOperatorReads(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "asha", Namespace: "support", UID: "1", ResourceVersion: "9", Generation: 3, CreationTimestamp: now,
 			DeletionTimestamp: &now, Finalizers: []string{v1alpha1.StopCallsFinalizer, "example.com/other"},
-			Annotations: map[string]string{v1alpha1.AttemptedGroupsAnnotation: "{}", v1alpha1.ReconcileRequestedAtAnnotation: "now"},
+			Annotations: map[string]string{
+				v1alpha1.AttemptedGroupsAnnotation: `{"attempt":4,"groups":["90"]}`, v1alpha1.ReconcileRequestedAtAnnotation: "now",
+			},
 		},
 		Spec: v1alpha1.AgentGroupMappingSpec{AgentID: "7", Groups: []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}},
 	}
-	read.Status.Receiving = "1/1"
+	read.Status.Receiving, read.Status.AnsweredAttempt = "1/1", 3
 
 	whole := read.DeepCopy()
 	whole.Labels = map[string]string{"team": "support"}
@@ -37,6 +39,16 @@ func TestTheCacheKeepsOfAMappingWhatTheOperatorReads(t *testing.T) {
 	others := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"note": "x"}}}
 	if _, err := Lean(others); err != nil || others.Annotations != nil {
 		t.Errorf("of others' annotations it keeps %v, %v", slices.Collect(maps.Keys(others.Annotations)), err)
+	}
+
+	answered := read.DeepCopy()
+	answered.Status.AnsweredAttempt = 4
+	next := withAdds(answered, []string{"91"})
+	if _, err := Lean(answered); err != nil || answered.Annotations[v1alpha1.AttemptedGroupsAnnotation] != "" {
+		t.Errorf("of a record that was answered it keeps %v, %v", answered.Annotations, err)
+	}
+	if got := withAdds(answered, []string{"91"}); got.String() != next.String() {
+		t.Errorf("without it, the next record is %s instead of %s", got, next)
 	}
 
 	gone := toolscache.DeletedFinalStateUnknown{Key: "support/asha"}

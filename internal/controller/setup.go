@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -103,14 +104,21 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		NewClient:  clientFactory(options, clk),
 		WakeAgents: agentReconciler.wakeAgentsOf,
 	}
-	if err := setupCache(ctx, mgr, remembered); err != nil {
+	counted, err := setupCache(ctx, mgr, remembered, func(name types.NamespacedName) {
+		accounts.wakeAfter(reconcile.Request{NamespacedName: name}, usersDebounce)
+	})
+	if err != nil {
 		return err
 	}
+	accountReconciler.Counted = counted
 	if err := agentReconciler.setup(mgr, agents, options); err != nil {
 		return fmt.Errorf("set up the agents' controller: %w", err)
 	}
 	if err := accountReconciler.setup(mgr, accounts, agentReconciler.Tracer); err != nil {
 		return fmt.Errorf("set up the accounts' controller: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(agentReconciler.compareEarly)); err != nil {
+		return fmt.Errorf("add the comparison of the cache: %w", err)
 	}
 	if err := mgr.Add(newShutdown(ctx, agentReconciler)); err != nil {
 		return fmt.Errorf("add the shutdown: %w", err)
@@ -118,8 +126,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	return nil
 }
 
-// setupCache adds the indexes, and the handlers that free remembered writes.
-func setupCache(ctx context.Context, mgr ctrl.Manager, remembered *written) error {
+// setupCache adds the indexes, and the handlers that count mappings and free remembered writes. It returns what tells
+// when all that was there at the start is counted.
+func setupCache(
+	ctx context.Context, mgr ctrl.Manager, remembered *written, changed func(account types.NamespacedName),
+) (func() bool, error) {
+	var counted []func() bool
 	indexes := []struct {
 		obj   client.Object
 		field string
@@ -131,19 +143,21 @@ func setupCache(ctx context.Context, mgr ctrl.Manager, remembered *written) erro
 	}
 	for _, index := range indexes {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, index.obj, index.field, index.index); err != nil {
-			return fmt.Errorf("index %s: %w", index.field, err)
+			return nil, fmt.Errorf("index %s: %w", index.field, err)
 		}
 	}
 	for _, obj := range []client.Object{&v1alpha1.AgentGroupMapping{}, &v1alpha1.DeepCallAccount{}} {
 		informer, err := mgr.GetCache().GetInformer(ctx, obj)
 		if err != nil {
-			return fmt.Errorf("get the informer of %T: %w", obj, err)
+			return nil, fmt.Errorf("get the informer of %T: %w", obj, err)
 		}
-		if _, err := informer.AddEventHandler(remembered.handler()); err != nil {
-			return fmt.Errorf("watch %T: %w", obj, err)
+		added, err := informer.AddEventHandler(remembered.handler(changed))
+		if err != nil {
+			return nil, fmt.Errorf("watch %T: %w", obj, err)
 		}
+		counted = append(counted, added.HasSynced)
 	}
-	return nil
+	return func() bool { return !slices.ContainsFunc(counted, func(synced func() bool) bool { return !synced() }) }, nil
 }
 
 func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], options Options) error {
@@ -176,7 +190,6 @@ func (r *AccountReconciler) setup(mgr ctrl.Manager, accounts *waker[reconcile.Re
 	return builder.ControllerManagedBy(mgr).
 		Named("account").
 		For(&v1alpha1.DeepCallAccount{}).
-		Watches(&v1alpha1.AgentGroupMapping{}, r.usersChanged()).
 		WatchesMetadata(secret, handler.EnqueueRequestsFromMapFunc(r.accountsOfSecret)).
 		WatchesRawSource(accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: retries[reconcile.Request]()}).
@@ -220,26 +233,6 @@ func (r *AgentReconciler) agentsOfNamespace(ctx context.Context, namespace clien
 	return keys
 }
 
-// usersChanged has an account count its mappings, a moment after some came or went, or let go.
-func (r *AccountReconciler) usersChanged() handler.EventHandler {
-	count := func(obj client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok {
-			name := accountOf(mapping)
-			queue.AddAfter(reconcile.Request{NamespacedName: name}, r.usersDebounce(name))
-		}
-	}
-	type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, queue requests) { count(e.Object, queue) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue requests) { count(e.Object, queue) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue requests) {
-			if !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers()) {
-				count(e.ObjectNew, queue)
-			}
-		},
-	}
-}
-
 // wakeAgentsOf brings all agents of an account back here.
 func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
@@ -271,6 +264,16 @@ func (w *waker[request]) source() source.TypedSource[request] {
 func (w *waker[request]) wake(r request) {
 	<-w.ready
 	w.queue.Add(r)
+}
+
+// wakeAfter adds a request once that time is over. Before this process leads there is no queue, and nothing to be
+// woken: all are looked at when it begins to.
+func (w *waker[request]) wakeAfter(r request, wait time.Duration) {
+	select {
+	case <-w.ready:
+		w.queue.AddAfter(r, wait)
+	default:
+	}
 }
 
 // wakeLater adds a request that any other one goes before.

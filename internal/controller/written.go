@@ -25,12 +25,14 @@ type written struct {
 	// current are the objects of which this process has seen, or written, a version as new as any that a former
 	// leader wrote.
 	current map[types.UID]struct{}
+	// usage is of the mappings that the cache told of. What it did not tell yet is newer.
+	usage usage
 }
 
 func newWritten(cached func(client.Object) bool) *written {
 	return &written{
 		cached: cached, newer: map[types.UID]client.Object{}, groups: map[any]map[types.UID]client.Object{},
-		current: map[types.UID]struct{}{},
+		current: map[types.UID]struct{}{}, usage: newUsage(),
 	}
 }
 
@@ -75,6 +77,21 @@ func (w *written) recall(group any) map[types.UID]client.Object {
 	return maps.Clone(w.groups[group])
 }
 
+// use returns how the mappings of an account use it, by namespace, and whether any of them has a removal to tell,
+// be it by our own last word alone.
+func (w *written) use(account types.NamespacedName) (by map[string]use, holding bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	by = maps.Clone(w.usage.totals[account])
+	for _, in := range by {
+		holding = holding || in.holding > 0
+	}
+	for _, own := range w.groups[mappingsOf(account)] {
+		holding = holding || hasFinalizer(own, v1alpha1.StopCallsFinalizer)
+	}
+	return by, holding
+}
+
 // forget is called under the lock.
 func (w *written) forget(obj client.Object) {
 	delete(w.newer, obj.GetUID())
@@ -111,34 +128,42 @@ func latest[T client.Object](recalled map[types.UID]client.Object, cached T) T {
 	return own.DeepCopyObject().(T) //nolint:forcetypeassert // a deep copy has the type of the original
 }
 
-// handler frees what the cache has caught up with.
-func (w *written) handler() toolscache.ResourceEventHandler {
+// handler takes in what the cache tells, and passes on which accounts are used by others now.
+func (w *written) handler(changed func(account types.NamespacedName)) toolscache.ResourceEventHandler {
+	take := func(before, after any) {
+		for _, name := range w.take(before, after) {
+			changed(name)
+		}
+	}
 	return toolscache.ResourceEventHandlerFuncs{
-		UpdateFunc: func(_, obj any) {
-			cached, ok := obj.(client.Object)
-			if !ok {
-				return
-			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if own := w.newer[cached.GetUID()]; own != nil && caughtUp(cached, own) {
-				w.forget(cached)
-			}
-		},
+		AddFunc:    func(obj any) { take(nil, obj) },
+		UpdateFunc: take,
 		DeleteFunc: func(obj any) {
 			if tombstone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
 				obj = tombstone.Obj
 			}
-			gone, ok := obj.(client.Object)
-			if !ok {
-				return
-			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.forget(gone)
-			delete(w.current, gone.GetUID())
+			take(obj, nil)
 		},
 	}
+}
+
+// take counts mappings, and frees what the cache has caught up with: both at once, so that no use is missed.
+func (w *written) take(before, after any) []types.NamespacedName {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone, _ := before.(client.Object)
+	switch cached, is := after.(client.Object); {
+	case is:
+		if own := w.newer[cached.GetUID()]; own != nil && caughtUp(cached, own) {
+			w.forget(cached)
+		}
+	case gone != nil:
+		w.forget(gone)
+		delete(w.current, gone.GetUID())
+	}
+	was, _ := before.(*v1alpha1.AgentGroupMapping)
+	is, _ := after.(*v1alpha1.AgentGroupMapping)
+	return w.usage.change(was, is)
 }
 
 func caughtUp(cached, own client.Object) bool {

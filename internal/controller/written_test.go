@@ -4,10 +4,13 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
+
+func nobody(types.NamespacedName) {}
 
 func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 	version := func(v string) *v1alpha1.AgentGroupMapping {
@@ -34,9 +37,9 @@ func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 	t.Run("what the cache catches up with is forgotten", func(t *testing.T) {
 		w := newWritten(cached)
 		w.remember(version("12"))
-		w.handler().OnUpdate(version("9"), version("11"))
+		w.handler(nobody).OnUpdate(version("9"), version("11"))
 		expect(t, w, "9", "12")
-		w.handler().OnUpdate(version("11"), version("12"))
+		w.handler(nobody).OnUpdate(version("11"), version("12"))
 		if len(w.newer)+len(w.groups) != 0 {
 			t.Errorf("still remembers %v and %v", w.newer, w.groups)
 		}
@@ -50,7 +53,7 @@ func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 		w.remember(version("12"))
 		recalled := w.recall(agent)
 		stale := version("9") // read, and only then does the cache catch up
-		w.handler().OnUpdate(version("9"), version("12"))
+		w.handler(nobody).OnUpdate(version("9"), version("12"))
 		if got := latest(recalled, stale).ResourceVersion; got != "12" {
 			t.Errorf("version %s", got)
 		}
@@ -77,7 +80,7 @@ func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 		w := newWritten(func(client.Object) bool { return there })
 		w.remember(version("12"))
 		there = false
-		w.handler().OnDelete(version("13"))
+		w.handler(nobody).OnDelete(version("13"))
 		w.remember(version("13"))
 		w.madeCurrent(version("13"))
 		if len(w.newer)+len(w.groups)+len(w.current) != 0 {
@@ -95,7 +98,7 @@ func TestOwnWritesAreSeenBeforeTheCacheHasThem(t *testing.T) {
 		if got := latest(w.recall(agent), held); len(got.Finalizers) != 0 {
 			t.Errorf("it is held by %v again", got.Finalizers)
 		}
-		w.handler().OnDelete(held)
+		w.handler(nobody).OnDelete(held)
 		if len(w.newer) != 0 {
 			t.Errorf("still remembers %d", len(w.newer))
 		}

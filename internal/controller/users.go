@@ -1,0 +1,111 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// users are the mappings of an account.
+type users struct {
+	// mappings that may use it.
+	mappings int
+	// holding is true when one has a removal to tell DeepCall one day.
+	holding bool
+}
+
+// errNotCounted is returned while the mappings that were there at the start are being counted.
+var errNotCounted = errors.New("the mappings are not counted yet")
+
+// users counts the mappings that use the account.
+func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
+	if !r.Counted() {
+		return users{}, errNotCounted
+	}
+	use, held := r.Written.use(client.ObjectKeyFromObject(a))
+	n := users{holding: held}
+	for namespace, in := range use {
+		permitted, err := r.Access.permits(ctx, a, namespace)
+		if err != nil {
+			return users{}, fmt.Errorf("count the account's mappings: %w", err)
+		}
+		if permitted {
+			n.mappings += int(in.mappings)
+		}
+	}
+	return n, nil
+}
+
+// usersDebounce is how long new and gone mappings are gathered before an account takes in their number.
+const usersDebounce = 500 * time.Millisecond
+
+// use is how many mappings use an account, and how many of these have a removal to tell.
+type use struct{ mappings, holding int32 }
+
+// usage is the use of each account by each namespace, kept up to date by what the cache tells, so that it costs the
+// same however many mappings there are.
+type usage struct {
+	totals map[types.NamespacedName]map[string]use
+	// counted is what each mapping stands for in the totals, should the cache leave out a change of it.
+	counted map[types.UID]use
+}
+
+func newUsage() usage {
+	return usage{totals: map[types.NamespacedName]map[string]use{}, counted: map[types.UID]use{}}
+}
+
+// change takes in what became of a mapping, of which nil is nothing. It returns the accounts whose use is another now.
+func (u usage) change(was, is *v1alpha1.AgentGroupMapping) []types.NamespacedName {
+	var changed []types.NamespacedName
+	if was != nil && (is == nil || was.UID != is.UID) && u.count(was, use{}) {
+		changed = append(changed, accountOf(was))
+	}
+	if is != nil && u.count(is, useBy(is)) {
+		changed = append(changed, accountOf(is))
+	}
+	return changed
+}
+
+func (u usage) count(mapping *v1alpha1.AgentGroupMapping, now use) bool {
+	before := u.counted[mapping.UID]
+	if before == now {
+		return false
+	}
+	u.counted[mapping.UID] = now
+	if now == (use{}) {
+		delete(u.counted, mapping.UID)
+	}
+	name, namespace := accountOf(mapping), mapping.Namespace
+	if u.totals[name] == nil {
+		u.totals[name] = map[string]use{}
+	}
+	total := u.totals[name][namespace]
+	total.mappings += now.mappings - before.mappings
+	total.holding += now.holding - before.holding
+	u.totals[name][namespace] = total
+	if total == (use{}) {
+		delete(u.totals[name], namespace)
+	}
+	if len(u.totals[name]) == 0 {
+		delete(u.totals, name)
+	}
+	return true
+}
+
+// useBy is how one mapping uses its account. One that was let go does no more.
+func useBy(mapping *v1alpha1.AgentGroupMapping) use {
+	switch {
+	case released(mapping):
+		return use{}
+	case hasFinalizer(mapping, v1alpha1.StopCallsFinalizer):
+		return use{mappings: 1, holding: 1}
+	default:
+		return use{mappings: 1}
+	}
+}
