@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -73,15 +72,15 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("get the account: %w", err)
 	}
-	a := latest(recalled, &found)
-	users, err := r.users(ctx, a)
-	if errors.Is(err, errNotCounted) {
+	if !r.Counted() {
 		return reconcile.Result{RequeueAfter: staleAfter}, nil
 	}
+	a := latest(recalled, &found)
+	using, err := r.users(ctx, a)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if a, err = r.hold(ctx, a, users); err != nil {
+	if a, err = r.hold(ctx, a, using); err != nil {
 		return reconcile.Result{}, r.conflictIsNews(err)
 	}
 	settings, err := r.settings(ctx, a)
@@ -96,7 +95,7 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if standing.Problem.Reason == v1alpha1.ReasonSecretForbidden {
 		result.RequeueAfter = forbiddenAfter // no watch tells when the right is granted
 	}
-	return result, r.conflictIsNews(r.report(ctx, a, standing, users))
+	return result, r.conflictIsNews(r.report(ctx, a, standing, using))
 }
 
 const forbiddenAfter = time.Minute

@@ -76,6 +76,9 @@ func (r *AgentReconciler) compare(ctx context.Context) error {
 		return errNotCurrent
 	}
 	defer left.listing.Unlock()
+	if left.asked.Load() {
+		return nil // by another one, in between
+	}
 	behind, err := r.listBehind(ctx)
 	if err != nil {
 		return fmt.Errorf("compare the cache with the API server: %w", err)
@@ -135,14 +138,14 @@ func (r *AgentReconciler) listBehind(ctx context.Context) (map[AgentKey][]ref, e
 			if err := r.Live.List(ctx, versions, page...); err != nil {
 				return nil, fmt.Errorf("list the mappings' versions: %w", err)
 			}
-			current := 0
+			old := map[types.UID]bool{}
 			for i := range versions.Items {
-				if r.cachedAsNew(ctx, refOf(&versions.Items[i])) {
-					current++
+				if listed := refOf(&versions.Items[i]); !r.cachedAsNew(ctx, listed) {
+					old[listed.uid] = true
 				}
 			}
-			if current < len(versions.Items) {
-				if err := r.findBehind(ctx, behind, page); err != nil {
+			if len(old) > 0 {
+				if err := r.findBehind(ctx, behind, old, page); err != nil {
 					return nil, err
 				}
 			}
@@ -154,17 +157,24 @@ func (r *AgentReconciler) listBehind(ctx context.Context) (map[AgentKey][]ref, e
 	return behind, nil
 }
 
-// findBehind adds those of a page that the cache does not have as new to their agents'.
-func (r *AgentReconciler) findBehind(ctx context.Context, behind map[AgentKey][]ref, page []client.ListOption) error {
+// findBehind adds those of a page that the cache does not have as new to their agents'. If one is not on that page any
+// more, the pages have shifted, and errNotCurrent is returned.
+func (r *AgentReconciler) findBehind(
+	ctx context.Context, behind map[AgentKey][]ref, old map[types.UID]bool, page []client.ListOption,
+) error {
 	var live v1alpha1.AgentGroupMappingList
 	if err := r.Live.List(ctx, &live, page...); err != nil {
 		return fmt.Errorf("list the mappings: %w", err)
 	}
 	for i := range live.Items {
+		delete(old, live.Items[i].UID)
 		if found := refOf(&live.Items[i]); !r.cachedAsNew(ctx, found) {
 			key := agentOf(&live.Items[i])
 			behind[key] = append(behind[key], found)
 		}
+	}
+	if len(old) > 0 {
+		return errNotCurrent
 	}
 	return nil
 }

@@ -185,6 +185,34 @@ func TestAViewFromBeforeTheCacheWasComparedIsGatheredAnew(t *testing.T) {
 	}
 }
 
+// shifting is an API server where something comes to be on the first page between its two lists.
+type shifting struct {
+	*server
+	came *v1alpha1.AgentGroupMapping
+}
+
+func (s *shifting) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if _, whole := list.(*v1alpha1.AgentGroupMappingList); whole && s.came != nil {
+		s.mappings, s.came = slices.Insert(s.mappings, 0, s.came), nil
+	}
+	return s.server.List(ctx, list, options...)
+}
+
+func TestWhatIsPushedOffAPageWhileItIsReadIsComparedAllTheSame(t *testing.T) {
+	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
+	live := &shifting{&server{mappings: []*v1alpha1.AgentGroupMapping{ravi}}, asha}
+	r := &AgentReconciler{Live: live, Client: &cached{}, Written: newWritten(everything)}
+	if err := r.compare(t.Context()); !errors.Is(err, errNotCurrent) {
+		t.Errorf("%v, although ravi is on the second page by now", err)
+	}
+	if err := r.compare(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if behind := r.inherited.behind[agentOf(ravi)]; len(behind) != 2 {
+		t.Errorf("behind are %v", behind)
+	}
+}
+
 func TestAMappingThatIsGoneIsNotWaitedFor(t *testing.T) {
 	asha, ravi := mappingOf("asha", "1", "5"), mappingOf("ravi", "2", "7")
 	live := &server{mappings: []*v1alpha1.AgentGroupMapping{asha, ravi}, account: accountOfGeneration(1)}

@@ -71,6 +71,10 @@ type recollection struct {
 	refusedAt string
 }
 
+func (k *recollection) empty() bool {
+	return k.retry.failures == 0 && k.trialOf == 0 && k.inquiry == nil && k.sure == 0 && k.refusedAt == ""
+}
+
 // memory holds what the agents' reconciler knows between its runs. A run of an agent never
 // overlaps another of the same agent, nor its call.
 type memory struct {

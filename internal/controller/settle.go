@@ -54,6 +54,9 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 		*m.known = recollection{}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.accepted(status, progress.Applied) })
 	case made:
+		if len(progress.Trial.Gone) > len(m.known.trial.Gone) {
+			m.known.retry = backoff{} // as after any change that is through
+		}
 		m.known.trial, m.known.trialOf = progress.Trial, o.generation
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) { o.progressed(status, progress.Applied) })
 	}
@@ -292,8 +295,4 @@ func (v *view) member(o outcome) *member {
 		return v.members[i]
 	}
 	return nil
-}
-
-func (k *recollection) empty() bool {
-	return k.retry.failures == 0 && k.trialOf == 0 && k.inquiry == nil && k.sure == 0 && k.refusedAt == ""
 }

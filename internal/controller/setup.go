@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -127,11 +127,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 }
 
 // setupCache adds the indexes, and the handlers that count mappings and free remembered writes. It returns what tells
-// when all that was there at the start is counted.
+// when all mappings that were there at the start are counted.
 func setupCache(
 	ctx context.Context, mgr ctrl.Manager, remembered *written, changed func(account types.NamespacedName),
-) (func() bool, error) {
-	var counted []func() bool
+) (counted func() bool, err error) {
 	indexes := []struct {
 		obj   client.Object
 		field string
@@ -146,18 +145,21 @@ func setupCache(
 			return nil, fmt.Errorf("index %s: %w", index.field, err)
 		}
 	}
-	for _, obj := range []client.Object{&v1alpha1.AgentGroupMapping{}, &v1alpha1.DeepCallAccount{}} {
+	take := func(obj client.Object) (toolscache.ResourceEventHandlerRegistration, error) {
 		informer, err := mgr.GetCache().GetInformer(ctx, obj)
 		if err != nil {
 			return nil, fmt.Errorf("get the informer of %T: %w", obj, err)
 		}
-		added, err := informer.AddEventHandler(remembered.handler(changed))
-		if err != nil {
-			return nil, fmt.Errorf("watch %T: %w", obj, err)
-		}
-		counted = append(counted, added.HasSynced)
+		return informer.AddEventHandler(remembered.handler(changed))
 	}
-	return func() bool { return !slices.ContainsFunc(counted, func(synced func() bool) bool { return !synced() }) }, nil
+	if _, err := take(&v1alpha1.DeepCallAccount{}); err != nil {
+		return nil, fmt.Errorf("watch the accounts: %w", err)
+	}
+	mappings, err := take(&v1alpha1.AgentGroupMapping{})
+	if err != nil {
+		return nil, fmt.Errorf("watch the mappings: %w", err)
+	}
+	return mappings.HasSynced, nil
 }
 
 func (r *AgentReconciler) setup(mgr ctrl.Manager, agents *waker[AgentKey], options Options) error {
@@ -266,8 +268,8 @@ func (w *waker[request]) wake(r request) {
 	w.queue.Add(r)
 }
 
-// wakeAfter adds a request once that time is over. Before this process leads there is no queue, and nothing to be
-// woken: all are looked at when it begins to.
+// wakeAfter adds a request once that time is over. As long as there is no queue, there is nothing to be woken: all are
+// looked at once there is one.
 func (w *waker[request]) wakeAfter(r request, wait time.Duration) {
 	select {
 	case <-w.ready:

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,17 +19,11 @@ type users struct {
 	holding bool
 }
 
-// errNotCounted is returned while the mappings that were there at the start are being counted.
-var errNotCounted = errors.New("the mappings are not counted yet")
-
 // users counts the mappings that use the account.
 func (r *AccountReconciler) users(ctx context.Context, a *v1alpha1.DeepCallAccount) (users, error) {
-	if !r.Counted() {
-		return users{}, errNotCounted
-	}
-	use, held := r.Written.use(client.ObjectKeyFromObject(a))
-	n := users{holding: held}
-	for namespace, in := range use {
+	namespaces, holding := r.Written.usedBy(client.ObjectKeyFromObject(a))
+	n := users{holding: holding}
+	for namespace, in := range namespaces {
 		permitted, err := r.Access.permits(ctx, a, namespace)
 		if err != nil {
 			return users{}, fmt.Errorf("count the account's mappings: %w", err)
@@ -52,12 +45,12 @@ type use struct{ mappings, holding int32 }
 // same however many mappings there are.
 type usage struct {
 	totals map[types.NamespacedName]map[string]use
-	// counted is what each mapping stands for in the totals, should the cache leave out a change of it.
-	counted map[types.UID]use
+	// each is what each mapping stands for in the totals, should the cache leave out a change of it.
+	each map[types.UID]use
 }
 
 func newUsage() usage {
-	return usage{totals: map[types.NamespacedName]map[string]use{}, counted: map[types.UID]use{}}
+	return usage{totals: map[types.NamespacedName]map[string]use{}, each: map[types.UID]use{}}
 }
 
 // change takes in what became of a mapping, of which nil is nothing. It returns the accounts whose use is another now.
@@ -66,20 +59,20 @@ func (u usage) change(was, is *v1alpha1.AgentGroupMapping) []types.NamespacedNam
 	if was != nil && (is == nil || was.UID != is.UID) && u.count(was, use{}) {
 		changed = append(changed, accountOf(was))
 	}
-	if is != nil && u.count(is, useBy(is)) {
+	if is != nil && u.count(is, useOf(is)) {
 		changed = append(changed, accountOf(is))
 	}
 	return changed
 }
 
 func (u usage) count(mapping *v1alpha1.AgentGroupMapping, now use) bool {
-	before := u.counted[mapping.UID]
+	before := u.each[mapping.UID]
 	if before == now {
 		return false
 	}
-	u.counted[mapping.UID] = now
+	u.each[mapping.UID] = now
 	if now == (use{}) {
-		delete(u.counted, mapping.UID)
+		delete(u.each, mapping.UID)
 	}
 	name, namespace := accountOf(mapping), mapping.Namespace
 	if u.totals[name] == nil {
@@ -98,8 +91,8 @@ func (u usage) count(mapping *v1alpha1.AgentGroupMapping, now use) bool {
 	return true
 }
 
-// useBy is how one mapping uses its account. One that was let go does no more.
-func useBy(mapping *v1alpha1.AgentGroupMapping) use {
+// useOf is how one mapping uses its account. One that was let go does no more.
+func useOf(mapping *v1alpha1.AgentGroupMapping) use {
 	switch {
 	case released(mapping):
 		return use{}

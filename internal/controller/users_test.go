@@ -33,7 +33,7 @@ func TestTheMappingsOfAnAccountAreCountedByWhatTheCacheTells(t *testing.T) {
 	cache := w.handler(func(account types.NamespacedName) { told = append(told, account) })
 	expect := func(when, want string, news int) {
 		t.Helper()
-		by, held := w.use(acme)
+		by, held := w.usedBy(acme)
 		if got := fmt.Sprintf("%v, holding %v", by, held); got != want {
 			t.Errorf("%s: %s instead of %s", when, got, want)
 		}
@@ -67,7 +67,19 @@ func TestTheMappingsOfAnAccountAreCountedByWhatTheCacheTells(t *testing.T) {
 	expect("another one has its name", "map[sales:{1 1}], holding true", 2)
 	cache.OnDelete(toolscache.DeletedFinalStateUnknown{Obj: mapping("sales", "3")})
 	expect("it is gone, and was another one when last heard of", "map[], holding false", 1)
-	if len(w.usage.totals)+len(w.usage.counted) != 0 {
+	if len(w.usage.totals)+len(w.usage.each) != 0 {
 		t.Errorf("still counted: %v", w.usage)
 	}
+
+	w.remember(holding("sales", "4"))
+	cache.OnUpdate(mapping("sales", "4"), mapping("sales", "5"))
+	expect("one came instead of one that we wrote to", "map[sales:{1 0}], holding false", 1)
+	own = holding("sales", "5")
+	own.ResourceVersion = "2"
+	w.remember(own)
+	expect("it holds, and the cache does not know", "map[sales:{1 0}], holding true", 0)
+	newer := mapping("sales", "5")
+	newer.ResourceVersion = "3"
+	cache.OnUpdate(mapping("sales", "5"), newer)
+	expect("somebody took the finalizer before the cache knew of it", "map[sales:{1 0}], holding false", 1)
 }

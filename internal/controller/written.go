@@ -25,7 +25,7 @@ type written struct {
 	// current are the objects of which this process has seen, or written, a version as new as any that a former
 	// leader wrote.
 	current map[types.UID]struct{}
-	// usage is of the mappings that the cache told of. What it did not tell yet is newer.
+	// usage is of the mappings as the cache told of them. What we wrote since is in groups.
 	usage usage
 }
 
@@ -77,19 +77,19 @@ func (w *written) recall(group any) map[types.UID]client.Object {
 	return maps.Clone(w.groups[group])
 }
 
-// use returns how the mappings of an account use it, by namespace, and whether any of them has a removal to tell,
-// be it by our own last word alone.
-func (w *written) use(account types.NamespacedName) (by map[string]use, holding bool) {
+// usedBy returns how each namespace uses an account, and whether any mapping has a removal to tell, be it by our own
+// last word alone.
+func (w *written) usedBy(account types.NamespacedName) (namespaces map[string]use, holding bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	by = maps.Clone(w.usage.totals[account])
-	for _, in := range by {
+	namespaces = maps.Clone(w.usage.totals[account])
+	for _, in := range namespaces {
 		holding = holding || in.holding > 0
 	}
 	for _, own := range w.groups[mappingsOf(account)] {
 		holding = holding || hasFinalizer(own, v1alpha1.StopCallsFinalizer)
 	}
-	return by, holding
+	return namespaces, holding
 }
 
 // forget is called under the lock.
@@ -147,23 +147,33 @@ func (w *written) handler(changed func(account types.NamespacedName)) toolscache
 	}
 }
 
-// take counts mappings, and frees what the cache has caught up with: both at once, so that no use is missed.
+// take counts mappings, and frees what the cache has caught up with: both at once, so that no use is missed. It returns
+// the accounts whose use is another now.
 func (w *written) take(before, after any) []types.NamespacedName {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	was, _ := before.(*v1alpha1.AgentGroupMapping)
+	is, _ := after.(*v1alpha1.AgentGroupMapping)
+	changed := w.usage.change(was, is)
+
 	gone, _ := before.(client.Object)
-	switch cached, is := after.(client.Object); {
-	case is:
-		if own := w.newer[cached.GetUID()]; own != nil && caughtUp(cached, own) {
-			w.forget(cached)
-		}
-	case gone != nil:
+	cached, _ := after.(client.Object)
+	if gone != nil && (cached == nil || cached.GetUID() != gone.GetUID()) {
 		w.forget(gone)
 		delete(w.current, gone.GetUID())
 	}
-	was, _ := before.(*v1alpha1.AgentGroupMapping)
-	is, _ := after.(*v1alpha1.AgentGroupMapping)
-	return w.usage.change(was, is)
+	if cached == nil {
+		return changed
+	}
+	own := w.newer[cached.GetUID()]
+	if own == nil || !caughtUp(cached, own) {
+		return changed
+	}
+	w.forget(cached)
+	if last, ok := own.(*v1alpha1.AgentGroupMapping); ok && is != nil && useOf(last) != useOf(is) {
+		changed = append(changed, accountOf(is)) // it counted as we last knew it
+	}
+	return changed
 }
 
 func caughtUp(cached, own client.Object) bool {

@@ -79,7 +79,7 @@ func rides(sources []Claims, changes []Change, i int) Groups {
 			groups[group] = false
 		}
 		onTrial := s.Trial.Phase != Together && slices.Contains(changes[i].Stops, group)
-		if onTrial || slices.Contains(s.Trial.Gone, group) || takenOver(sources, i, group) {
+		if onTrial || takenOver(sources, i, group) {
 			delete(groups, group)
 		}
 	}

@@ -124,7 +124,7 @@ func TestWhatARequestCarries(t *testing.T) {
 			"nothing of a removal under trial: one of its groups may be what DeepCall refuses",
 			[]Claims{
 				{Owner: "me", Declared: groups("92=Y")},
-				{Owner: "other", Applied: groups("90=Y 91=Y"), Removing: true, Trial: Trial{Phase: OneStop, Gone: []string{"90"}}},
+				{Owner: "other", Applied: groups("91=Y"), Removing: true, Trial: Trial{Phase: OneStop, Gone: []string{"90"}}},
 			},
 			"92=Y",
 		},

@@ -29,8 +29,8 @@ const (
 	Together Phase = iota
 	// WithoutStops sends the target alone, to see whether a stop is to blame.
 	WithoutStops
-	// OneStop sends the target and the first of the stops that was not refused; after the last one, the
-	// target alone again.
+	// OneStop sends the target and the first of the stops that was not refused; after the last one, or some
+	// that were, the target alone again.
 	OneStop
 )
 
@@ -58,6 +58,10 @@ func (t Trial) beside(rest Groups) Trial {
 	}
 }
 
+// mostRefused is how many stops may be refused before the rest is sent again to confirm them. Until then an interruption
+// has them all tried again, so that with more a trial might not end where answers fail now and then.
+const mostRefused = 10
+
 // stops are those of the change's stops that are sent next.
 func (t Trial) stops(all []string) []string {
 	switch t.Phase {
@@ -65,6 +69,9 @@ func (t Trial) stops(all []string) []string {
 		return nil
 	case OneStop:
 		open := without(all, t.Refused)
+		if len(t.Refused) >= mostRefused {
+			return nil
+		}
 		return open[:min(1, len(open))]
 	default:
 		return all
