@@ -34,6 +34,11 @@ func TestTheReferenceTellsEveryStateOfAMapping(t *testing.T) {
 			verdicts = append(verdicts, failing(&deepcall.Error{Entry: entry}))
 		}
 	}
+	for _, v := range verdicts {
+		if !slices.Contains(mappingReasons, v.reason) {
+			t.Errorf("%s is counted as Other by the metrics", v.reason)
+		}
+	}
 	expectTold(t, "Reasons of a mapping", verdicts, func(recorder events.EventRecorder, before, after []metav1.Condition) {
 		was, is := &v1alpha1.AgentGroupMapping{}, &v1alpha1.AgentGroupMapping{}
 		was.Status.Conditions, is.Status.Conditions = before, after
