@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the manager and the kubectl plugin twice for each of PLATFORMS: here, with this machine's build cache, and
 # in another place with an empty one, from nothing but what the Dockerfile copies. Fails if the bytes differ. An
-# empty cache takes minutes for each platform; CI does one, a release all. The plugin then adds seconds.
+# empty cache takes minutes for each platform; CI does one, a release all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 platforms=${PLATFORMS:-linux/amd64,linux/arm64}
