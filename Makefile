@@ -227,15 +227,18 @@ check-reproducible: ## Fail if two builds of what is released differ in a byte.
 	@PLATFORMS="$(PLATFORMS)" hack/alive.sh reproducible hack/check-reproducible.sh
 
 .PHONY: vulncheck
-vulncheck: $(GOVULNCHECK) $(INDEXDB) ## Fail if the manager, built with the Go of its image, calls code with a known vulnerability.
+vulncheck: $(GOVULNCHECK) $(INDEXDB) ## Fail if the manager or the plugin, built with the Go of the image, calls code with a known vulnerability.
 	@VULNDB="$(VULNDB)" hack/alive.sh vulncheck hack/vulncheck.sh
 
 .PHONY: sbom
-sbom: $(CYCLONEDX) ## Write into dist, for each of PLATFORMS, the manager and the list of the modules in it.
+sbom: $(CYCLONEDX) ## Write into dist, for each of PLATFORMS, the manager, the plugin, and the list of the modules in each.
 	@for platform in $$(tr , ' ' <<<'$(PLATFORMS)'); do \
-		manager=dist/manager-$${platform/\//-}; \
-		GOOS=$${platform%/*} GOARCH=$${platform#*/} VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh "$$manager"; \
-		$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output "$$manager.cdx.json" "$$manager"; \
+		for program in manager kubectl-deepcall; do \
+			package=./cmd; if [[ $$program != manager ]]; then package=./cmd/$$program; fi; \
+			built=dist/$$program-$${platform/\//-}; \
+			GOOS=$${platform%/*} GOARCH=$${platform#*/} VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh "$$built" "$$package"; \
+			$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output "$$built.cdx.json" "$$built"; \
+		done; \
 	done
 
 ##@ Develop

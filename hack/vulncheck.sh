@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Looks for known vulnerabilities in the code that the manager calls: of its modules, and of the Go
-# that the Dockerfile builds it with, whatever Go is on this machine. VULNDB=pinned takes the database
-# of the version in hack/deploy/go.mod, so that the outcome depends on nothing outside; another value is
-# the address of a database.
+# Looks for known vulnerabilities in the code that the manager and the kubectl plugin call: of their modules, and
+# of the Go that the Dockerfile names, which a release is built with, whatever Go is on this machine. VULNDB=pinned
+# takes the database of the version in hack/deploy/go.mod, so that the outcome depends on nothing outside; another
+# value is the address of a database.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,5 +25,5 @@ if [[ -z $go ]]; then
 	echo 'vulncheck: the Dockerfile names no GO_VERSION' >&2
 	exit 1
 fi
-echo "vulncheck: the manager, as built with $go, against $against"
+echo "vulncheck: the manager and the plugin, as built with $go, against $against"
 GOVERSION=$go bin/govulncheck -db "$database" ./cmd/...

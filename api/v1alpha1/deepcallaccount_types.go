@@ -4,9 +4,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // DeepCallAccountSpec says where DeepCall is called, as whom, and how hard.
 type DeepCallAccountSpec struct {
-	// endpoint is the base URL of your DeepCall brand, such as https://v4-api.deepcall.com.
-	// The operator appends /api/v2/Agent/updateAgentGroupMapping. A path prefix is allowed;
-	// user info, a query or a fragment is not. Plain http works only when the operator runs
+	// endpoint is the base URL of your DeepCall brand, such as
+	// https://v4-api.deepcall.com. The operator appends
+	// /api/v2/Agent/updateAgentGroupMapping. A path prefix is allowed; user info,
+	// a query or a fragment is not. Plain http works only when the operator runs
 	// with --allow-insecure-endpoints, for development.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -16,12 +17,14 @@ type DeepCallAccountSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#')",message="endpoint must not contain a query ('?') or a fragment ('#')"
 	Endpoint string `json:"endpoint,omitempty"`
 
-	// credentialsSecretRef names the Secret with the credentials, in the account's own namespace.
-	// It holds the keys userId and token, or the key ssid, never both.
+	// credentialsSecretRef names the Secret with the credentials, in the account's
+	// own namespace. It holds the keys userId and token, or the key ssid, never
+	// both.
 	// +required
 	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
 
-	// requestTimeout is how long one call may take, more than 0s and at most 9s, such as 8s.
+	// requestTimeout is how long one call may take, more than 0s and at most 9s.
+	// The default is 8s.
 	// +optional
 	// +kubebuilder:default="8s"
 	// +kubebuilder:validation:Type=string
@@ -35,8 +38,8 @@ type DeepCallAccountSpec struct {
 	// +kubebuilder:default={}
 	Limits Limits `json:"limits,omitzero"`
 
-	// caBundle holds PEM certificates, base64 encoded. When set, these roots are trusted
-	// instead of the system's.
+	// caBundle holds PEM certificates, base64 encoded. When set, these roots are
+	// trusted instead of the system's.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1048576
 	CABundle []byte `json:"caBundle,omitempty"`
@@ -58,21 +61,24 @@ type SecretReference struct {
 
 // Limits bound the calls made with an account.
 type Limits struct {
-	// requestsPerSecond is how many calls may start each second, over time.
+	// requestsPerSecond is how many calls may start each second, over time. The
+	// default is 10.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
 
-	// burst is how many calls may start at once after a quiet time.
+	// burst is how many calls may start at once after a quiet time. The default is
+	// 20.
 	// +optional
 	// +kubebuilder:default=20
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	Burst int32 `json:"burst,omitempty"`
 
-	// maxInFlight is how many calls may wait for DeepCall's answer at the same time.
+	// maxInFlight is how many calls may wait for DeepCall's answer at the same
+	// time. The default is 4.
 	// +optional
 	// +kubebuilder:default=4
 	// +kubebuilder:validation:Minimum=1
@@ -96,7 +102,8 @@ const (
 // AllowedNamespaces says from which namespaces mappings may use an account.
 // +kubebuilder:validation:XValidation:rule="has(self.selector) == (has(self.from) && self.from == 'Selector')",message="selector must be set when from is Selector, and only then"
 type AllowedNamespaces struct {
-	// from is Same (the account's own namespace), All, or Selector (the namespaces that match selector).
+	// from is Same (the account's own namespace, the default), All, or Selector
+	// (the namespaces that match selector).
 	// +optional
 	// +kubebuilder:default=Same
 	From NamespacesFrom `json:"from,omitempty"`
@@ -108,12 +115,14 @@ type AllowedNamespaces struct {
 
 // DeepCallAccountStatus is what the operator knows of an account.
 type DeepCallAccountStatus struct {
-	// observedGeneration is the generation that the conditions speak of; -1 before the first look.
+	// observedGeneration is the generation that the conditions speak of; -1 before
+	// the first look.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions say how things stand: Ready says whether calls can be made; Reconciling and Stalled say whether the
-	// operator goes on trying or a person must act.
+	// conditions say how things stand: Ready says whether calls can be made;
+	// Reconciling and Stalled say whether the operator goes on trying or a person
+	// must act.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -125,17 +134,20 @@ type DeepCallAccountStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Mappings int32 `json:"mappings"`
 
-	// authentication is UserToken (userId and token) or Session (ssid), as found in the Secret.
+	// authentication is UserToken (userId and token) or Session (ssid), as found
+	// in the Secret.
 	// +optional
 	// +kubebuilder:validation:Enum=UserToken;Session
 	Authentication string `json:"authentication,omitempty"`
 
-	// lastResponse is the answer of DeepCall that brought the account into its present state.
+	// lastResponse is the answer of DeepCall that brought the account into its
+	// present state.
 	// +optional
 	LastResponse *LastResponse `json:"lastResponse,omitempty"`
 }
 
-// DeepCallAccount says where DeepCall is called and as whom. AgentGroupMappings refer to it.
+// DeepCallAccount says where DeepCall is called and as whom.
+// AgentGroupMappings refer to it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -145,6 +157,7 @@ type DeepCallAccountStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type DeepCallAccount struct {
 	metav1.TypeMeta `json:",inline"`
 

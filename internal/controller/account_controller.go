@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -217,7 +218,8 @@ func accountVerdict(a *v1alpha1.DeepCallAccount, s account.Standing) verdict {
 	case s.State == account.Unreachable:
 		return verdict{
 			reason: v1alpha1.ReasonUnreachable, progress: v1alpha1.ConditionReconciling,
-			message: "DeepCall failed to answer several times in a row; one call at a time tries again. First: " + s.Cause.Message,
+			message: "DeepCall failed to answer several times in a row; one call at a time tries again. The first failure: " +
+				s.Cause.Message + ". " + strings.TrimSuffix(s.Cause.Remedy, "."),
 		}
 	case s.State == account.Untried && !(s.Epoch == 0 && isUsable(a)):
 		return verdict{ready: true, reason: v1alpha1.ReasonUntried, message: "DeepCall has not accepted a call with these credentials yet"}

@@ -104,7 +104,7 @@ var _ = Describe("R6: an answer to a removal", Ordered, ContinueOnFailure, func(
 		w.eventually(c.name(), "Ready=False AccountNotReady Reconciling")
 		Expect(lookAt(w.mapping(c.name()))).To(Equal(sight{
 			conditions: "Ready=False AccountNotReady Reconciling",
-			message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; its conditions say why", c.name()) + andHowToDelete,
+			message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; kubectl describe dca %[1]s tells why", c.name()) + andHowToDelete,
 			answer:     c.answer(),
 		}))
 		Eventually(func() sight { return lookAt(w.accountNamed(c.name())) }).Should(Equal(

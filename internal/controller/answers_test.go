@@ -164,7 +164,7 @@ var _ = Describe("R9 and R10: an answer that refuses the account", Ordered, Cont
 			w.create(testenv.Mapping(name).Account(name).Agent(name).Group("90", true).Build())
 			waiting := sight{
 				conditions: "Ready=False AccountNotReady Reconciling",
-				message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; its conditions say why", name),
+				message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; kubectl describe dca %[1]s tells why", name),
 				answer:     answer,
 			}
 			refused := sight{conditions: "Ready=False " + reason + " Stalled", message: message, answer: answer}

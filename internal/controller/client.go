@@ -14,9 +14,12 @@ import (
 func (r *AccountReconciler) newClient(a *v1alpha1.DeepCallAccount) (*deepcall.Client, account.Problem) {
 	made, err := r.NewClient(a.Spec)
 	var caBundle *deepcall.CABundleError
+	var endpoint *deepcall.EndpointError
 	switch {
 	case errors.As(err, &caBundle):
-		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidCABundle, Message: "spec.caBundle: " + err.Error()}
+		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidCABundle, Message: "spec.caBundle " + caBundle.Problem}
+	case errors.As(err, &endpoint):
+		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidEndpoint, Message: "spec.endpoint " + endpoint.Problem}
 	case err != nil:
 		return nil, account.Problem{Reason: v1alpha1.ReasonInvalidEndpoint, Message: "spec.endpoint: " + err.Error()}
 	}

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-logr/logr"
@@ -31,18 +32,19 @@ func (r *AccountReconciler) credentials(ctx context.Context, a *v1alpha1.DeepCal
 	if apierrors.IsForbidden(err) {
 		return deepcall.Credentials{}, account.Problem{
 			Reason:  v1alpha1.ReasonSecretForbidden,
-			Message: "The operator may not read Secrets of this namespace; grant it get on secrets here",
+			Message: "The operator may not read Secrets of this namespace; give its ServiceAccount the right to get, list and watch secrets here",
 		}, nil
 	}
 	if err != nil {
 		return deepcall.Credentials{}, account.Problem{}, fmt.Errorf("get the Secret %q: %w", name, err)
 	}
 	credentials, err := deepcall.ParseCredentials(secret.Data)
-	if err != nil {
+	var unusable *deepcall.CredentialsError
+	if errors.As(err, &unusable) {
 		return deepcall.Credentials{}, account.Problem{
 			Reason:  v1alpha1.ReasonInvalidCredentials,
-			Message: fmt.Sprintf("The Secret %q can't be used: %s", name, err),
+			Message: fmt.Sprintf("The Secret %q %s", name, unusable.Problem),
 		}, nil
 	}
-	return credentials, account.Problem{}, nil
+	return credentials, account.Problem{}, err
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -24,7 +25,7 @@ func verdictsOf(name string, groups []string, failure *deepcall.Error, state uin
 	standing := account.Standing{State: states[state%4], Cause: failure, Epoch: int(state)}
 	said := []verdict{
 		synced(), nothingToSend(), suspended(), accountNotPermitted(),
-		conflict(groups), accountNotFound(name), accountNotReady(name), refused(failure), failing(failure),
+		conflict(groups), accountNotFound(name), accountNotReady(types.NamespacedName{Namespace: "apart", Name: name}, "support"), refused(failure), failing(failure),
 		accountVerdict(&v1alpha1.DeepCallAccount{}, standing),
 	}
 	for _, v := range slices.Clone(said) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -23,7 +24,7 @@ type told struct{ ready, beside, event string }
 func TestTheReferenceTellsEveryStateOfAMapping(t *testing.T) {
 	verdicts := []verdict{
 		synced(), nothingToSend(), conflict([]string{"90"}), suspended(),
-		accountNotFound("acme"), accountNotPermitted(), accountNotReady("acme"),
+		accountNotFound("acme"), accountNotPermitted(), accountNotReady(types.NamespacedName{Namespace: "support", Name: "acme"}, "support"),
 	}
 	for _, entry := range deepcall.Catalogue() {
 		switch entry.Class {
@@ -31,6 +32,11 @@ func TestTheReferenceTellsEveryStateOfAMapping(t *testing.T) {
 			verdicts = append(verdicts, refused(&deepcall.Error{Entry: entry}))
 		case deepcall.Transient:
 			verdicts = append(verdicts, failing(&deepcall.Error{Entry: entry}))
+		}
+	}
+	for _, v := range verdicts {
+		if !slices.Contains(mappingReasons, v.reason) {
+			t.Errorf("%s is counted as Other by the metrics", v.reason)
 		}
 	}
 	expectTold(t, "Reasons of a mapping", verdicts, func(recorder events.EventRecorder, before, after []metav1.Condition) {

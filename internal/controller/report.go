@@ -74,7 +74,7 @@ func (v *view) hindrance(m *member) *verdict {
 	case m.refused && !m.claims.Due:
 		return nil
 	case !v.standing.Ready() || m.tooLate(v):
-		found = accountNotReady(v.key.Account.Name)
+		found = accountNotReady(v.key.Account, m.mapping.Namespace)
 	default:
 		return nil
 	}
@@ -148,7 +148,7 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 			return r.abandon(ctx, m)
 		}
 	}
-	verdict := accountNotReady(v.key.Account.Name)
+	verdict := accountNotReady(v.key.Account, m.mapping.Namespace)
 	switch {
 	case v.account == nil && v.key.Account.Namespace != m.mapping.Namespace:
 		verdict = accountNotPermitted()

@@ -67,14 +67,14 @@ func (r *AgentReconciler) settleMember(ctx context.Context, v *view, m *member, 
 		sure := m.known.sure
 		*m.known = recollection{}
 		return r.write(ctx, m, func(status *v1alpha1.AgentGroupMappingStatus) {
-			o.failed(status, sure, accountNotReady(v.key.Account.Name))
+			o.failed(status, sure, accountNotReady(v.key.Account, m.mapping.Namespace))
 		})
 	default:
 		m.known.trial = m.known.trial.Interrupted()
 		r.backOff(v, m, o)
 		verdict := failing(o.failure)
 		if !v.standing.Ready() {
-			verdict = accountNotReady(v.key.Account.Name)
+			verdict = accountNotReady(v.key.Account, m.mapping.Namespace)
 		}
 		if err := r.doubt(ctx, v, m, o); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -55,14 +56,20 @@ func accountNotFound(name string) verdict {
 func accountNotPermitted() verdict {
 	return verdict{
 		reason: v1alpha1.ReasonAccountNotPermitted, progress: v1alpha1.ConditionStalled,
-		message: "The account does not exist, or does not allow mappings of this namespace; its owner can allow them in spec.allowedNamespaces",
+		message: "The account does not exist, or does not allow mappings of this namespace; its owner can allow them in spec.allowedNamespaces, " +
+			"or make a new mapping with the right spec.accountRef",
 	}
 }
 
-func accountNotReady(name string) verdict {
+// accountNotReady tells a mapping of the namespace where to look for the cause.
+func accountNotReady(account types.NamespacedName, namespace string) verdict {
+	where := ""
+	if account.Namespace != namespace {
+		where = " -n " + account.Namespace
+	}
 	return verdict{
 		reason: v1alpha1.ReasonAccountNotReady, progress: v1alpha1.ConditionReconciling,
-		message: fmt.Sprintf("The DeepCallAccount %q can't be used now; its conditions say why", name),
+		message: fmt.Sprintf("The DeepCallAccount %q can't be used now; kubectl describe dca %s%s tells why", account.Name, account.Name, where),
 	}
 }
 

@@ -175,7 +175,8 @@ var (
 	}
 	entryEndpointNotAllowed = Entry{
 		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.", Remedy: fixEndpoint,
+		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.",
+		Remedy:  "Whoever owns the account corrects spec.endpoint, or the name's address in DNS; for development, the operator can run with --allow-insecure-endpoints.",
 	}
 )
 

@@ -26,7 +26,7 @@ type secrets struct{ ssid, userID, token string }
 // used. Whoever owns the Secret corrects it; the text says how, and holds no value.
 type CredentialsError struct{ Problem string }
 
-func (e *CredentialsError) Error() string { return e.Problem }
+func (e *CredentialsError) Error() string { return "the Secret " + e.Problem }
 
 // ParseCredentials reads the data of a Secret: ssid, or userId and token, never
 // both. One trailing newline is trimmed from each, an empty value counts as
@@ -38,7 +38,7 @@ func ParseCredentials(data map[string][]byte) (Credentials, error) {
 		value *string
 	}{{"ssid", &s.ssid}, {"userId", &s.userID}, {"token", &s.token}} {
 		if !utf8.Valid(data[f.key]) {
-			return Credentials{}, &CredentialsError{fmt.Sprintf("the Secret's key %s is not valid UTF-8: store the plain text there", f.key)}
+			return Credentials{}, &CredentialsError{fmt.Sprintf("has a key %s that is not valid UTF-8: store the plain text there", f.key)}
 		}
 		*f.value = trimNewline(string(data[f.key]))
 	}
@@ -52,19 +52,19 @@ func ParseCredentials(data map[string][]byte) (Credentials, error) {
 func (s secrets) problem() string {
 	switch {
 	case s.ssid != "" && s.userID != "" && s.token != "":
-		return "the Secret has both ssid and userId with token: remove either ssid, or userId and token"
+		return "has both ssid and userId with token: remove either ssid, or userId and token"
 	case s.ssid != "" && s.userID != "":
-		return "the Secret has both ssid and userId: remove userId, or remove ssid and add token"
+		return "has both ssid and userId: remove userId, or remove ssid and add token"
 	case s.ssid != "" && s.token != "":
-		return "the Secret has both ssid and token: remove token, or remove ssid and add userId"
+		return "has both ssid and token: remove token, or remove ssid and add userId"
 	case s.ssid != "":
 		return ""
 	case s.userID == "" && s.token == "":
-		return "the Secret has neither ssid nor userId and token: add ssid, or add userId and token"
+		return "has neither ssid nor userId and token: add ssid, or add userId and token"
 	case s.token == "":
-		return "the Secret has userId but no token: add token"
+		return "has userId but no token: add token"
 	case s.userID == "":
-		return "the Secret has token but no userId: add userId"
+		return "has token but no userId: add userId"
 	}
 	return ""
 }

@@ -51,7 +51,7 @@ func TestParseCredentials(t *testing.T) {
 		"refuses nil":                             {err: "neither ssid nor userId and token"},
 		"refuses a user ID alone":                 {data: data{"userId": []byte("QQQ")}, err: "no token: add token"},
 		"refuses a token alone":                   {data: data{"token": []byte("QQQ"), "userId": []byte("\r\n")}, err: "no userId: add userId"},
-		"refuses invalid UTF-8 and names the key": {data: data{"userId": []byte("QQQ"), "token": []byte("QQQ\xff")}, err: "key token is not valid UTF-8"},
+		"refuses invalid UTF-8 and names the key": {data: data{"userId": []byte("QQQ"), "token": []byte("QQQ\xff")}, err: "key token that is not valid UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cred, err := ParseCredentials(tc.data)

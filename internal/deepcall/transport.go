@@ -110,7 +110,10 @@ func parseCABundle(bundle []byte) (*x509.CertPool, error) {
 		}
 		pool.AddCert(cert)
 	}
-	if count == 0 || strings.Contains(string(rest), "-----BEGIN") {
+	if count == 0 {
+		return nil, &CABundleError{"holds no certificate: give the CA's certificates in PEM form"}
+	}
+	if strings.Contains(string(rest), "-----BEGIN") {
 		return nil, &CABundleError{fmt.Sprintf("can't be read after certificate %d: give the CA's certificates in PEM form", count)}
 	}
 	return pool, nil

@@ -194,7 +194,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 
 func TestCABundlesAreReadStrictly(t *testing.T) {
 	for name, tc := range map[string]struct{ bundle, says string }{
-		"no PEM":                {"QQQ", "after certificate 0"},
+		"no PEM":                {"QQQ", "holds no certificate"},
 		"a broken certificate":  {otherCA + "-----BEGIN CERTIFICATE-----\nUVFR\n-----END CERTIFICATE-----\n", "at certificate 2"},
 		"a cut certificate":     {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "after certificate 1"},
 		"a private key with it": {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "CERTIFICATE blocks"},

@@ -46,13 +46,13 @@ var own = []Topic{
 	{
 		Reason: v1alpha1.ReasonAccountNotPermitted, Class: Own,
 		Meaning:  "The account of the other namespace does not exist, or does not allow mappings of this one; which of the two is not told.",
-		Operator: "It acts as soon as that changes.", Remedy: accountsJob + " allows the namespace in spec.allowedNamespaces.",
+		Operator: "It acts as soon as that changes.", Remedy: accountsJob + " allows the namespace in spec.allowedNamespaces; if spec.accountRef is wrong, whoever owns the mapping deletes it and creates it with the right one.",
 	},
 	{
 		Reason: v1alpha1.ReasonAccountNotReady, Class: Own,
 		Meaning:  "The account can't be used now; its own conditions say why.",
 		Operator: "It sends the mapping as soon as the account can be used.",
-		Remedy:   "Whoever owns the account looks at kubectl get dca, and at what kubectl deepcall code says about the reason there.",
+		Remedy:   "Whoever owns the account looks at kubectl describe dca NAME, and at what kubectl deepcall code says about the reason there.",
 	},
 	{
 		Reason: v1alpha1.ReasonUntried, Class: Own,
@@ -86,8 +86,9 @@ var own = []Topic{
 	},
 	{
 		Reason: v1alpha1.ReasonInvalidEndpoint, Class: Own,
-		Meaning:  "spec.endpoint can't be used: it must begin with https, and not point to a loopback, link-local or unspecified address.",
-		Operator: actsOnNews, Remedy: accountsJob + " corrects spec.endpoint.",
+		Meaning:  "spec.endpoint can't be used: it must be a URL that begins with https, with a host, and without a user, a query or a fragment.",
+		Operator: actsOnNews,
+		Remedy:   accountsJob + " corrects spec.endpoint; for development, the operator can run with --allow-insecure-endpoints.",
 	},
 	{
 		Reason: v1alpha1.ReasonInvalidCABundle, Class: Own,
@@ -106,8 +107,8 @@ var own = []Topic{
 	},
 	{
 		Reason: ReasonPending, Class: Own,
-		Meaning:  "The operator has not acted on the newest change yet. Only the roster says so.",
-		Operator: "It acts within seconds, if it runs.",
+		Meaning:  "The newest change has not been sent yet. Only the roster says so.",
+		Operator: "It acts within seconds, or when the change's turn comes: the account's limits let so many calls through, and DeepCall may ask to wait, up to an hour.",
 		Remedy:   "Nobody: if it lasts, whoever runs the cluster sees that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator.",
 	},
 	{

@@ -87,7 +87,7 @@ func TestKubectlGetShowsTheColumns(t *testing.T) {
 		{"get agentgroupmappings", []string{agents}},
 		{"get agm -o wide", []string{agents + " ACCOUNT MESSAGE"}},
 		{"get dca", []string{accounts}},
-		{"get deepcallaccounts -o wide", []string{accounts}},
+		{"get deepcallaccounts -o wide", []string{accounts + " MESSAGE"}},
 		{"get deepcall", []string{agents, accounts}},
 	} {
 		t.Run(test.args, func(t *testing.T) {

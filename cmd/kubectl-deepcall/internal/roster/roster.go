@@ -151,7 +151,7 @@ func why(mapping *v1alpha1.AgentGroupMapping) (reason, message string, hindered 
 	case mapping.DeletionTimestamp != nil:
 		return explain.ReasonDeleting, "DeepCall is told to stop the calls before the mapping goes", true
 	default:
-		return explain.ReasonPending, "Not acted on yet; if this lasts, see that the operator runs", ready == nil
+		return explain.ReasonPending, "Not sent yet; if this lasts, see that the operator runs", ready == nil
 	}
 }
 
