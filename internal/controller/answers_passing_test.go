@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
@@ -202,4 +203,19 @@ var _ = Describe("R10: an answer with a Retry-After", func() {
 		Entry("HTTP 429", 429, "TooManyRequests", "DeepCall answered HTTP 429"),
 		Entry("HTTP 503", 503, "ServerError", "DeepCall answered HTTP 503"),
 	)
+
+	It("does not keep a deletion from saying what it waits for", func() {
+		w := emptyWorld()
+		w.start()
+		w.createAccount(testenv.Account("acme", w.url))
+		w.create(testenv.Mapping("asha").Agent("7").Group("90", true).Build())
+		mapping := w.eventually("asha", "Ready=True Synced")
+		w.deepcall.Script(deepcalltest.Status(http.StatusTooManyRequests).RetryAfter("600"))
+		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups[0].ReceiveCall = false })
+		w.eventually("asha", "Ready=False TooManyRequests Reconciling")
+		w.delete(mapping)
+		Eventually(func() string { return lookAt(w.mapping("asha")).message }).Should(Equal("DeepCall answered HTTP 429" + andHowToDelete))
+		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan })
+		w.eventuallyGone("asha")
+	})
 })

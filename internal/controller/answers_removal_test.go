@@ -174,14 +174,15 @@ var _ = Describe("R6: an answer to a removal", Ordered, ContinueOnFailure, func(
 	})
 
 	It("of 1505 in an edit counts as removed only between two requests that DeepCall accepts", func() {
-		syncedMapping("between", "690", "691")
-		w.deepcall.RemoveGroups("691")
+		syncedMapping("between", "690", "691", "692")
+		w.deepcall.RemoveGroups("692")
 		w.edit("between", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups = m.Spec.Groups[:1] })
 		mapping := w.eventually("between", "Ready=True Synced")
 		Expect(sent("between")).To(Equal([]map[string]string{
-			{"690": "Y", "691": "N"},
+			{"690": "Y", "691": "N", "692": "N"},
 			{"690": "Y"},
 			{"690": "Y", "691": "N"},
+			{"690": "Y", "692": "N"},
 			{"690": "Y"},
 		}))
 		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{{GroupID: "690", ReceiveCall: true}}))

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -156,6 +157,17 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 		verdict = accountNotFound(v.key.Account.Name)
 	}
 	return r.say(ctx, v, m, verdict.removing())
+}
+
+// sayRemovalWaits adds to the failure that a mapping was told of before it was deleted what the deletion waits for, if it
+// gets no turn now: a Retry-After may hold its account for an hour.
+func (r *AgentReconciler) sayRemovalWaits(ctx context.Context, v *view, m *member) error {
+	told := meta.FindStatusCondition(m.mapping.Status.Conditions, v1alpha1.ConditionReconciling)
+	if !m.claims.Removing || told == nil || told.ObservedGeneration == m.mapping.Generation {
+		return nil
+	}
+	waits := verdict{reason: told.Reason, message: told.Message, progress: v1alpha1.ConditionReconciling}
+	return r.say(ctx, v, m, waits.removing())
 }
 
 // abandon lets a mapping go without telling DeepCall, since nobody can any more. It counts once done.

@@ -83,10 +83,13 @@ func failing(failure *deepcall.Error) verdict {
 	return verdict{reason: failure.Reason, message: failure.Message, progress: v1alpha1.ConditionReconciling}
 }
 
-// removing adds to a verdict what its object's deletion waits for.
+// deletionWaits follows the words of what hinders a deletion.
+const deletionWaits = ". The deletion waits until DeepCall was told to stop the agent's calls; " +
+	"to delete without that, set spec.removalPolicy to Orphan"
+
+// removing adds to a verdict, once, what its object's deletion waits for.
 func (v verdict) removing() verdict {
-	v.message += ". The deletion waits until DeepCall was told to stop the agent's calls; " +
-		"to delete without that, set spec.removalPolicy to Orphan"
+	v.message = strings.TrimSuffix(v.message, deletionWaits) + deletionWaits
 	return v
 }
 

@@ -99,7 +99,7 @@ func (s *story) happen(inFlight bool) {
 	switch event := s.IntN(20); {
 	case event < 3:
 		switch {
-		case !s.mayTurn(): // a stop might be taken for the cause
+		case !s.mayTurn(inFlight): // a stop might be taken for the cause
 		case s.unknown[group]:
 			delete(s.unknown, group)
 			s.tell("group " + group + " returns")
@@ -145,12 +145,18 @@ func (s *story) handsOver() bool {
 	return false
 }
 
-// mayTurn is true when a group may vanish or return now. One such event misleads no trial; of two, the
-// one can hide the other.
-func (s *story) mayTurn() bool {
-	once := !s.turned || !s.onTrial()
-	s.turned = s.onTrial()
-	return once
+// mayTurn is true when a group may vanish or return now. One such event misleads no trial, unless it comes right between
+// the refusal of an only stop and the next request; of two, the one can hide the other.
+func (s *story) mayTurn(inFlight bool) bool {
+	onTrial := s.onTrial()
+	between := (inFlight && !onTrial) || slices.ContainsFunc(s.mappings, func(m *mapping) bool {
+		return !m.gone && m.trial.Phase == WithoutStops && len(m.trial.Refused) > 0
+	})
+	if between || (s.turned && onTrial) {
+		return false
+	}
+	s.turned = onTrial
+	return true
 }
 
 // onTrial is true while a removal is taken apart.

@@ -8,14 +8,15 @@ import (
 // Trial is how far a refused removal was taken apart. DeepCall refuses a request as a whole when
 // one group in it no longer exists (1505), and such a group needs no stopping. So the change is
 // sent without its stops first; once that is accepted, the stops follow one at a time. A stop
-// that is refused, while the rest is accepted both before and after it, counts as removed: what
-// others change in DeepCall meanwhile misleads no trial. The zero Trial sends everything together.
+// that is refused beside a rest that is accepted afterwards counts as removed. That nothing else
+// can be the cause, the rest is accepted before, too, unless the stop was the only one and the
+// answers follow each other. The zero Trial sends everything together.
 type Trial struct {
 	// Phase is what is sent next.
 	Phase Phase
-	// Base is the rest of the request, beside its stops, as it was accepted without them.
+	// Base is the rest of the request, beside its stops, as it was last sent.
 	Base Groups
-	// Refused are the stops that were refused beside Base since it was last accepted.
+	// Refused are the stops that were refused by themselves beside Base since it was last accepted.
 	Refused []string
 	// Gone are the stops that are through.
 	Gone []string
@@ -51,7 +52,7 @@ func (t Trial) beside(rest Groups) Trial {
 		return t
 	case len(rest) == 0:
 		return Trial{Phase: OneStop, Gone: t.Gone}
-	case t.Phase == OneStop && !maps.Equal(rest, t.Base):
+	case !maps.Equal(rest, t.Base):
 		return Trial{Phase: WithoutStops, Gone: t.Gone}
 	default:
 		return t
@@ -112,7 +113,10 @@ func (c Call) Refused() (Progress, bool) {
 	case len(rest) == 0:
 		next.Phase = OneStop
 	default:
-		next.Phase = WithoutStops
+		next.Phase, next.Base = WithoutStops, rest
+		if len(c.Stops) == 1 {
+			next.Refused = c.Stops
+		}
 	}
 	return Progress{Applied: c.claims.Applied, Trial: next}, true
 }

@@ -20,7 +20,14 @@ func TestNothingElseMisleadsATrial(t *testing.T) {
 	}
 
 	eachReading(t, "a group that returns after the first refusal", func(t *testing.T, replaces bool) {
+		a, _ := start(t, replaces, "1=Y 2=Y 3=Y", "1", "1=N")
+		delete(a.unknown, "1")
+		a.sent(t, "1=N", "1=N 2=N", "1=N 3=N")
+	})
+
+	eachReading(t, "a group that returns after a lost answer", func(t *testing.T, replaces bool) {
 		a, _ := start(t, replaces, "1=Y 2=Y", "1", "1=N")
+		a.step(lostOnWay, func() {})
 		delete(a.unknown, "1")
 		a.sent(t, "1=N", "1=N 2=N")
 	})
@@ -48,11 +55,11 @@ func TestNothingElseMisleadsATrial(t *testing.T) {
 	})
 
 	eachReading(t, "a time without answers after a stop was refused", func(t *testing.T, replaces bool) {
-		a, _ := start(t, replaces, "1=Y 2=Y", "2", "1=N")
-		a.step(answered, func() {}) // without the stop
-		a.step(answered, func() {}) // with it, refused
+		a, _ := start(t, replaces, "1=Y 2=Y 3=Y", "2", "1=N")
+		a.step(answered, func() {}) // without the stops
+		a.step(answered, func() {}) // with the first, refused
 		a.step(lostOnReturn, func() {})
-		a.sent(t, "1=N", "1=N 2=N", "1=N")
+		a.sent(t, "1=N", "1=N 2=N", "1=N 3=N")
 	})
 }
 

@@ -55,9 +55,24 @@ func TestHowATrialGoesOn(t *testing.T) {
 			"phase 2, refused [], gone [], holds 1=Y 2=Y 3=Y", refused,
 		},
 		{
-			"a single stop follows by itself, too", "1=Y", "2=Y",
-			Trial{Phase: WithoutStops},
+			"a single stop was refused by itself, if the same without it is accepted next", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops, Base: base, Refused: []string{"2"}},
+			"through, holds 1=Y", refused,
+		},
+		{
+			"but not if it was refused together with another, which is not to be stopped any more", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops, Base: base},
 			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+		},
+		{
+			"nor if the rest was another one then", "1=Y", "2=Y",
+			Trial{Phase: WithoutStops, Base: groups("1=Y 9=Y"), Refused: []string{"2"}},
+			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+		},
+		{
+			"an only stop is remembered as refused by itself", "1=Y", "1=Y 2=Y",
+			Trial{},
+			"through, holds 1=Y", "phase 1, refused [2], gone [], holds 1=Y 2=Y",
 		},
 		{
 			"the next stop follows on either answer, and one that was refused stays on record", "1=Y", "1=Y 2=Y 3=Y",
@@ -140,7 +155,7 @@ func TestARefusedRemovalIsTakenApart(t *testing.T) {
 		{
 			name:   "an edit that drops a vanished group is sent without it",
 			before: "1=Y 2=Y", vanish: "2", edit: "1=N",
-			asked: []string{"1=N 2=N", "1=N", "1=N 2=N", "1=N"}, holds: "1=N",
+			asked: []string{"1=N 2=N", "1=N"}, holds: "1=N",
 		},
 		{
 			name:   "an edit that drops a vanished group among others stops the others one by one",

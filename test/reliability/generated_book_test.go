@@ -52,7 +52,8 @@ func TestAGroupThatIsHeldAgainIsLooseNoMore(t *testing.T) {
 	}
 }
 
-// A trial is misled when DeepCall's groups become others and back again within it, and by nothing else.
+// A trial is misled when DeepCall's groups become others and back again within it, or between its only two requests, and
+// by nothing else.
 func TestATrialIsMisledOnlyByTwoTurnsWithinIt(t *testing.T) {
 	began := time.Now()
 	at := func(second int, groups string, code int) deepcalltest.Call {
@@ -72,14 +73,17 @@ func TestATrialIsMisledOnlyByTwoTurnsWithinIt(t *testing.T) {
 		"so it is long after a lost answer":                           {before: ok, after: append([]deepcalltest.Call{lost}, again...), turns: []int{1, 5}, want: true},
 		"another stop was refused with the rest":                      {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 92=N", 1505)}, again...), turns: []int{1, 5}, want: true},
 		"another stop was taken with the rest before the second turn": {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 92=N", 200)}, again...), turns: []int{1, 5}},
-		"one turn alone":                            {before: ok, after: again, turns: []int{5}},
-		"the second turn came later":                {before: ok, after: again, turns: []int{1, 9}},
-		"the rest was not known to be accepted":     {after: again, turns: []int{1, 5}},
-		"the rest was not accepted afterwards":      {before: ok, turns: []int{1, 5}},
-		"the rest was refused in between":           {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y", 1505)}, again...), turns: []int{1, 5}},
-		"the stop was accepted":                     {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 91=N", 200)}, again...), turns: []int{1, 5}},
-		"the rest had another value":                {before: ok, after: []deepcalltest.Call{at(8, "90=N", 200)}, turns: []int{1, 5}},
-		"more than the stop was left out meanwhile": {before: ok, after: []deepcalltest.Call{at(8, "", 200)}, turns: []int{1, 5}},
+		"a turn between the stop and the next request":                {after: again, turns: []int{5}, want: true},
+		"a turn later than the next request":                          {after: append([]deepcalltest.Call{at(3, "90=Y", 200)}, again...), turns: []int{5}},
+		"a turn before the next request that was lost":                {after: append([]deepcalltest.Call{lost}, again...), turns: []int{5}},
+		"one turn alone":             {before: ok, after: append([]deepcalltest.Call{lost}, again...), turns: []int{5}},
+		"the second turn came later": {before: ok, after: again, turns: []int{1, 9}},
+		"the rest was not known to be accepted, and was not next": {after: append([]deepcalltest.Call{lost}, again...), turns: []int{1, 5}},
+		"the rest was not accepted afterwards":                    {before: ok, turns: []int{1, 5}},
+		"the rest was refused in between":                         {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y", 1505)}, again...), turns: []int{1, 5}},
+		"the stop was accepted":                                   {before: ok, after: append([]deepcalltest.Call{at(3, "90=Y 91=N", 200)}, again...), turns: []int{1, 5}},
+		"the rest had another value":                              {before: ok, after: []deepcalltest.Call{at(8, "90=N", 200)}, turns: []int{1, 5}},
+		"more than the stop was left out meanwhile":               {before: ok, after: []deepcalltest.Call{at(8, "", 200)}, turns: []int{1, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &stage{}

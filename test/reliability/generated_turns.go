@@ -22,7 +22,8 @@ func (p *stage) turn(change func(*deepcalltest.Server)) {
 // misled notes the groups whose removal was on trial while DeepCall's groups became others twice. A trial concludes
 // that the group of a stop does not exist (R6) when DeepCall refuses the stop beside a rest that it accepts both
 // before and after. Should another group vanish and return between these two, it takes a stop for refused by itself
-// that was not, and nobody can tell: what was to be stopped may stay.
+// that was not, and nobody can tell: what was to be stopped may stay. So may an only stop, when the next request
+// is the rest, and another group returned just before it.
 func (p *stage) misled() {
 	for agent := range p.book.everAgent {
 		calls := p.server(agent).CallsFor(agent)
@@ -47,7 +48,8 @@ func (p *stage) mistaken(refused deepcalltest.Call, id string, before, after []d
 	delete(rest, id)
 	former, was := taken(rest, id, before)
 	latter, is := taken(rest, id, after)
-	return was && is && p.turned(former, latter) > 1
+	next := is && len(after) > 0 && after[0].Start.Equal(latter.Start)
+	return was && is && p.turned(former, latter) > 1 || next && p.turned(refused, latter) > 0
 }
 
 // taken is the first call that DeepCall answered with a yes to the rest, alone or with other stops. When the stop
