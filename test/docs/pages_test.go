@@ -14,7 +14,6 @@ import (
 var pages = []string{architecture, contributing, "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"}
 
 var (
-	shell   = regexp.MustCompile("(?s)```sh\n(.*?)```")
 	target  = regexp.MustCompile(`(?m)^make ([a-z][^A-Z\n]*)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
@@ -46,8 +45,8 @@ func anchors(page string) map[string]bool {
 func TestEveryTargetOfThePagesIsInTheMakefile(t *testing.T) {
 	makefile, seen := read(t, "Makefile"), 0
 	for _, page := range pages {
-		for _, block := range shell.FindAllStringSubmatch(read(t, page), -1) {
-			for _, command := range target.FindAllStringSubmatch(block[1], -1) {
+		for _, block := range testenv.Blocks(t, page, "sh") {
+			for _, command := range target.FindAllStringSubmatch(block.Text, -1) {
 				for _, name := range strings.Fields(command[1]) {
 					seen++
 					if !strings.Contains(makefile, "\n"+name+":") {
