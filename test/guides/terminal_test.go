@@ -15,6 +15,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
@@ -36,6 +37,7 @@ var programs = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	format.TruncatedDiff = false // show all that was printed
 	status := m.Run()
 	if folder, _ := programs(); folder != "" {
 		_ = os.RemoveAll(folder)
