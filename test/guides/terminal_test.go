@@ -20,26 +20,28 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
+// folder is where programs puts what it built; empty before.
+var folder string
+
 // programs builds what make playground builds, once.
-var programs = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "deepcall-guides-")
-	if err != nil {
-		return "", err
+var programs = sync.OnceValue(func() (err error) {
+	if folder, err = os.MkdirTemp("", "deepcall-guides-"); err != nil {
+		return fmt.Errorf("make a folder: %w", err)
 	}
 	for name, source := range map[string]string{"manager": "./cmd", "simulator": "./test/simulator", "kubectl-deepcall": "./cmd/kubectl-deepcall"} {
 		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(folder, name), source)
 		build.Dir = testenv.Root()
 		if output, err := build.CombinedOutput(); err != nil {
-			return folder, fmt.Errorf("build %s: %w: %s", name, err, output)
+			return fmt.Errorf("build %s: %w: %s", name, err, output)
 		}
 	}
-	return folder, nil
+	return nil
 })
 
 func TestMain(m *testing.M) {
 	format.TruncatedDiff = false // show all that was printed
 	status := m.Run()
-	if folder, _ := programs(); folder != "" {
+	if folder != "" {
 		_ = os.RemoveAll(folder)
 	}
 	os.Exit(status)
@@ -50,8 +52,7 @@ type terminal struct{ checkout, home string }
 
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
-	built, err := programs()
-	if err != nil {
+	if err := programs(); err != nil {
 		t.Fatal(err)
 	}
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
@@ -68,7 +69,7 @@ func newTerminal(t *testing.T) *terminal {
 		links[filepath.Join(reader.checkout, name)] = filepath.Join(testenv.Root(), name)
 	}
 	for _, name := range []string{"manager", "simulator", "kubectl-deepcall"} {
-		links[filepath.Join(bin, name)] = filepath.Join(built, name)
+		links[filepath.Join(bin, name)] = filepath.Join(folder, name)
 	}
 	for link, target := range links {
 		if err := os.Symlink(target, link); err != nil {
