@@ -62,6 +62,10 @@ help: ## Show this help.
 demo: control-plane build ## Show it all on an empty machine: control plane, DeepCall simulator, manager, a narrated run.
 	@KEEP="$(KEEP)" hack/demo.sh
 
+.PHONY: playground
+playground: control-plane build ## Start the same and leave it running, for you to type kubectl yourself: docs/tutorial.md.
+	@hack/demo.sh playground
+
 .PHONY: run
 run: ## Run the manager against the current kubeconfig, with the flags in ARGS.
 	go run ./cmd $(ARGS)

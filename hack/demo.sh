@@ -4,10 +4,11 @@
 #
 #   make demo              builds what is needed and runs this
 #   make demo KEEP=1       the same, and leaves everything running afterwards
-#   hack/demo.sh stop DIR  stops what KEEP=1 left; the demo prints the DIR
+#   make playground        no story: leaves everything running, for docs/tutorial.md
+#   hack/demo.sh stop DIR  stops what was left running; the two print the DIR
 #
-# Needs bash and coreutils, and what make demo puts into bin. All its files are in one
-# temporary directory, which is removed at the end.
+# Needs bash and coreutils, and what make demo puts into bin. All its files are in one directory, which
+# is removed at the end: a temporary one, or bin/playground.
 set -euo pipefail
 set -f # the words of commands below are no file names
 
@@ -246,10 +247,10 @@ set_up() {
 	start_kube_apiserver
 	start_simulator
 	start_manager
-	copy_samples
 }
 
 tell() {
+	copy_samples
 	local receive_91='[{"op":"replace","path":"/spec/groups/1/receiveCall","value":true}]'
 	local add_99='[{"op":"add","path":"/spec/groups/-","value":{"groupID":"99","receiveCall":true}}]'
 
@@ -321,24 +322,38 @@ leave_running() {
 	run "kubectl wait agm/asha --for=condition=Ready --timeout=$patience"
 	deepcall_got 8
 	deepcall_has '90=Y 91=N 92=Y'
-	local q_dir q_root
-	printf -v q_dir %q "$dir"
-	printf -v q_root %q "$root"
-	cat <<-TEXT
+	cat <<-'TEXT'
 
-		To use it:
-		  export KUBECONFIG=$q_dir/kubeconfig PATH=$q_root/bin/k8s:\$PATH
-
-		To try:
+		To try, once you use it:
 		  kubectl get deepcall
 		  kubectl describe agm asha
 		  kubectl patch agm asha --type=merge -p '{"spec":{"groups":[{"groupID":"90","receiveCall":true}]}}'
 		  kubectl events
+	TEXT
+	hand_over
+}
+
+# hand_over writes down how a terminal comes to use what runs, and leaves it running.
+hand_over() {
+	local q_dir q_root
+	printf -v q_dir %q "$dir"
+	printf -v q_root %q "$root"
+	cat >env <<-TEXT
+		export KUBECONFIG=$q_dir/kubeconfig KUBECACHEDIR=$q_dir/cache DEEPCALL=$deepcall PATH=$q_root/bin:$q_root/bin/k8s:\$PATH
+	TEXT
+	cat <<-TEXT
+
+		To use it:
+		  source $q_dir/env
+
+		To see DeepCall's calls, and what it has:
 		  tail $q_dir/simulator.log
+		  curl "\$DEEPCALL/_sim/agents?format=text"
 
 		To stop it:
 		  $q_root/hack/demo.sh stop $q_dir
 	TEXT
+	keep=1
 }
 
 # ---- the run ------------------------------------------------------------------
@@ -349,7 +364,7 @@ trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 case ${1:-} in
-'') ;;
+'' | playground) ;;
 stop)
 	[[ -f ${2:-}/pids ]] || fail "${2:-no directory} is not a demo that runs"
 	stop_all "$2"
@@ -357,21 +372,29 @@ stop)
 	exit
 	;;
 *)
-	fail 'usage: hack/demo.sh [stop DIR]'
+	fail 'usage: hack/demo.sh [playground | stop DIR]'
 	;;
 esac
 
 for program in "$k8s"/{etcd,kube-apiserver,kubectl} "$root"/bin/{simulator,manager}; do
-	[[ -x $program ]] || fail "there is no $program; run: make demo"
+	[[ -x $program ]] || fail "there is no $program; run: make ${1:-demo}"
 done
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/deepcall-demo.XXXXXX")
+if [[ ${1:-} == playground ]]; then
+	mkdir "$root/bin/playground" 2>/dev/null || fail 'a playground runs already; stop it with: hack/demo.sh stop bin/playground'
+	dir=$root/bin/playground
+else
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/deepcall-demo.XXXXXX")
+fi
 cd "$dir"
 export KUBECONFIG=$dir/kubeconfig KUBECACHEDIR=$dir/cache KUBERC=off PATH=$k8s:$PATH
 
 set_up
+if [[ ${1:-} == playground ]]; then
+	hand_over
+	exit
+fi
 tell
 if [[ -n ${KEEP:-} && $KEEP != 0 ]]; then
 	leave_running
-	keep=1
 fi

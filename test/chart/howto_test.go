@@ -18,17 +18,9 @@ import (
 // howTo are the commands of docs/install-helm.md, by section, one string for each block.
 func howTo(t *testing.T) map[string][]string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", "install-helm.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	sections := map[string][]string{}
-	for _, section := range strings.Split(string(content), "\n## ")[1:] {
-		title, text, _ := strings.Cut(section, "\n")
-		for _, block := range strings.Split(text, "```sh\n")[1:] {
-			commands, _, _ := strings.Cut(block, "```")
-			sections[title] = append(sections[title], commands)
-		}
+	for _, block := range testenv.Blocks(t, "docs/install-helm.md", "sh") {
+		sections[block.Section] = append(sections[block.Section], block.Text)
 	}
 	return sections
 }

@@ -34,18 +34,16 @@ func checkout() string {
 
 var _ = Describe("The page about installing with kustomize", func() {
 	It("shows commands that work, in the order of the page", func() {
-		page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", "install-kustomize.md"))
-		Expect(err).NotTo(HaveOccurred())
-		blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		blocks := testenv.Blocks(GinkgoTB(), "docs/install-kustomize.md", "sh")
 		Expect(len(blocks)).To(BeNumerically(">", 10))
 		kubectl("create", "namespace", "monitoring")
 		checkout := checkout()
 		lists := 0
 		for _, block := range blocks {
-			By(block[1])
-			_, err := run(fmt.Sprintf(standIns, plane.Kubectl, checkout)+block[1], "bash", "-euo", "pipefail", "-s")
+			By(block.Text)
+			_, err := run(fmt.Sprintf(standIns, plane.Kubectl, checkout)+block.Text, "bash", "-euo", "pipefail", "-s")
 			Expect(err).NotTo(HaveOccurred())
-			if strings.Contains(block[1], "apply -k ../calls\n") {
+			if strings.Contains(block.Text, "apply -k ../calls\n") {
 				lists++
 				Expect(kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system",
 					`--output=jsonpath={.spec.template.spec.containers[*].env[?(@.name=="WATCH_NAMESPACES")].value}`)).To(Equal("deepcall-operator-system,sales"))

@@ -3,8 +3,6 @@ package plugin
 import (
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -22,20 +20,17 @@ var _ = Describe("The page about the plugin", func() {
 		Expect(os.MkdirAll(filepath.Join(p.folder, ".local", "bin"), 0o755)).To(Succeed())
 		Expect(os.Symlink(programs, filepath.Join(p.folder, "bin"))).To(Succeed())
 
-		page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", "kubectl-plugin.md"))
-		Expect(err).NotTo(HaveOccurred())
-		blocks := regexp.MustCompile("(?s)```(sh|console)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		blocks := testenv.Blocks(GinkgoTB(), "docs/kubectl-plugin.md", "sh", "console")
 		Expect(len(blocks)).To(BeNumerically(">", 12))
 		for _, block := range blocks {
-			By(block[2])
-			if block[1] == "sh" {
-				p.does("%s", block[2])
+			By(block.Text)
+			if block.Language == "sh" {
+				p.does("%s", block.Text)
 				continue
 			}
-			for _, shown := range strings.Split(strings.TrimPrefix(block[2], "$ "), "\n$ ") {
-				command, want, _ := strings.Cut(shown, "\n")
-				got := p.run(command)
-				Expect(got.out+got.err).To(Equal(strings.TrimSuffix(want, "\n")+"\n"), command)
+			for _, shown := range block.Shown() {
+				got := p.run(shown.Command)
+				Expect(got.out+got.err).To(Equal(shown.Output), shown.Command)
 			}
 		}
 
