@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
@@ -35,6 +36,16 @@ var _ = Describe("kubectl deepcall resync", func() {
 		p.deepcall.AddGroups("99")
 		Expect(p.run("kubectl deepcall resync --all --wait").out).To(Equal(object + "asha resync requested\n" + object + "ben resync requested\n" +
 			object + "asha: Ready, Synced: DeepCall confirmed the declared groups\n" + object + "ben: Ready, Synced: DeepCall confirmed the declared groups\n"))
+	})
+
+	It("names the account when that is what a resync waits for", func() {
+		p := somebody("resync-refused")
+		p.declare(testenv.Mapping("asha").Orphan().Group("90", true), "Synced")
+		p.deepcall.Script(deepcalltest.Code(1014).ForAgent("7").Times(-1))
+		p.does("kubectl deepcall resync asha && kubectl wait dca --all --for=condition=Ready=False --timeout=20s")
+		Expect(p.run("kubectl deepcall resync asha --wait --timeout=1s").err).To(Equal(object + "asha was not handled within 1s; " +
+			"Ready, Synced: DeepCall confirmed the declared groups; its account may be what it waits for: kubectl describe dca acme -n resync-refused\n" +
+			"error: 1 of 1 mapping failed\n"))
 	})
 
 	It("says that a suspended mapping is not sent, and gives up after the time-out", func() {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -42,9 +43,18 @@ func (o *resyncOptions) waitForAll(ctx context.Context, reader client.Reader, wa
 		within = "before the interruption"
 	}
 	for i := range waiting {
-		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s\n", o.name(&waiting[i]), within, standing(&waiting[i]))
+		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.name(&waiting[i]), within, standing(&waiting[i]), whyNot(&waiting[i]))
 	}
 	return failed + len(waiting)
+}
+
+// whyNot says where to look when the mapping's own condition does not tell: a resync that waits leaves it Ready.
+func whyNot(mapping *v1alpha1.AgentGroupMapping) string {
+	if !isReady(mapping) {
+		return ""
+	}
+	account := mapping.Spec.AccountRef
+	return fmt.Sprintf("; its account may be what it waits for: kubectl describe dca %s -n %s", account.Name, cmp.Or(account.Namespace, mapping.Namespace))
 }
 
 // tell says how a request came out, once it is over.
