@@ -28,14 +28,19 @@ func upgrade(t *testing.T, values string) string {
 
 func deleteCRDs(t *testing.T) {
 	t.Helper()
-	// The API server takes a minute to end a CRD whose objects were never asked for.
+	askForObjects(t)
+	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=2m"}, crds...)...)
+}
+
+// askForObjects comes before CRDs are deleted: the API server takes a minute to end one whose objects were never asked for.
+func askForObjects(t *testing.T) {
+	t.Helper()
 	for _, crd := range crds {
 		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
-			established(t)
+			mustKubectl(t, "", "wait", "crd", "--for=condition=Established", "--timeout=30s", crd)
 			mustKubectl(t, "", "get", crd, "-A")
 		}
 	}
-	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=60s"}, crds...)...)
 }
 
 // established waits until objects of the CRDs can be made.
@@ -71,7 +76,10 @@ func TestTheAPIServerTakesWhatIsRenderedForReal(t *testing.T) {
 		}
 		t.Run(e.name, func(t *testing.T) {
 			r := render(t, e.release, e.values)
-			t.Cleanup(func() { mustKubectl(t, r.text, "delete", "--ignore-not-found", "--timeout=30s", "-f", "-") })
+			t.Cleanup(func() {
+				askForObjects(t)
+				mustKubectl(t, r.text, "delete", "--ignore-not-found", "--timeout=2m", "-f", "-")
+			})
 			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "-f", "-")
 			for _, obj := range r.objects {
 				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy()); err != nil {
@@ -137,7 +145,8 @@ func TestCRDsThatAreNotToBeKeptGoWithTheRelease(t *testing.T) {
 	if !strings.Contains(out, "WARNING: crds.keep is off") {
 		t.Errorf("nobody is warned: %s", out)
 	}
-	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=30s")
+	askForObjects(t)
+	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=2m")
 	expectCRDs(t, false)
 }
 
