@@ -26,12 +26,12 @@ func main() {
 	}
 }
 
-// saveMemory has the garbage collector run two and a half times as often as by default, unless GOGC says otherwise.
+// saveMemory has the garbage collector run twice as often as by default, unless GOGC says otherwise.
 // Nearly all that the manager holds is the cache of mappings, which lives on; it costs a few hundredths of the CPU.
 // See docs/performance.md.
 func saveMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(40)
+		debug.SetGCPercent(50)
 	}
 }
 
