@@ -125,7 +125,7 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 	m := v.members[next]
 	turn := v.runtime.Turn(v.key.Agent, m.want())
 	if turn == nil {
-		return r.sayRemovalWaits(ctx, v, m) // it comes back here with its turn
+		return r.sayRemovalsWait(ctx, v) // it comes back here with its turn
 	}
 	if m.known.inquiry != nil && m.known.inquiry.outdated(claims, changes) {
 		m.known.inquiry = nil

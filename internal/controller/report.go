@@ -159,15 +159,19 @@ func (r *AgentReconciler) reportRemoval(ctx context.Context, v *view, m *member)
 	return r.say(ctx, v, m, verdict.removing())
 }
 
-// sayRemovalWaits adds to the failure that a mapping was told of before it was deleted what the deletion waits for, if it
-// gets no turn now: a Retry-After may hold its account for an hour.
-func (r *AgentReconciler) sayRemovalWaits(ctx context.Context, v *view, m *member) error {
-	told := meta.FindStatusCondition(m.mapping.Status.Conditions, v1alpha1.ConditionReconciling)
-	if !m.claims.Removing || told == nil || told.ObservedGeneration == m.mapping.Generation {
-		return nil
+// sayRemovalsWait adds to the failures that mappings were told of before they were deleted what their deletion waits for,
+// when their agent gets no turn now: a Retry-After may hold its account for an hour.
+func (r *AgentReconciler) sayRemovalsWait(ctx context.Context, v *view) error {
+	var failed []error
+	for _, m := range v.members {
+		told := meta.FindStatusCondition(m.mapping.Status.Conditions, v1alpha1.ConditionReconciling)
+		if !m.claims.Removing || told == nil || told.ObservedGeneration == m.mapping.Generation {
+			continue
+		}
+		waits := verdict{reason: told.Reason, message: told.Message, progress: v1alpha1.ConditionReconciling}
+		failed = append(failed, r.say(ctx, v, m, waits.removing()))
 	}
-	waits := verdict{reason: told.Reason, message: told.Message, progress: v1alpha1.ConditionReconciling}
-	return r.say(ctx, v, m, waits.removing())
+	return errors.Join(failed...)
 }
 
 // abandon lets a mapping go without telling DeepCall, since nobody can any more. It counts once done.

@@ -35,8 +35,8 @@ const (
 	OneStop
 )
 
-// Interrupted is the trial once a call got no answer of DeepCall's, or a late one: what was found out
-// before it proves nothing beside what comes after it.
+// Interrupted is the trial once a call got no answer that says anything of it: what was refused before proves
+// nothing beside what is accepted some time later.
 func (t Trial) Interrupted() Trial {
 	if t.Phase == Together {
 		return t
