@@ -64,6 +64,11 @@ func (q *queue) since(agent string) time.Time {
 	return q.byAgent[agent].since
 }
 
+// want is what a waiting agent wants.
+func (q *queue) want(agent string) Want {
+	return q.byAgent[agent].want
+}
+
 // remove takes an agent out, and returns what it wanted.
 func (q *queue) remove(agent string) Want {
 	w := q.byAgent[agent]

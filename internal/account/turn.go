@@ -10,12 +10,13 @@ import (
 
 // Turn is the permission to make one call for an agent. It is used by Call, or given back.
 type Turn struct {
-	account *Account
-	agent   string
-	want    Want
-	used    bool
-	asked   time.Time // when the agent asked for a turn
-	given   time.Time // and when it got this one
+	account  *Account
+	agent    string
+	want     Want
+	used     bool      // its call was started
+	answered bool      // its call has ended
+	asked    time.Time // when the agent asked for a turn
+	given    time.Time // and when it got this one
 	// client, endpoint and credentials are those in force when the turn was taken.
 	client      *deepcall.Client
 	endpoint    string
@@ -26,7 +27,8 @@ type Turn struct {
 // again. An agent has one turn at a time; while its call is in flight there is no other.
 func (a *Account) Turn(agent string, want Want) *Turn {
 	a.update(func() {
-		if a.turns[agent] == nil {
+		if turn := a.turns[agent]; turn == nil || turn.answered {
+			delete(a.turns, agent)
 			a.queue.put(agent, want, a.clock.Now())
 		}
 	}, agent)
@@ -46,11 +48,11 @@ func (t *Turn) Waited() time.Duration { return t.given.Sub(t.asked) }
 // Endpoint is where the call goes, once the turn is in use: the account may have moved since it was looked at.
 func (t *Turn) Endpoint() string { return t.endpoint }
 
-// Leave withdraws an agent that needs no call any more, and gives its unused turn back.
+// Leave withdraws an agent that needs no call, and ends its turn unless a call is in flight.
 func (a *Account) Leave(agent string) {
 	a.update(func() {
 		a.queue.remove(agent)
-		if turn := a.turns[agent]; turn != nil && !turn.used {
+		if turn := a.turns[agent]; turn != nil && (!turn.used || turn.answered) {
 			delete(a.turns, agent)
 		}
 	})
@@ -77,7 +79,7 @@ func (t *Turn) Use() bool {
 // take takes a token, if a call that is wanted may start at this moment.
 func (a *Account) take(want Want) bool {
 	now := a.clock.Now()
-	inFlight := a.inFlight()
+	inFlight := a.count().inFlight
 	switch {
 	case a.closed, a.breaker.wait(now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.settings.Limits.MaxInFlight:
 		return false
@@ -87,7 +89,9 @@ func (a *Account) take(want Want) bool {
 	return a.limiter.AllowN(now, 1)
 }
 
-// Call makes the call of a turn that is in use, and ends the turn. The error is a *deepcall.Error.
+// Call makes the call of a turn that is in use, and ends the turn. That of a resync counts among the resyncs until the
+// agent leaves or asks for another: they are made no faster than what comes of them can be written.
+// The error is a *deepcall.Error.
 func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
 	a, started := t.account, t.account.clock.Now()
 	answer, err := t.client.UpdateAgentGroupMapping(ctx, t.credentials, request)
@@ -100,16 +104,34 @@ func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Ans
 				a.answer = answerOf(answer, err)
 			}
 		}
-		delete(a.turns, t.agent)
+		t.answered = true
+		if t.want.Priority != Resync {
+			delete(a.turns, t.agent)
+		}
 	})
 	return answer, err
 }
 
-func (a *Account) inFlight() int {
-	n := 0
+// grant is who got a turn, and the priority it was asked for with.
+type grant struct {
+	agent    string
+	priority Priority
+}
+
+// tally is how many turns are not used yet, how many calls are in flight, and how many turns are of resyncs.
+type tally struct{ unused, inFlight, resyncs int }
+
+func (a *Account) count() tally {
+	var n tally
 	for _, turn := range a.turns {
-		if turn.used {
-			n++
+		switch {
+		case !turn.used:
+			n.unused++
+		case !turn.answered:
+			n.inFlight++
+		}
+		if turn.want.Priority == Resync {
+			n.resyncs++
 		}
 	}
 	return n
@@ -117,33 +139,39 @@ func (a *Account) inFlight() int {
 
 // pump gives turns to those who wait, as far as breaker, limiter and cap allow, and sets the
 // timer for the next look. It returns who got one.
-func (a *Account) pump() []string {
-	var woken []string
+func (a *Account) pump() []grant {
+	var woken []grant
 	for !a.closed && a.settings.Client != nil && !a.last.IsZero() {
 		agent, waits := a.queue.first(a.settings.Problem != Problem{})
-		wait, open := a.free()
-		if !waits || !open {
+		if !waits {
+			break
+		}
+		wait, open := a.free(a.queue.want(agent))
+		if !open {
 			break
 		}
 		if wait > 0 {
 			a.lookAgain(wait)
 			break
 		}
-		asked := a.queue.since(agent)
-		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), asked: asked, given: a.clock.Now()}
-		woken = append(woken, agent)
+		asked, want := a.queue.since(agent), a.queue.remove(agent)
+		a.turns[agent] = &Turn{account: a, agent: agent, want: want, asked: asked, given: a.clock.Now()}
+		woken = append(woken, grant{agent, want.Priority})
 	}
 	return woken
 }
 
-// free says how long until one more turn can be given; not open means that a turn must end first.
-func (a *Account) free() (wait time.Duration, open bool) {
-	now := a.clock.Now()
-	if len(a.turns) >= a.settings.Limits.MaxInFlight || (a.breaker.probing && len(a.turns) > 0) {
+// free says how long until one more turn can be given; not open means that a turn must end first. Resyncs leave half
+// of the calls in flight to others.
+func (a *Account) free(want Want) (wait time.Duration, open bool) {
+	now, most, n := a.clock.Now(), a.settings.Limits.MaxInFlight, a.count()
+	switch taken := n.unused + n.inFlight; {
+	case taken >= most, a.breaker.probing && taken > 0:
+		return 0, false
+	case want.Priority == Resync && n.resyncs >= max(most/2, 1):
 		return 0, false
 	}
-	unused := len(a.turns) - a.inFlight()
-	missing := float64(unused+1) - a.limiter.TokensAt(now)
+	missing := float64(n.unused+1) - a.limiter.TokensAt(now)
 	token := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
 	return max(a.breaker.wait(now), token, 0), true
 }

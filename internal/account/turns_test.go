@@ -140,7 +140,7 @@ func TestATurn(t *testing.T) {
 	scenario(t, "is void while fewer calls are allowed in flight than when it was given", func(t *testing.T) {
 		b := newBench(t, generous, always(success.in(time.Second)))
 		_ = b.now("0")
-		first, second := b.Turn("1", Want{}), b.Turn("2", Want{})
+		first, second := b.Turn("1", Want{Priority: Edit}), b.Turn("2", Want{Priority: Edit})
 		b.reconfigure(func(s *Settings) { s.Limits.MaxInFlight = 1 })
 		expect(t, "the first used", first.Use(), true)
 		expect(t, "the second used", second.Use(), false)
@@ -239,7 +239,7 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 			b.Leave("nobody")
 		}
 		b.hooks = Hooks{
-			Wake:    func(agent string) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
+			Wake:    func(agent string, _ Priority) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
 			Tell:    func(string) { check("Tell") },
 			Changed: func() { check("Changed") },
 		}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -35,10 +34,8 @@ type AgentReconciler struct {
 	Events   events.EventRecorder
 	Metrics  *metrics.Metrics
 	Tracer   trace.Tracer
-	// Wake brings an agent back to this reconciler, WakeLater behind all others that wait, and
-	// WakeAccount an account to its own.
-	Wake        func(AgentKey)
-	WakeLater   func(AgentKey)
+	// Wake brings an agent back to this reconciler, and WakeAccount an account to its own.
+	Wake        func(AgentKey, urgency)
 	WakeAccount func(types.NamespacedName)
 	// Spread returns a random number in [0,1) that keeps retries apart.
 	Spread func() float64
@@ -57,7 +54,7 @@ type AgentReconciler struct {
 func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcile.Result, error) {
 	r.running.RLock()
 	defer r.running.RUnlock()
-	if r.stopped || r.memory.calling(key) {
+	if r.stopped || r.memory.busy(key) {
 		return reconcile.Result{}, nil
 	}
 	v, err := r.gather(ctx, key)
@@ -86,11 +83,11 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 // result has the agent looked at again when a member wants it, behind all that is news. An agent that waits keeps that
 // place also if it is woken meanwhile with all others of its account.
 func (v *view) result() reconcile.Result {
-	behind := handler.LowPriority
+	behind := int(look)
 	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt()), Priority: &behind}
 }
 
-// giveBack gives back the turn of an agent that can't use it now.
+// giveBack ends the turn of an agent that can't use it now, or whose call is over.
 func (r *AgentReconciler) giveBack(key AgentKey) {
 	if a := r.Accounts.Get(key.Account); a != nil {
 		a.Leave(key.Agent)
@@ -160,7 +157,7 @@ func (v *view) next(claims []plan.Claims, changes []plan.Change) int {
 
 // again says what follows a failure: a conflict or a lag means that newer news is on its way.
 func (r *AgentReconciler) again(ctx context.Context, key AgentKey, err error) (reconcile.Result, error) {
-	if !r.memory.calling(key) {
+	if !r.memory.busy(key) {
 		r.giveBack(key)
 	}
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || errors.Is(err, errNotCurrent) {
