@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/client-go/rest"
+)
+
+// reviewer answers reviews as an API server does. It knows the token of a scraper, and lets its group read /metrics.
+type reviewer struct {
+	asked *authorizationv1.SubjectAccessReviewSpec
+}
+
+func (r *reviewer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if strings.HasSuffix(req.URL.Path, "/tokenreviews") {
+		var review authenticationv1.TokenReview
+		_ = json.NewDecoder(req.Body).Decode(&review)
+		if name, known := map[string]string{"good": "scraper", "broken": "nobody"}[review.Spec.Token]; known {
+			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{
+				Username: name, UID: "4711", Groups: []string{"scrapers"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"prometheus-0"}},
+			}}
+		}
+		_ = json.NewEncoder(w).Encode(review)
+		return
+	}
+	var review authorizationv1.SubjectAccessReview
+	_ = json.NewDecoder(req.Body).Decode(&review)
+	r.asked = &review.Spec
+	if review.Spec.User == "nobody" {
+		http.Error(w, "not now", http.StatusInternalServerError)
+		return
+	}
+	asked := review.Spec.NonResourceAttributes
+	review.Status.Allowed = asked.Verb == "get" && asked.Path == "/metrics"
+	_ = json.NewEncoder(w).Encode(review)
+}
+
+func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
+	reviews := &reviewer{}
+	server := httptest.NewServer(reviews)
+	defer server.Close()
+	filter, err := guarded(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, server.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := filter(logr.Discard(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1")) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, method, path, authorization string
+		status                            int
+		says                              string
+	}{
+		{"a known token", http.MethodGet, "/metrics", "Bearer good", http.StatusOK, "up 1"},
+		{"no token", http.MethodGet, "/metrics", "", http.StatusUnauthorized, "Send a token"},
+		{"an unknown token", http.MethodGet, "/metrics", "Bearer bad", http.StatusUnauthorized, "does not know"},
+		{"another scheme", http.MethodGet, "/metrics", "Basic good", http.StatusUnauthorized, "Send a token"},
+		{"an empty token", http.MethodGet, "/metrics", "Bearer ", http.StatusUnauthorized, "Send a token"},
+		{"another path", http.MethodGet, "/debug", "Bearer good", http.StatusForbidden, "scraper may not"},
+		{"another verb", http.MethodPost, "/metrics", "Bearer good", http.StatusForbidden, "scraper may not"},
+		{"no answer", http.MethodGet, "/metrics", "Bearer broken", http.StatusInternalServerError, "could not say"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			request := httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil)
+			if test.authorization != "" {
+				request.Header.Set("Authorization", test.authorization)
+			}
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, request)
+			if answer.Code != test.status || !strings.Contains(answer.Body.String(), test.says) {
+				t.Errorf("got %d %q, want %d and %q", answer.Code, answer.Body, test.status, test.says)
+			}
+		})
+	}
+	asked := reviews.asked
+	if asked.UID != "4711" || asked.Groups[0] != "scrapers" || asked.Extra["pod"][0] != "prometheus-0" {
+		t.Errorf("the API server is not told all that it knows of who asks: %+v", asked)
+	}
+}
