@@ -78,8 +78,8 @@ type Limits struct {
 	Burst int32 `json:"burst,omitempty"`
 
 	// maxInFlight is how many calls may wait for DeepCall's answer at the same
-	// time. Resyncs take half of them at most, so that an edit finds a place. The
-	// default is 4.
+	// time. Resyncs that come by themselves take half of them at most, but at least
+	// one, so that an edit finds a place. The default is 4.
 	// +optional
 	// +kubebuilder:default=4
 	// +kubebuilder:validation:Minimum=1

@@ -59,7 +59,7 @@ type Account struct {
 	// answer led the breaker into its state.
 	answer *deepcall.Answer
 	queue  queue
-	// turns are given to agents, and last until their calls end.
+	// turns are given to agents, and last until they leave.
 	turns map[string]*Turn
 	timer clock.Timer
 	// epoch counts how often the account became usable again.
@@ -69,9 +69,9 @@ type Account struct {
 
 // Hooks are called without any lock held.
 type Hooks struct {
-	// Wake is called for an agent that got its turn, with the priority that it asked with.
-	Wake func(agent string, priority Priority)
-	// Tell is called for an agent that waits, when the account goes out of use, or away. There may be
+	// Wake is called for an agent that got its turn.
+	Wake func(agent string)
+	// Tell is called for an agent that waits, when the account goes out of use. There may be
 	// thousands of them, and none has anything to do but to say so.
 	Tell func(agent string)
 	// Changed is called when the standing changed.
@@ -125,9 +125,9 @@ func (a *Account) update(change func(), except ...string) {
 	}
 	a.mu.Unlock()
 
-	for _, got := range woken {
-		if !slices.Contains(except, got.agent) {
-			a.hooks.Wake(got.agent, got.priority)
+	for _, agent := range woken {
+		if !slices.Contains(except, agent) {
+			a.hooks.Wake(agent)
 		}
 	}
 	for _, agent := range told {

@@ -76,7 +76,7 @@ type bench struct {
 func newBench(t *testing.T, limits Limits, how func(call) answer) *bench {
 	t.Helper()
 	b := &bench{t: t, begin: time.Now(), answer: how}
-	b.Account = newAccount(clock.RealClock{}, Hooks{Wake: b.got, Tell: b.wake, Changed: b.change})
+	b.Account = newAccount(clock.RealClock{}, Hooks{Wake: b.wake, Tell: b.wake, Changed: b.change})
 	b.Configure(b.settings("1001", limits))
 	return b
 }
@@ -156,8 +156,6 @@ func (b *bench) serve(r *http.Request) (*http.Response, error) {
 	}
 	return resp, nil
 }
-
-func (b *bench) got(agent string, _ Priority) { b.wake(agent) }
 
 func (b *bench) wake(agent string) {
 	b.mu.Lock()

@@ -66,7 +66,7 @@ func (r *Registry) Remove(name types.NamespacedName) {
 		return
 	}
 	for _, agent := range a.close() {
-		a.hooks.Tell(agent)
+		a.hooks.Wake(agent)
 	}
 }
 

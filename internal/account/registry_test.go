@@ -21,7 +21,7 @@ var acme = types.NamespacedName{Namespace: "support", Name: "acme"}
 func newRegistry(t *testing.T, limits Limits, how func(call) answer) (*Registry, *bench) {
 	t.Helper()
 	b := &bench{t: t, begin: time.Now(), answer: how}
-	r := NewRegistry(clock.RealClock{}, func(types.NamespacedName) Hooks { return Hooks{Wake: b.got, Tell: b.wake, Changed: b.change} })
+	r := NewRegistry(clock.RealClock{}, func(types.NamespacedName) Hooks { return Hooks{Wake: b.wake, Tell: b.wake, Changed: b.change} })
 	b.Account = r.Configure(acme, b.settings("1001", limits))
 	return r, b
 }

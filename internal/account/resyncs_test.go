@@ -58,16 +58,4 @@ func TestResyncsLeaveRoomForOthers(t *testing.T) {
 		expect(t, "used", b.Turn("0", Want{Priority: Edit}).Use(), true)
 		expect(t, "woken in its place", b.wakes(), "2")
 	})
-
-	scenario(t, "who is woken learns how urgent it is", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1}, always(success.in(time.Second)))
-		var got []string
-		b.hooks.Wake = func(agent string, p Priority) { got = append(got, fmt.Sprint(agent, " ", p == Resync)) }
-		b.launch("0")
-		b.Turn("1", repeat)
-		b.Turn("2", Want{Priority: Edit})
-		elapse(time.Second)
-		b.Leave("2")
-		expect(t, "woken, as a resync", fmt.Sprint(got), "[2 false 1 true]")
-	})
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Turn is the permission to make one call for an agent. It is used by Call, or given back.
+// Turn is the permission to make one call for an agent. It lasts until the agent leaves or asks for another, which is
+// when what came of the call is written.
 type Turn struct {
 	account  *Account
 	agent    string
@@ -89,9 +90,7 @@ func (a *Account) take(want Want) bool {
 	return a.limiter.AllowN(now, 1)
 }
 
-// Call makes the call of a turn that is in use, and ends the turn. That of a resync counts among the resyncs until the
-// agent leaves or asks for another: they are made no faster than what comes of them can be written.
-// The error is a *deepcall.Error.
+// Call makes the call of a turn that is in use. The error is a *deepcall.Error.
 func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
 	a, started := t.account, t.account.clock.Now()
 	answer, err := t.client.UpdateAgentGroupMapping(ctx, t.credentials, request)
@@ -105,20 +104,12 @@ func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Ans
 			}
 		}
 		t.answered = true
-		if t.want.Priority != Resync {
-			delete(a.turns, t.agent)
-		}
 	})
 	return answer, err
 }
 
-// grant is who got a turn, and the priority it was asked for with.
-type grant struct {
-	agent    string
-	priority Priority
-}
-
-// tally is how many turns are not used yet, how many calls are in flight, and how many turns are of resyncs.
+// tally is how many turns are not used yet, how many have their call in flight, and how many are of resyncs, also of
+// those that are answered.
 type tally struct{ unused, inFlight, resyncs int }
 
 func (a *Account) count() tally {
@@ -139,8 +130,8 @@ func (a *Account) count() tally {
 
 // pump gives turns to those who wait, as far as breaker, limiter and cap allow, and sets the
 // timer for the next look. It returns who got one.
-func (a *Account) pump() []grant {
-	var woken []grant
+func (a *Account) pump() []string {
+	var woken []string
 	for !a.closed && a.settings.Client != nil && !a.last.IsZero() {
 		agent, waits := a.queue.first(a.settings.Problem != Problem{})
 		if !waits {
@@ -154,15 +145,16 @@ func (a *Account) pump() []grant {
 			a.lookAgain(wait)
 			break
 		}
-		asked, want := a.queue.since(agent), a.queue.remove(agent)
-		a.turns[agent] = &Turn{account: a, agent: agent, want: want, asked: asked, given: a.clock.Now()}
-		woken = append(woken, grant{agent, want.Priority})
+		asked := a.queue.since(agent)
+		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), asked: asked, given: a.clock.Now()}
+		woken = append(woken, agent)
 	}
 	return woken
 }
 
 // free says how long until one more turn can be given; not open means that a turn must end first. Resyncs leave half
-// of the calls in flight to others.
+// of the calls in flight to others, and are made no faster than what comes of them is written: so edits find a place,
+// and a worker.
 func (a *Account) free(want Want) (wait time.Duration, open bool) {
 	now, most, n := a.clock.Now(), a.settings.Limits.MaxInFlight, a.count()
 	switch taken := n.unused + n.inFlight; {

@@ -239,7 +239,7 @@ func TestHooksAreCalledWithoutTheLock(t *testing.T) {
 			b.Leave("nobody")
 		}
 		b.hooks = Hooks{
-			Wake:    func(agent string, _ Priority) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
+			Wake:    func(agent string) { check("Wake"); b.Turn(agent, Want{Priority: Edit}) },
 			Tell:    func(string) { check("Tell") },
 			Changed: func() { check("Changed") },
 		}

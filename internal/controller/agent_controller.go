@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -34,8 +35,10 @@ type AgentReconciler struct {
 	Events   events.EventRecorder
 	Metrics  *metrics.Metrics
 	Tracer   trace.Tracer
-	// Wake brings an agent back to this reconciler, and WakeAccount an account to its own.
-	Wake        func(AgentKey, urgency)
+	// Wake brings an agent back to this reconciler, WakeLater behind all others that wait, and
+	// WakeAccount an account to its own.
+	Wake        func(AgentKey)
+	WakeLater   func(AgentKey)
 	WakeAccount func(types.NamespacedName)
 	// Spread returns a random number in [0,1) that keeps retries apart.
 	Spread func() float64
@@ -54,7 +57,7 @@ type AgentReconciler struct {
 func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcile.Result, error) {
 	r.running.RLock()
 	defer r.running.RUnlock()
-	if r.stopped || r.memory.busy(key) {
+	if r.stopped || r.memory.calling(key) {
 		return reconcile.Result{}, nil
 	}
 	v, err := r.gather(ctx, key)
@@ -83,7 +86,7 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, key AgentKey) (reconcil
 // result has the agent looked at again when a member wants it, behind all that is news. An agent that waits keeps that
 // place also if it is woken meanwhile with all others of its account.
 func (v *view) result() reconcile.Result {
-	behind := int(look)
+	behind := handler.LowPriority
 	return reconcile.Result{RequeueAfter: until(v.now, v.wakeAt()), Priority: &behind}
 }
 
@@ -107,6 +110,7 @@ func (r *AgentReconciler) acquaint(v *view) reconcile.Result {
 // call starts the next call, if one is due and its turn has come.
 func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 	if v.account == nil || v.runtime == nil {
+		r.giveBack(v.key)
 		return nil
 	}
 	claims, changes := v.claims()
@@ -116,6 +120,7 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		return nil
 	}
 	if !held(v.account) {
+		r.giveBack(v.key)
 		r.WakeAccount(v.key.Account) // which comes back here once the account can't vanish under a call
 		return nil
 	}
@@ -157,7 +162,7 @@ func (v *view) next(claims []plan.Claims, changes []plan.Change) int {
 
 // again says what follows a failure: a conflict or a lag means that newer news is on its way.
 func (r *AgentReconciler) again(ctx context.Context, key AgentKey, err error) (reconcile.Result, error) {
-	if !r.memory.busy(key) {
+	if !r.memory.calling(key) {
 		r.giveBack(key)
 	}
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || errors.Is(err, errNotCurrent) {

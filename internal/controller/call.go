@@ -53,7 +53,6 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 		endpoint: turn.Endpoint(), attempt: attemptsOf(m.mapping).Attempt,
 		change: m.change, call: call, inquiry: m.known.inquiry,
 	}
-	urgent := urgencyOf(m.want().Priority)
 	r.Metrics.Waited(v.key.Account, turn.Waited())
 	r.memory.begin(v.key)
 	parent := trace.SpanContextFromContext(ctx)
@@ -68,10 +67,8 @@ func (r *AgentReconciler) start(ctx context.Context, v *view, m *member, turn *a
 		} else if accepted := logger.V(1); accepted.Enabled() {
 			accepted.WithValues(about...).Info("DeepCall accepted the call", "groups", len(call.Groups))
 		}
-		if r.memory.end(v.key, result) {
-			urgent = news
-		}
-		r.Wake(v.key, urgent)
+		r.memory.end(v.key, result)
+		r.Wake(v.key)
 	}()
 }
 

@@ -78,8 +78,7 @@ func (k *recollection) empty() bool {
 // memory holds what the agents' reconciler knows between its runs. A run of an agent never
 // overlaps another of the same agent, nor its call.
 type memory struct {
-	mu sync.Mutex
-	// inFlight are the agents with a call in flight; true for one that was looked at meanwhile, in vain.
+	mu       sync.Mutex
 	inFlight map[AgentKey]bool
 	outcomes map[AgentKey]outcome
 	mappings map[AgentKey]map[types.UID]*recollection
@@ -94,33 +93,25 @@ func newMemory() *memory {
 	}
 }
 
-// busy is true while a call for the agent is in flight. That it was asked is told to the call's end, which makes up for it.
-func (m *memory) busy(key AgentKey) bool {
+func (m *memory) calling(key AgentKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, calling := m.inFlight[key]
-	if calling {
-		m.inFlight[key] = true
-	}
-	return calling
+	return m.inFlight[key]
 }
 
 func (m *memory) begin(key AgentKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.inFlight[key] = false
+	m.inFlight[key] = true
 	m.calls.Add(1)
 }
 
-// end keeps the outcome of a call. It is true for an agent that was looked at meanwhile: something may have changed.
-func (m *memory) end(key AgentKey, result outcome) (missed bool) {
+func (m *memory) end(key AgentKey, result outcome) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	missed = m.inFlight[key]
 	delete(m.inFlight, key)
 	m.outcomes[key] = result
 	m.calls.Done()
-	return missed
 }
 
 func (m *memory) outcome(key AgentKey) (outcome, bool) {

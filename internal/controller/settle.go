@@ -25,7 +25,6 @@ func (r *AgentReconciler) settle(ctx context.Context, v *view) error {
 	if !ok {
 		return nil
 	}
-	defer r.giveBack(v.key)
 	m := v.member(o)
 	if m == nil {
 		r.memory.reported(v.key) // the mapping is gone

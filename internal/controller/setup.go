@@ -21,11 +21,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/account"
@@ -74,11 +76,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 
 	registry := account.NewRegistry(clk, func(name types.NamespacedName) account.Hooks {
 		return account.Hooks{
-			Wake: func(agent string, p account.Priority) {
-				agents.wake(AgentKey{Account: name, Agent: agent}, urgencyOf(p))
-			},
-			Tell:    func(agent string) { agents.wake(AgentKey{Account: name, Agent: agent}, look) },
-			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}, news) },
+			Wake:    func(agent string) { agents.wake(AgentKey{Account: name, Agent: agent}) },
+			Tell:    func(agent string) { agents.wakeLater(AgentKey{Account: name, Agent: agent}) },
+			Changed: func() { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		}
 	})
 	own, err := setupMetrics(ctx, mgr, options.Metrics, registry, clk)
@@ -94,7 +94,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Written: remembered, Events: mgr.GetEventRecorder("deepcall-operator"), Spread: rand.Float64,
 		Metrics: own, Tracer: tracerOf(options.Tracing),
 		Wake:        agents.wake,
-		WakeAccount: func(name types.NamespacedName) { accounts.wake(reconcile.Request{NamespacedName: name}, news) },
+		WakeLater:   agents.wakeLater,
+		WakeAccount: func(name types.NamespacedName) { accounts.wake(reconcile.Request{NamespacedName: name}) },
 		memory:      newMemory(),
 	}
 	accountReconciler := &AccountReconciler{
@@ -241,9 +242,51 @@ func (r *AgentReconciler) wakeAgentsOf(ctx context.Context, name types.Namespace
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {
-		r.Wake(agentOf(&list.Items[i]), look)
+		r.WakeLater(agentOf(&list.Items[i]))
 	}
 	return nil
+}
+
+// waker adds to a controller's queue from outside of its watches.
+type waker[request comparable] struct {
+	queue workqueue.TypedRateLimitingInterface[request]
+	ready chan struct{}
+}
+
+func (w *waker[request]) source() source.TypedSource[request] {
+	w.ready = make(chan struct{})
+	return source.TypedFunc[request](func(_ context.Context, queue workqueue.TypedRateLimitingInterface[request]) error {
+		w.queue = queue
+		close(w.ready)
+		return nil
+	})
+}
+
+// wake adds a request. It is a matter of start-up only that it waits for the queue.
+func (w *waker[request]) wake(r request) {
+	<-w.ready
+	w.queue.Add(r)
+}
+
+// wakeAfter adds a request once that time is over. As long as there is no queue, there is nothing to be woken: all are
+// looked at once there is one.
+func (w *waker[request]) wakeAfter(r request, wait time.Duration) {
+	select {
+	case <-w.ready:
+		w.queue.AddAfter(r, wait)
+	default:
+	}
+}
+
+// wakeLater adds a request that any other one goes before.
+func (w *waker[request]) wakeLater(r request) {
+	<-w.ready
+	low := handler.LowPriority
+	if queue, ok := w.queue.(priorityqueue.PriorityQueue[request]); ok {
+		queue.AddWithOpts(priorityqueue.AddOpts{Priority: &low}, r)
+		return
+	}
+	w.queue.Add(r)
 }
 
 // retries is how failed reconciles, mostly API errors, are repeated: from 100 ms to 30 s, and all

@@ -37,7 +37,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, clock: clocktesting.NewFakeClock(noon), leads: true}
 	nobody := func(string) {}
 	b.accounts = account.NewRegistry(b.clock, func(types.NamespacedName) account.Hooks {
-		return account.Hooks{Wake: func(string, account.Priority) {}, Tell: nobody, Changed: func() {}}
+		return account.Hooks{Wake: nobody, Tell: nobody, Changed: func() {}}
 	})
 	b.accounts.Configure(acme, account.Settings{})
 	b.accounts.Configure(globex, account.Settings{Problem: account.Problem{Reason: "InvalidEndpoint"}})

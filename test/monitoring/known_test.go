@@ -53,7 +53,7 @@ func ours() *prometheus.Registry {
 	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	accounts := account.NewRegistry(clock, func(types.NamespacedName) account.Hooks {
-		return account.Hooks{Wake: func(string, account.Priority) {}, Tell: func(string) {}, Changed: func() {}}
+		return account.Hooks{Wake: func(string) {}, Tell: func(string) {}, Changed: func() {}}
 	})
 	accounts.Configure(acme, account.Settings{})
 	m := metrics.New(metrics.Sources{Clock: clock, Leads: func() bool { return true }, Accounts: accounts})
