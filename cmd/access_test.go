@@ -13,33 +13,44 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// reviewer answers reviews as an API server does. It knows the token of a scraper, and lets its group read /metrics.
+// reviewer answers reviews as an API server does. A token is its user's name; nobody is not known, and some make it fail.
 type reviewer struct {
-	asked *authorizationv1.SubjectAccessReviewSpec
+	asked []authorizationv1.SubjectAccessReviewSpec
 }
 
 func (r *reviewer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if strings.HasSuffix(req.URL.Path, "/tokenreviews") {
-		var review authenticationv1.TokenReview
-		_ = json.NewDecoder(req.Body).Decode(&review)
-		if name, known := map[string]string{"good": "scraper", "broken": "nobody"}[review.Spec.Token]; known {
-			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{
-				Username: name, UID: "4711", Groups: []string{"scrapers"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"prometheus-0"}},
-			}}
-		}
-		_ = json.NewEncoder(w).Encode(review)
+		r.reviewToken(w, req)
 		return
 	}
 	var review authorizationv1.SubjectAccessReview
 	_ = json.NewDecoder(req.Body).Decode(&review)
-	r.asked = &review.Spec
-	if review.Spec.User == "nobody" {
+	r.asked = append(r.asked, review.Spec)
+	if review.Spec.User == "unanswered" {
 		http.Error(w, "not now", http.StatusInternalServerError)
 		return
 	}
 	asked := review.Spec.NonResourceAttributes
 	review.Status.Allowed = asked.Verb == "get" && asked.Path == "/metrics"
+	review.Status.Denied = review.Spec.User == "denied"
+	_ = json.NewEncoder(w).Encode(review)
+}
+
+func (r *reviewer) reviewToken(w http.ResponseWriter, req *http.Request) {
+	var review authenticationv1.TokenReview
+	_ = json.NewDecoder(req.Body).Decode(&review)
+	switch review.Spec.Token {
+	case "nobody":
+	case "unreviewed":
+		http.Error(w, "not now", http.StatusInternalServerError)
+		return
+	default:
+		review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{
+			Username: review.Spec.Token, UID: "4711", Groups: []string{"scrapers"},
+			Extra: map[string]authenticationv1.ExtraValue{"pod": {"prometheus-0"}},
+		}}
+	}
 	_ = json.NewEncoder(w).Encode(review)
 }
 
@@ -47,7 +58,7 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 	reviews := &reviewer{}
 	server := httptest.NewServer(reviews)
 	defer server.Close()
-	filter, err := guarded(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, server.Client())
+	filter, err := metricsAccess(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, server.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +71,17 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 		status                            int
 		says                              string
 	}{
-		{"a known token", http.MethodGet, "/metrics", "Bearer good", http.StatusOK, "up 1"},
+		{"a user who may", http.MethodGet, "/metrics", "Bearer scraper", http.StatusOK, "up 1"},
+		{"the scheme in small letters", http.MethodGet, "/metrics", "bearer scraper", http.StatusOK, "up 1"},
 		{"no token", http.MethodGet, "/metrics", "", http.StatusUnauthorized, "Send a token"},
-		{"an unknown token", http.MethodGet, "/metrics", "Bearer bad", http.StatusUnauthorized, "does not know"},
-		{"another scheme", http.MethodGet, "/metrics", "Basic good", http.StatusUnauthorized, "Send a token"},
 		{"an empty token", http.MethodGet, "/metrics", "Bearer ", http.StatusUnauthorized, "Send a token"},
-		{"another path", http.MethodGet, "/debug", "Bearer good", http.StatusForbidden, "scraper may not"},
-		{"another verb", http.MethodPost, "/metrics", "Bearer good", http.StatusForbidden, "scraper may not"},
-		{"no answer", http.MethodGet, "/metrics", "Bearer broken", http.StatusInternalServerError, "could not say"},
+		{"another scheme", http.MethodGet, "/metrics", "Basic scraper", http.StatusUnauthorized, "Send a token"},
+		{"an unknown token", http.MethodGet, "/metrics", "Bearer nobody", http.StatusUnauthorized, "does not know"},
+		{"another path", http.MethodGet, "/debug", "Bearer scraper", http.StatusForbidden, "scraper may not"},
+		{"another verb", http.MethodPost, "/metrics", "Bearer scraper", http.StatusForbidden, "scraper may not"},
+		{"a user who is denied", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, "denied may not"},
+		{"no answer on the token", http.MethodGet, "/metrics", "Bearer unreviewed", http.StatusInternalServerError, "whose token"},
+		{"no answer on the user", http.MethodGet, "/metrics", "Bearer unanswered", http.StatusInternalServerError, "who may"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			request := httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil)
@@ -81,7 +95,10 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 			}
 		})
 	}
-	asked := reviews.asked
+	if len(reviews.asked) != 5 {
+		t.Errorf("the API server was asked for the rights of %d, want 5: a yes holds for a while, and a no does not", len(reviews.asked))
+	}
+	asked := reviews.asked[0]
 	if asked.UID != "4711" || asked.Groups[0] != "scrapers" || asked.Extra["pod"][0] != "prometheus-0" {
 		t.Errorf("the API server is not told all that it knows of who asks: %+v", asked)
 	}

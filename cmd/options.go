@@ -194,7 +194,7 @@ func (f *flags) metrics() metricsserver.Options {
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 	}
 	if f.metricsSecure {
-		options.FilterProvider = guarded
+		options.FilterProvider = metricsAccess
 	}
 	return options
 }
