@@ -33,6 +33,12 @@ var notRun = map[string]map[string]string{
 		"helm uninstall deepcall-operator -n deepcall-operator-system":                         "test/chart runs it as docs/install-helm.md shows it",
 		`kubectl patch agm asha -n support --type=merge -p '{"metadata":{"finalizers":null}}'`: "for when the operator is gone",
 	},
+	"docs/gitops.md": {
+		"kubectl apply -f config/flux/sync.yaml": "Flux is not here; test/flux holds what the file says",
+	},
+	"docs/alerts.md": {
+		`kubectl logs -n deepcall-operator-system -l app.kubernetes.io/name=deepcall-operator --tail=-1 | grep "released without stopping calls"`: "no Pods run here",
+	},
 }
 
 func TestTheTutorialHappensAsItTells(t *testing.T) {
@@ -77,6 +83,36 @@ sed "s|https://v4-api.deepcall.com|$DEEPCALL|" config/samples/account.yaml > acc
 cp config/samples/mapping.yaml .
 `
 
+// installed is what kubectl apply -k config/default leaves, but for its Pods, and a troubled team: ben is refused, and
+// carl claims a group of asha's.
+const installed = before + `
+kubectl apply -k "$(readlink config)/default"
+kubectl apply -f - <<END
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: deepcall-operator.telephony.deepcall.com, namespace: deepcall-operator-system}
+---
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: AgentGroupMapping
+metadata: {name: ben}
+spec:
+  accountRef: {name: acme}
+  agentID: "7"
+  groups: [{groupID: "99", receiveCall: true}]
+---
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: AgentGroupMapping
+metadata: {name: carl}
+spec:
+  accountRef: {name: acme}
+  agentID: "7"
+  groups: [{groupID: "90", receiveCall: false}]
+END
+kubectl wait agm/ben agm/carl --for=condition=Stalled --timeout=60s
+kubectl create namespace argocd
+kubectl create configmap argocd-cm -n argocd
+`
+
 func TestTheOtherGuidesHappenAsTheyTell(t *testing.T) {
 	t.Parallel()
 	pages := []struct{ page, before string }{
@@ -86,11 +122,21 @@ func TestTheOtherGuidesHappenAsTheyTell(t *testing.T) {
 		{"docs/how-to/move-agents.md", "true"}, // goes on where the page before ends
 		{"docs/how-to/pause.md", "kubectl delete agm --all -n sales\n" + before},
 		{"docs/how-to/upgrade.md", before},
-		{"docs/how-to/uninstall.md", before},
+		{"docs/alerts.md", installed},
+		{"docs/gitops.md", "true"}, // these take what is there by now
+		{"docs/metrics.md", "true"},
+		{"docs/tracing.md", "true"},
+		{"docs/how-to/uninstall.md", before}, // takes the kinds away
 	}
 	howTos, err := filepath.Glob(filepath.Join(testenv.Root(), "docs", "how-to", "*.md"))
-	if err != nil || len(howTos) != len(pages)-1 {
-		t.Errorf("there are %d pages in docs/how-to, and %d are tried (%v)", len(howTos), len(pages)-1, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, howTo := range howTos {
+		name := "docs/how-to/" + filepath.Base(howTo)
+		if !slices.ContainsFunc(pages, func(p struct{ page, before string }) bool { return p.page == name }) {
+			t.Errorf("%s is not tried", name)
+		}
 	}
 	reader := newTerminal(t)
 	reader.does(t, "make playground; source bin/playground/env")
