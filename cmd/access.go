@@ -87,7 +87,7 @@ func (a access) judge(req *http.Request) (status int, refusal string, err error)
 	case a.asking <- struct{}{}:
 		defer func() { <-a.asking }()
 	case <-ctx.Done():
-		return http.StatusServiceUnavailable, "Too many ask at once.", fmt.Errorf("wait to ask: %w", ctx.Err())
+		return http.StatusServiceUnavailable, "Too many ask at once.", nil
 	}
 	status, refusal, err = a.ask(klog.NewContext(ctx, logr.Discard()), token, q)
 	if status == http.StatusOK {

@@ -80,6 +80,7 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 		{"another path", http.MethodGet, "/debug", "Bearer scraper", http.StatusForbidden, "scraper may not"},
 		{"another verb", http.MethodPost, "/metrics", "Bearer scraper", http.StatusForbidden, "scraper may not"},
 		{"a user who is denied", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, "denied may not"},
+		{"the same user again", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, "denied may not"},
 		{"no answer on the token", http.MethodGet, "/metrics", "Bearer unreviewed", http.StatusInternalServerError, "whose token"},
 		{"no answer on the user", http.MethodGet, "/metrics", "Bearer unanswered", http.StatusInternalServerError, "who may"},
 	} {
@@ -95,8 +96,8 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 			}
 		})
 	}
-	if len(reviews.asked) != 5 {
-		t.Errorf("the API server was asked for the rights of %d, want 5: a yes holds for a while, and a no does not", len(reviews.asked))
+	if len(reviews.asked) != 6 {
+		t.Errorf("the API server was asked for the rights of %d, want 6: a yes holds for a while, and a no does not", len(reviews.asked))
 	}
 	asked := reviews.asked[0]
 	if asked.UID != "4711" || asked.Groups[0] != "scrapers" || asked.Extra["pod"][0] != "prometheus-0" {

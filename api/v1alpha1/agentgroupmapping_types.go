@@ -7,8 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type RemovalPolicy string
 
 const (
-	// RemovalPolicyStopCalls sends receive_call "N" for a group once it is no
-	// longer declared.
+	// RemovalPolicyStopCalls has the agent receive no more calls for the group.
 	RemovalPolicyStopCalls RemovalPolicy = "StopCalls"
 	// RemovalPolicyOrphan leaves the group as it stands in DeepCall.
 	RemovalPolicyOrphan RemovalPolicy = "Orphan"

@@ -59,7 +59,7 @@ type Account struct {
 	// answer led the breaker into its state.
 	answer *deepcall.Answer
 	queue  queue
-	// turns are given to agents, and last until they leave.
+	// turns are those that last.
 	turns map[string]*Turn
 	timer clock.Timer
 	// epoch counts how often the account became usable again.

@@ -8,8 +8,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Turn is the permission to make one call for an agent. It lasts until the agent leaves or asks for another, which is
-// when what came of the call is written.
+// Turn is the permission to make one call for an agent. It lasts until the call has ended. That of a resync lasts until
+// the agent leaves or asks for another, which is when what came of the call is written, or that has failed.
 type Turn struct {
 	account  *Account
 	agent    string
@@ -104,6 +104,9 @@ func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Ans
 			}
 		}
 		t.answered = true
+		if t.want.Priority != Resync {
+			delete(a.turns, t.agent)
+		}
 	})
 	return answer, err
 }
@@ -153,8 +156,7 @@ func (a *Account) pump() []string {
 }
 
 // free says how long until one more turn can be given; not open means that a turn must end first. Resyncs leave half
-// of the calls in flight to others, and are made no faster than what comes of them is written: so edits find a place,
-// and a worker.
+// of the calls in flight to others, and are made no faster than what comes of them is written.
 func (a *Account) free(want Want) (wait time.Duration, open bool) {
 	now, most, n := a.clock.Now(), a.settings.Limits.MaxInFlight, a.count()
 	switch taken := n.unused + n.inFlight; {

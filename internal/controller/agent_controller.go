@@ -120,7 +120,7 @@ func (r *AgentReconciler) call(ctx context.Context, v *view) error {
 		return nil
 	}
 	if !held(v.account) {
-		r.giveBack(v.key)
+		v.runtime.Leave(v.key.Agent)
 		r.WakeAccount(v.key.Account) // which comes back here once the account can't vanish under a call
 		return nil
 	}

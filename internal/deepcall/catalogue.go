@@ -39,7 +39,7 @@ type Entry struct {
 
 // Sentences that many rows share.
 const (
-	otherCall   = "DeepCall gives this answer to other calls; here it means that DeepCall read the request otherwise than documented."
+	otherCall   = "This code belongs to other calls of DeepCall. Here it is unexpected: DeepCall did not read the request as its page tells."
 	askDeepCall = "Whoever owns the mapping checks spec.agentID and spec.groups, and asks DeepCall's support about this code if both are right."
 	byItself    = "Nobody: the operator tries again by itself; if it lasts, ask DeepCall's support."
 	fixAgent    = "Whoever owns the mapping creates the agent in DeepCall, or makes a new mapping with the right spec.agentID."

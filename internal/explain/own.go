@@ -109,7 +109,7 @@ var own = []Topic{
 		Reason: ReasonPending, Class: Own,
 		Meaning:  "The newest change has not been sent yet. Only the roster says so.",
 		Operator: "It acts within seconds, or when the change's turn comes: the account's limits let so many calls through, and DeepCall may ask to wait, up to an hour.",
-		Remedy:   "Nobody: if it lasts, whoever runs the cluster sees that the operator runs: kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator.",
+		Remedy:   "Nobody: if it lasts, whoever runs the cluster sees that the operator runs (kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator), and watches this namespace.",
 	},
 	{
 		Reason: ReasonDeleting, Class: Own,

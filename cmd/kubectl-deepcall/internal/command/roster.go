@@ -27,7 +27,7 @@ func newRosterCommand(c *cluster) *cobra.Command {
 		Short: "Show who receives calls for which group, and what is not in sync",
 		Long: `Show who receives calls for which group, and what is not in sync.
 
-RECEIVES is what DeepCall last confirmed: yes, no (the agent is paused for this group), or - (nothing was confirmed).
+RECEIVES is what DeepCall last confirmed: yes, no (the agent receives none of the group's calls), or - (nothing was confirmed).
 DECLARED is what the mapping asks for; - means that it no longer names the group. Where something is NOT IN SYNC, the
 last column says why; "kubectl deepcall code REASON" says what to do about it.`,
 		Example: `  # Who receives calls, by group
