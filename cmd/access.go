@@ -17,6 +17,7 @@ import (
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
@@ -45,17 +46,24 @@ type question struct {
 	verb, path string
 }
 
-// metricsAccess is a metricsserver.FilterProvider.
-func metricsAccess(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+func newAccess(config *rest.Config, httpClient *http.Client, clk cache.Clock) (access, error) {
 	tokens, err := authentication.NewForConfigAndClient(config, httpClient)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for TokenReviews: %w", err)
+		return access{}, fmt.Errorf("make a client for TokenReviews: %w", err)
 	}
 	rights, err := authorization.NewForConfigAndClient(config, httpClient)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
+		return access{}, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
 	}
-	a := access{tokens, rights, make(chan struct{}, askAtOnce), cache.NewLRUExpireCache(yesAtMost)}
+	return access{tokens, rights, make(chan struct{}, askAtOnce), cache.NewLRUExpireCacheWithClock(yesAtMost, clk)}, nil
+}
+
+// metricsAccess is a metricsserver.FilterProvider.
+func metricsAccess(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+	a, err := newAccess(config, httpClient, clock.RealClock{})
+	if err != nil {
+		return nil, err
+	}
 	return func(log logr.Logger, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			status, refusal, err := a.judge(req)

@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // reviewer answers reviews as an API server does. A token is its user's name; nobody is not known, and some make it fail.
@@ -54,11 +57,15 @@ func (r *reviewer) reviewToken(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(w).Encode(review)
 }
 
+func configOf(server *httptest.Server) *rest.Config {
+	return &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
+}
+
 func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 	reviews := &reviewer{}
 	server := httptest.NewServer(reviews)
 	defer server.Close()
-	filter, err := metricsAccess(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, server.Client())
+	filter, err := metricsAccess(configOf(server), server.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,4 +110,37 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 	if asked.UID != "4711" || asked.Groups[0] != "scrapers" || asked.Extra["pod"][0] != "prometheus-0" {
 		t.Errorf("the API server is not told all that it knows of who asks: %+v", asked)
 	}
+}
+
+func TestWhatIsAskedOfTheAPIServerIsBounded(t *testing.T) {
+	reviews, clk := &reviewer{}, clocktesting.NewFakeClock(time.Now())
+	server := httptest.NewServer(reviews)
+	defer server.Close()
+	a, err := newAccess(configOf(server), server.Client(), clk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(ctx context.Context, when string, status, asked int) {
+		t.Helper()
+		request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil)
+		request.Header.Set("Authorization", "Bearer scraper")
+		if got, _, err := a.judge(request); err != nil || got != status || len(reviews.asked) != asked {
+			t.Errorf("%s: got %d after %d questions (%v), want %d after %d", when, got, len(reviews.asked), err, status, asked)
+		}
+	}
+	expect(t.Context(), "at first", http.StatusOK, 1)
+	clk.Step(yesHolds - time.Second)
+	expect(t.Context(), "while the yes holds", http.StatusOK, 1)
+	clk.Step(2 * time.Second)
+	expect(t.Context(), "once it is over", http.StatusOK, 2)
+
+	clk.Step(2 * yesHolds)
+	for range askAtOnce {
+		a.asking <- struct{}{}
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	expect(impatient, "while so many ask", http.StatusServiceUnavailable, 2)
+	<-a.asking
+	expect(t.Context(), "once one has done", http.StatusOK, 3)
 }

@@ -59,7 +59,7 @@ type Account struct {
 	// answer led the breaker into its state.
 	answer *deepcall.Answer
 	queue  queue
-	// turns are those that last.
+	// turns are those that have not ended, by agent.
 	turns map[string]*Turn
 	timer clock.Timer
 	// epoch counts how often the account became usable again.

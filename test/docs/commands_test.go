@@ -12,7 +12,7 @@ import (
 
 var (
 	goCommand = regexp.MustCompile("(?m)go (?:test|run)((?: +\\./[^\\s`]+)+)([^`\n]*)")
-	chosen    = regexp.MustCompile(`-(?:run|focus)[= ]'?([^'\s]+)`)
+	chosen    = regexp.MustCompile(`-run[= ]'?([^'\s]+)`)
 	spec      = regexp.MustCompile(`-ginkgo\.focus=?'([^']+)'`)
 	declared  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)`)
 	described = regexp.MustCompile(`\b\w+\((?:"([^"]*)"|` + "`([^`]*)`)")
