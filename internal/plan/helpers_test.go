@@ -38,21 +38,21 @@ func text(groups Groups) string {
 }
 
 // describe writes a change in words: "send 90=Y; stop 91; keep 92=Y; yield 93; pending; outdated".
-func describe(c Change) string {
+func describe(c change) string {
 	var parts []string
 	add := func(verb, what string) {
 		if what != "" {
 			parts = append(parts, verb+" "+what)
 		}
 	}
-	add("send", text(c.Target))
-	add("stop", strings.Join(c.Stops, " "))
-	add("keep", text(c.Kept))
-	add("yield", strings.Join(c.Conflicts, " "))
-	if c.Pending {
+	add("send", text(c.desired))
+	add("stop", strings.Join(c.removals, " "))
+	add("keep", text(c.handingOver))
+	add("yield", strings.Join(c.conflicts, " "))
+	if c.pending {
 		parts = append(parts, "pending")
 	}
-	if c.Outdated {
+	if c.statusOnly {
 		parts = append(parts, "outdated")
 	}
 	return strings.Join(parts, "; ")
@@ -65,20 +65,20 @@ func expect(t *testing.T, what, got, want string) {
 	}
 }
 
-// inBothOrders plans the sources as given and reversed: the cache lists them in any order.
-func inBothOrders(t *testing.T, sources []Claims, check func(t *testing.T, sources []Claims, changes []Change)) {
+// inBothOrders plans the inputs as given and reversed: the cache lists them in any order.
+func inBothOrders(t *testing.T, inputs []input, check func(t *testing.T, inputs []input, changes []change)) {
 	t.Helper()
-	reversed := slices.Clone(sources)
+	reversed := slices.Clone(inputs)
 	slices.Reverse(reversed)
-	check(t, sources, Plan(sources))
-	if len(sources) > 1 {
-		check(t, reversed, Plan(reversed))
+	check(t, inputs, computeChanges(inputs))
+	if len(inputs) > 1 {
+		check(t, reversed, computeChanges(reversed))
 	}
 }
 
-func indexOf(t *testing.T, sources []Claims, owner string) int {
+func indexOf(t *testing.T, inputs []input, owner string) int {
 	t.Helper()
-	i := slices.IndexFunc(sources, func(s Claims) bool { return s.Owner == owner })
+	i := slices.IndexFunc(inputs, func(s input) bool { return s.name == owner })
 	if i < 0 {
 		t.Fatalf("there is no source %q", owner)
 	}
@@ -86,32 +86,32 @@ func indexOf(t *testing.T, sources []Claims, owner string) int {
 }
 
 // expectChange holds that the planned change of a source is as described, in whatever order.
-func expectChange(t *testing.T, sources []Claims, owner, want string) {
+func expectChange(t *testing.T, inputs []input, owner, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
-		expect(t, "the change of "+owner, describe(changes[indexOf(t, sources, owner)]), want)
+		expect(t, "the change of "+owner, describe(changes[indexOf(t, inputs, owner)]), want)
 	})
 }
 
 // expectRequest holds that the request for a source's change is as given, in whatever order.
-func expectRequest(t *testing.T, sources []Claims, owner, want string) {
+func expectRequest(t *testing.T, inputs []input, owner, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
-		self := indexOf(t, sources, owner)
-		expect(t, "the request for "+owner, text(Request(sources, changes, self).Groups), want)
+		self := indexOf(t, inputs, owner)
+		expect(t, "the request for "+owner, text(newRequest(inputs, changes, self).Groups), want)
 	})
 }
 
 // expectNext holds that this source's turn is next, in whatever order; "" for nobody's.
-func expectNext(t *testing.T, sources []Claims, want string) {
+func expectNext(t *testing.T, inputs []input, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
 		got := ""
-		if next := Next(sources, changes); next >= 0 {
-			got = sources[next].Owner
+		if next := nextOf(inputs, changes, false); next >= 0 {
+			got = inputs[next].name
 		}
 		expect(t, "the next source", got, want)
 	})

@@ -10,11 +10,11 @@ import (
 func BenchmarkPlan(b *testing.B) {
 	for _, size := range sizes {
 		for _, applied := range []bool{false, true} {
-			sources := size.sources(applied)
+			inputs := size.inputs(applied)
 			b.Run(fmt.Sprintf("%s,applied=%t", size, applied), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					Next(sources, Plan(sources))
+					nextOf(inputs, computeChanges(inputs), false)
 				}
 			})
 		}
@@ -23,13 +23,13 @@ func BenchmarkPlan(b *testing.B) {
 
 func BenchmarkRequest(b *testing.B) {
 	for _, size := range sizes {
-		sources := size.sources(true)
-		sources[0].Applied = nil
-		changes := Plan(sources)
+		inputs := size.inputs(true)
+		inputs[0].applied = nil
+		changes := computeChanges(inputs)
 		b.Run(size.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Request(sources, changes, 0)
+				newRequest(inputs, changes, 0)
 			}
 		})
 	}
@@ -42,18 +42,18 @@ var sizes = []agentSize{{1, 3}, {1, 500}, {5, 3}, {5, 500}}
 
 func (s agentSize) String() string { return fmt.Sprintf("mappings=%d,groups=%d", s.mappings, s.groups) }
 
-// sources claim different groups each, which are new, or applied as declared.
-func (s agentSize) sources(applied bool) []Claims {
-	sources := make([]Claims, s.mappings)
-	for i := range sources {
+// inputs claim different groups each, which are new, or applied as declared.
+func (s agentSize) inputs(applied bool) []input {
+	inputs := make([]input, s.mappings)
+	for i := range inputs {
 		declared := Groups{}
 		for group := range s.groups {
 			declared[fmt.Sprint(1000*i+group)] = group%2 == 0
 		}
-		sources[i] = Claims{Owner: fmt.Sprintf("support/mapping-%d", i), Created: day(i + 1), Declared: declared}
+		inputs[i] = input{name: fmt.Sprintf("support/mapping-%d", i), created: day(i + 1), desired: declared}
 		if applied {
-			sources[i].Applied, sources[i].Confirmed = declared, day(20)
+			inputs[i].applied, inputs[i].confirmedAt = declared, day(20)
 		}
 	}
-	return sources
+	return inputs
 }

@@ -14,7 +14,7 @@ func TestARetryWaitsTwiceAsLongAfterEachFailure(t *testing.T) {
 		10: 5 * time.Minute, 11: 5 * time.Minute, 1000: 5 * time.Minute, math.MaxInt: 5 * time.Minute,
 	} {
 		t.Run(fmt.Sprintf("after failure %d it waits %s", failures, want), func(t *testing.T) {
-			if got := RetryAfter(failures, 0); got != want {
+			if got := retryDelay(failures, 0); got != want {
 				t.Errorf("without spread it waits %s", got)
 			}
 			earliest, latest := want, min(want+want/4, 5*time.Minute)
@@ -22,7 +22,7 @@ func TestARetryWaitsTwiceAsLongAfterEachFailure(t *testing.T) {
 				earliest = want - want/4
 			}
 			for seed := 0.0; seed < 1; seed += 0.01 {
-				if got := RetryAfter(failures, seed); got < earliest || got > latest {
+				if got := retryDelay(failures, seed); got < earliest || got > latest {
 					t.Errorf("with seed %.2f it waits %s, not %s to %s", seed, got, earliest, latest)
 				}
 			}
@@ -31,7 +31,7 @@ func TestARetryWaitsTwiceAsLongAfterEachFailure(t *testing.T) {
 
 	t.Run("what failed together does not return together", func(t *testing.T) {
 		for _, failures := range []int{1, 1000} {
-			if a, b := RetryAfter(failures, 0.1), RetryAfter(failures, 0.9); a == b {
+			if a, b := retryDelay(failures, 0.1), retryDelay(failures, 0.9); a == b {
 				t.Errorf("after failure %d both wait %s", failures, a)
 			}
 		}
@@ -44,7 +44,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 
 	t.Run("never when the interval is zero", func(t *testing.T) {
 		for _, interval := range []time.Duration{0, -time.Second} {
-			if at := ResyncAt("support/asha", last, interval); !at.IsZero() {
+			if at := resyncAt("support/asha", last, interval); !at.IsZero() {
 				t.Errorf("%s: at %s", interval, at)
 			}
 		}
@@ -55,7 +55,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 			var buckets [10]int
 			least, most := interval*9/10, interval*11/10
 			for n := range owners {
-				after := ResyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
+				after := resyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
 				if after < least || after > most {
 					t.Fatalf("after %s", after)
 				}
@@ -70,17 +70,17 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 	}
 
 	t.Run("at the same time after a restart", func(t *testing.T) {
-		at := ResyncAt("support/asha", last, time.Hour)
-		if again := ResyncAt("support/asha", last, time.Hour); !again.Equal(at) {
+		at := resyncAt("support/asha", last, time.Hour)
+		if again := resyncAt("support/asha", last, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
 		}
 		// A restart reads the time from the status, which has neither fractions nor our time zone.
 		read := last.In(time.FixedZone("", 3600)).Truncate(time.Second)
-		if again := ResyncAt("support/asha", read, time.Hour); !again.Equal(at) {
+		if again := resyncAt("support/asha", read, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
 		}
 		written := last.Add(300 * time.Millisecond)
-		if shift := ResyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
+		if shift := resyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
 			t.Errorf("a fraction of a second shifts it by %s", shift)
 		}
 	})
@@ -89,7 +89,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 		seen := map[time.Duration]bool{}
 		for n := range 50 {
 			sent := last.Add(time.Duration(n) * time.Hour)
-			seen[ResyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
+			seen[resyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
 		}
 		if len(seen) < 25 {
 			t.Errorf("only %d different ones", len(seen))

@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+)
+
+// recordAttempt records, before a request, the groups that it may add, and adds the finalizer that keeps the mapping until
+// they are removed. Should the answer be lost, they are removed all the same (R5).
+func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
+	if len(next.Adds) == 0 && !next.AddFinalizer {
+		return nil
+	}
+	m := &snap.Mappings[next.Mapping]
+	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
+		if next.AddFinalizer {
+			controllerutil.AddFinalizer(mapping, v1alpha1.StopCallsFinalizer)
+		}
+		if len(next.Adds) > 0 {
+			if mapping.Annotations == nil {
+				mapping.Annotations = map[string]string{}
+			}
+			mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = plan.Record(mapping, next.Adds)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	state := r.states.get(snap.Key).WithAttempt(next, plan.AttemptOf(m.AgentGroupMapping).Number)
+	r.states.commit(snap.Key, state)
+	return nil
+}
+
+// send sends the request. Its result is kept until the statuses that it changes are written.
+func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, permit *dispatch.Permit) {
+	m := snap.Mappings[next.Mapping]
+	logger := log.FromContext(ctx).WithValues("mapping", client.ObjectKeyFromObject(m), "generation", next.Generation)
+	attempt := plan.AttemptOf(m.AgentGroupMapping).Number
+	request := deepcall.Request{AgentID: snap.Key.AgentID, Groups: next.Groups}
+	started := permit.Start(ctx, request, func(end dispatch.Result) {
+		result := plan.Result{
+			Next: next, Attempt: attempt, Endpoint: end.Endpoint,
+			Answer: end.Answer, Failure: asError(end.Err), At: end.Time, Jitter: r.Jitter(),
+		}
+		if result.Failure != nil {
+			logger.Info("DeepCall did not accept the request", "reason", result.Failure.Reason, "cause", end.Err.Error())
+		} else {
+			logger.V(1).Info("DeepCall accepted the request", "groups", len(next.Groups))
+		}
+		r.states.commit(snap.Key, r.states.get(snap.Key).WithResult(result))
+	})
+	if started {
+		r.Metrics.ObserveWait(snap.Key.Account, permit.Waited())
+	}
+}
+
+// asError returns the failure of a request; nil if there is none.
+func asError(err error) *deepcall.Error {
+	if err == nil {
+		return nil
+	}
+	var failure *deepcall.Error
+	if errors.As(err, &failure) {
+		return failure
+	}
+	// The client returns no other error; if it did, DeepCall's answer would not be known.
+	return &deepcall.Error{
+		Entry:     deepcall.Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: deepcall.Transient},
+		Uncertain: true,
+	}
+}

@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/enqueue"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
+)
+
+// The cache finds mappings by agent and by account.
+const (
+	AgentIndex   = "agent"
+	AccountIndex = "account"
+)
+
+// IndexMappings adds the indexes of mappings to the cache.
+func IndexMappings(ctx context.Context, indexer client.FieldIndexer) error {
+	err := indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AgentIndex, func(obj client.Object) []string {
+		return []string{obj.(*v1alpha1.AgentGroupMapping).AgentKey().String()}
+	})
+	if err != nil {
+		return err
+	}
+	return indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AccountIndex, func(obj client.Object) []string {
+		return []string{obj.(*v1alpha1.AgentGroupMapping).AccountKey().String()}
+	})
+}
+
+// SetupWithManager adds the controller of agents. queue is its source of keys beside the watches; wrap decorates the
+// reconciler.
+func (r *Reconciler) SetupWithManager(
+	mgr ctrl.Manager, workers int, queue source.TypedSource[v1alpha1.AgentKey],
+	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
+) error {
+	toAgent := func(_ context.Context, obj client.Object) []v1alpha1.AgentKey {
+		mapping, ok := obj.(*v1alpha1.AgentGroupMapping)
+		if !ok {
+			return nil
+		}
+		return []v1alpha1.AgentKey{mapping.AgentKey()}
+	}
+	b := builder.TypedControllerManagedBy[v1alpha1.AgentKey](mgr).
+		Named("agent").
+		Watches(&v1alpha1.AgentGroupMapping{}, handler.TypedEnqueueRequestsFromMapFunc(toAgent)).
+		WatchesRawSource(queue)
+	if r.Tenancy.WatchesLabels() {
+		b.WatchesMetadata(tenancy.NamespaceMetadata(), handler.TypedEnqueueRequestsFromMapFunc(r.agentsOfNamespace),
+			builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, deletionBegins)))
+	}
+	return b.
+		WithOptions(controller.TypedOptions[v1alpha1.AgentKey]{
+			MaxConcurrentReconciles: workers,
+			RateLimiter:             enqueue.RateLimiter[v1alpha1.AgentKey](),
+		}).
+		Complete(wrap(r))
+}
+
+// CompareCache compares the cache with the API server as soon as this process leads. It is a runnable for the manager.
+func (r *Reconciler) CompareCache(ctx context.Context) error {
+	return r.freshness.compareEarly(ctx)
+}
+
+// Forget drops what is known of an object that no longer exists.
+func (r *Reconciler) Forget(obj client.Object) {
+	r.freshness.forget(obj)
+}
+
+// deletionBegins selects the update that begins the deletion of an object.
+var deletionBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
+}}
+
+// agentsOfNamespace returns the agents whose account of another namespace may allow or not allow this one by its labels; if
+// the namespace is being deleted, all its agents.
+func (r *Reconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []v1alpha1.AgentKey {
+	var list v1alpha1.AgentGroupMappingList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Failed to list the mappings of a namespace")
+		return nil
+	}
+	var keys []v1alpha1.AgentKey
+	for i := range list.Items {
+		key := list.Items[i].AgentKey()
+		if key.Account.Namespace != namespace.GetName() || namespace.GetDeletionTimestamp() != nil {
+			keys = append(keys, key)
+			r.EnqueueAccount(key.Account) // which counts the mappings that use it
+		}
+	}
+	return keys
+}

@@ -1,0 +1,153 @@
+// Package controller adds the controllers of agents and accounts to a manager.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/account"
+	"github.com/deepcall/deepcall-operator/internal/controller/agent"
+	"github.com/deepcall/deepcall-operator/internal/controller/assume"
+	"github.com/deepcall/deepcall-operator/internal/controller/enqueue"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/metrics"
+)
+
+// MaxRequestTimeout bounds a request. Lease and shutdown times must leave room for it (R14).
+const MaxRequestTimeout = account.MaxRequestTimeout
+
+// countsDebounce is how long created and deleted mappings are collected before their account's status is updated.
+const countsDebounce = 500 * time.Millisecond
+
+// recorderName is the reporting controller of events.
+const recorderName = "deepcall-operator"
+
+// Options are set by the manager's flags.
+type Options struct {
+	// AllowInsecureEndpoints allows http, and loopback and link-local addresses.
+	AllowInsecureEndpoints bool
+	// MaxConcurrentReconciles is how many agents are reconciled at the same time.
+	MaxConcurrentReconciles int
+	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
+	Namespaces []string
+	// Selector matches the labels of the mappings and accounts in the cache; nil matches all.
+	Selector labels.Selector
+	// Metrics is where the operator's metrics are registered; nil for none.
+	Metrics prometheus.Registerer
+	// Tracing creates the spans of reconciles and requests; nil for none.
+	Tracing trace.TracerProvider
+	// Clock is nil for the real one.
+	Clock clock.WithDelayedExecution
+	// WrapTransport decorates the transport of requests, which contain credentials; nil for none.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
+}
+
+// The manager's rights in every namespace that it watches, from which config/rbac/role.yaml is generated. Its other rights
+// are in files of their own beside that one.
+//
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=deepcallaccounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings/status;deepcallaccounts/status,verbs=update
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+
+// Setup adds both controllers to the manager. ctx ends when the manager is asked to stop.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	var clk clock.WithDelayedExecution = clock.RealClock{}
+	if options.Clock != nil {
+		clk = options.Clock
+	}
+	agentQueue, accountQueue := enqueue.New[v1alpha1.AgentKey](), enqueue.New[reconcile.Request]()
+	enqueueAccount := func(name types.NamespacedName) { accountQueue.Add(reconcile.Request{NamespacedName: name}) }
+	tracer := newTracer(options.Tracing)
+	counts := account.NewMappingCounts()
+
+	var collectors *metrics.Metrics // of the dispatcher's requests, while they read its accounts
+	dispatcher := dispatch.New(dispatch.Options{
+		Clock:              clk,
+		Enqueue:            agentQueue.Add,
+		EnqueueLowPriority: agentQueue.AddLowPriority,
+		EnqueueAccount:     enqueueAccount,
+		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send sendFunc) (deepcall.Answer, error) {
+			return collectors.ObserveRequest(ctx, key.Account, traceRequest(tracer, key, send))
+		},
+	})
+	collectors = metrics.New(metrics.Sources{Clock: clk, IsLeader: isClosed(mgr.Elected()), Accounts: dispatcher, Mappings: counts})
+	if options.Metrics != nil {
+		if err := options.Metrics.Register(collectors); err != nil {
+			return fmt.Errorf("register the metrics: %w", err)
+		}
+	}
+
+	shared := sharedCaches{
+		mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](mgr.GetClient()), func(m *v1alpha1.AgentGroupMapping) []string {
+			return []string{m.AgentKey().String(), m.AccountKey().String()}
+		}),
+		accounts: assume.New(assume.InCache[v1alpha1.DeepCallAccount](mgr.GetClient()), func(a *v1alpha1.DeepCallAccount) []string {
+			return []string{client.ObjectKeyFromObject(a).String()}
+		}),
+		counts: counts,
+	}
+	namespaces := tenancy.New(mgr.GetClient(), options.Namespaces, options.Selector)
+	agents := agent.NewReconciler(agent.Options{
+		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
+		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
+		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
+	})
+	countsSynced, err := shared.watch(ctx, mgr, agents.Forget, func(name types.NamespacedName) {
+		accountQueue.AddAfter(reconcile.Request{NamespacedName: name}, countsDebounce)
+	})
+	if err != nil {
+		return err
+	}
+	accounts := account.NewReconciler(account.Options{
+		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
+		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
+		Counts: counts, CountsSynced: countsSynced, EnqueueAgents: agents.EnqueueAgentsOf,
+		NewClient: account.NewClientFactory(clk, options.AllowInsecureEndpoints, options.WrapTransport),
+	})
+
+	wrapAgents := traceReconciles(tracer, "reconcile agent", agentAttributes)
+	if err := agents.SetupWithManager(mgr, options.MaxConcurrentReconciles, agentQueue.Source(), wrapAgents); err != nil {
+		return fmt.Errorf("set up the controller of agents: %w", err)
+	}
+	wrapAccounts := traceReconciles(tracer, "reconcile account", accountAttributes)
+	if err := accounts.SetupWithManager(mgr, accountQueue.Source(), wrapAccounts); err != nil {
+		return fmt.Errorf("set up the controller of accounts: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(agents.CompareCache)); err != nil {
+		return fmt.Errorf("add the comparison of the cache: %w", err)
+	}
+	if err := mgr.Add(agent.NewShutdown(agents, ctx.Done())); err != nil {
+		return fmt.Errorf("add the shutdown: %w", err)
+	}
+	return nil
+}
+
+// isClosed returns a function that reports whether the channel is closed.
+func isClosed(c <-chan struct{}) func() bool {
+	return func() bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+}

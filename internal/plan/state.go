@@ -1,0 +1,120 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// State is what is known of an agent beyond its objects. A restart loses it. It is a value: nothing changes a State in
+// place, so that a step whose writes failed can be repeated from the same one.
+type State struct {
+	// Result is the result of the last request, until the statuses that it changes are written.
+	Result *Result
+	// Mappings is the state of each mapping that has one.
+	Mappings map[types.UID]MappingState
+}
+
+// MappingState is what is known of one mapping beyond the object.
+type MappingState struct {
+	// Backoff delays the next attempt after transient failures.
+	Backoff Backoff
+	// RemovalIsolation is how far the rejected removal of generation RemovalGeneration is isolated.
+	RemovalIsolation  RemovalIsolation
+	RemovalGeneration int64
+	// MappingIsolation looks for the mapping that caused the rejection of a change; nil if none is under way.
+	MappingIsolation *MappingIsolation
+	// CertainAttempt is the attempt that this process recorded, as long as every request since was answered.
+	CertainAttempt int64
+	// RejectedAt is the endpoint that rejected the mapping.
+	RejectedAt string
+}
+
+func (m MappingState) isZero() bool {
+	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedAt == ""
+}
+
+// Backoff delays a change after transient failures. It is void once the spec, the requested resync or the account's
+// recoveries differ.
+type Backoff struct {
+	Generation  int64
+	RequestedAt string
+	Recoveries  int
+	// Failures counts the failures in a row.
+	Failures int
+	Until    time.Time
+}
+
+// Result is how a request ended.
+type Result struct {
+	Next
+	// Endpoint is where the request was sent.
+	Endpoint string
+	// Attempt is the number of the mapping's record when the request was sent.
+	Attempt int64
+	Answer   deepcall.Answer
+	// Failure is nil if DeepCall accepted the request.
+	Failure *deepcall.Error
+	// At is when the request ended.
+	At time.Time
+	// Jitter is a random number in [0,1) that keeps retries of different agents apart.
+	Jitter float64
+
+	// conclusion is set once it is known which mapping caused a rejection.
+	conclusion *conclusion
+}
+
+// WithResult returns the state after a request ended.
+func (s State) WithResult(result Result) State {
+	s.Result = &result
+	return s
+}
+
+// WithAttempt returns the state after the record of an attempt was written to the mapping.
+func (s State) WithAttempt(next Next, attempt int64) State {
+	if len(next.Adds) == 0 || !next.attemptCertain {
+		return s
+	}
+	m := s.Mappings[next.UID]
+	m.CertainAttempt = attempt
+	return s.with(next.UID, m)
+}
+
+// Prune returns the state without mappings that no longer exist.
+func (s State) Prune(snapshot Snapshot) State {
+	gone := func(uid types.UID, _ MappingState) bool { return snapshot.index(uid) < 0 }
+	for uid, m := range s.Mappings {
+		if gone(uid, m) {
+			s.Mappings = maps.Clone(s.Mappings)
+			maps.DeleteFunc(s.Mappings, gone)
+			return s
+		}
+	}
+	return s
+}
+
+// IsZero reports whether there is nothing to keep.
+func (s State) IsZero() bool {
+	return s.Result == nil && len(s.Mappings) == 0
+}
+
+func (s State) with(uid types.UID, m MappingState) State {
+	s.Mappings = maps.Clone(s.Mappings)
+	if m.isZero() {
+		delete(s.Mappings, uid)
+		return s
+	}
+	if s.Mappings == nil {
+		s.Mappings = map[types.UID]MappingState{}
+	}
+	s.Mappings[uid] = m
+	return s
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(some, one) })
+}
