@@ -17,7 +17,7 @@ type answer struct {
 	deepcall.Entry
 }
 
-func codes() codesPage {
+func newCodesPage() codesPage {
 	var page codesPage
 	for _, entry := range deepcall.Catalogue() {
 		if entry.Code == 0 {

@@ -25,8 +25,8 @@ func (c constant) Meaning() string {
 	return strings.ToUpper(meaning[:1]) + meaning[1:]
 }
 
-// constants returns the string constants of the package in folder, in the order of its files.
-func constants(folder string) ([]constant, error) {
+// parseConstants returns the string constants of the package in folder, in the order of its files.
+func parseConstants(folder string) ([]constant, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		return nil, fmt.Errorf("list the files of %s: %w", folder, err)
@@ -39,7 +39,7 @@ func constants(folder string) ([]constant, error) {
 		}
 		for _, declaration := range file.Decls {
 			if block, ok := declaration.(*ast.GenDecl); ok && block.Tok == token.CONST {
-				found = append(found, inBlock(block)...)
+				found = append(found, stringConstants(block)...)
 			}
 		}
 	}
@@ -49,8 +49,8 @@ func constants(folder string) ([]constant, error) {
 	return found, nil
 }
 
-// inBlock returns the constants of one declaration that are string literals.
-func inBlock(block *ast.GenDecl) []constant {
+// stringConstants returns the constants of one declaration that are string literals.
+func stringConstants(block *ast.GenDecl) []constant {
 	var found []constant
 	for _, each := range block.Specs {
 		spec := each.(*ast.ValueSpec)
@@ -70,8 +70,8 @@ func inBlock(block *ast.GenDecl) []constant {
 	return found
 }
 
-// like returns the constants whose names begin or end with word.
-func like(all []constant, word string) []constant {
+// selectConstants returns the constants whose names begin or end with word.
+func selectConstants(all []constant, word string) []constant {
 	return slices.DeleteFunc(slices.Clone(all), func(c constant) bool {
 		return !strings.HasPrefix(c.Name, word) && !strings.HasSuffix(c.Name, word)
 	})

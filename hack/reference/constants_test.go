@@ -15,17 +15,17 @@ func TestConstant_Meaning_is_the_comment_without_the_name(t *testing.T) {
 	}
 }
 
-func TestConstants_finds_those_of_the_pages(t *testing.T) {
-	named, err := constants(api)
+func TestParseConstants_finds_those_of_the_pages(t *testing.T) {
+	constants, err := parseConstants(api)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, word := range []string{"Condition", "Finalizer", "Annotation"} {
-		if found := like(named, word); len(found) < 2 || len(found) > 3 {
+		if found := selectConstants(constants, word); len(found) < 2 || len(found) > 3 {
 			t.Errorf("%s: found %v", word, found)
 		}
 	}
-	if _, err := constants("templates"); err == nil {
+	if _, err := parseConstants("templates"); err == nil {
 		t.Error("a folder without constants is not an error")
 	}
 }

@@ -15,8 +15,8 @@ type option struct {
 	Name, Type, Default, Usage string
 }
 
-// flagsOfManager runs the manager with --help, which also lists the flags of its libraries.
-func flagsOfManager(ctx context.Context) ([]option, error) {
+// managerFlags runs the manager with --help, which also lists the flags of its libraries.
+func managerFlags(ctx context.Context) ([]option, error) {
 	manager := exec.CommandContext(ctx, "go", "run", "./cmd", "--help")
 	manager.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var help bytes.Buffer

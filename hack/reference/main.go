@@ -28,15 +28,15 @@ func main() {
 }
 
 func run(ctx context.Context, out, role string) error {
-	named, err := constants("api/v1alpha1")
+	constants, err := parseConstants("api/v1alpha1")
 	if err != nil {
 		return err
 	}
-	flags, err := flagsOfManager(ctx)
+	flags, err := managerFlags(ctx)
 	if err != nil {
 		return err
 	}
-	rights, err := rightsIn("config/rbac", role)
+	rights, err := readRights("config/rbac", role)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func run(ctx context.Context, out, role string) error {
 	}
 	for page, data := range map[string]any{
 		"README.md": nil,
-		"states.md": statesOf(named),
-		"codes.md":  codes(),
+		"states.md": newStatesPage(constants),
+		"codes.md":  newCodesPage(),
 		"flags.md":  flags,
 		"rbac.md":   roles,
 	} {

@@ -20,11 +20,11 @@ func committed(t *testing.T, page string) string {
 
 // TestPages_are_up_to_date skips the two pages that take long to generate. CI compares all of them.
 func TestPages_are_up_to_date(t *testing.T) {
-	named, err := constants(api)
+	constants, err := parseConstants(api)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for page, data := range map[string]any{"README.md": nil, "states.md": statesOf(named), "codes.md": codes(), "rbac.md": roles} {
+	for page, data := range map[string]any{"README.md": nil, "states.md": newStatesPage(constants), "codes.md": newCodesPage(), "rbac.md": roles} {
 		fresh, err := render(page, data)
 		if err != nil {
 			t.Fatal(err)

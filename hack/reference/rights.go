@@ -23,8 +23,8 @@ func (g grant) Resources() string { return strings.Join(g.resources, ", ") }
 // Verbs formats the verbs for the page.
 func (g grant) Verbs() string { return strings.Join(g.verbs, ", ") }
 
-// rightsIn returns the rights of all roles in folder. It reads the manager's role, which is generated, from the path role.
-func rightsIn(folder, role string) ([]right, error) {
+// readRights returns the rights of all roles in folder. It reads the manager's role, which is generated, from the path role.
+func readRights(folder, role string) ([]right, error) {
 	var rights []right
 	for _, pattern := range []string{"*role.yaml", "*/*role.yaml"} {
 		paths, err := filepath.Glob(filepath.Join(folder, pattern))
@@ -39,7 +39,7 @@ func rightsIn(folder, role string) ([]right, error) {
 			if name == "role.yaml" {
 				path = role
 			}
-			granted, err := rightsOf(name, path)
+			granted, err := readRole(name, path)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func rightsIn(folder, role string) ([]right, error) {
 	return rights, nil
 }
 
-func rightsOf(name, path string) ([]right, error) {
+func readRole(name, path string) ([]right, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the path is the caller's
 	if err != nil {
 		return nil, fmt.Errorf("read the role: %w", err)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestVerifyGrants(t *testing.T) {
-	granted, err := rightsIn("../../config/rbac", "../../config/rbac/role.yaml")
+	granted, err := readRights("../../config/rbac", "../../config/rbac/role.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

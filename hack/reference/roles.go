@@ -13,7 +13,7 @@ type role struct {
 // grant is a set of rights with the same purpose.
 type grant struct {
 	verbs, resources []string
-	Why              string
+	Purpose          string
 }
 
 var (

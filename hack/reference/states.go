@@ -38,9 +38,9 @@ func (s state) EventText() string {
 	}
 }
 
-func statesOf(constants []constant) statesPage {
+func newStatesPage(constants []constant) statesPage {
 	page := statesPage{
-		Conditions: like(constants, "Condition"), Finalizers: like(constants, "Finalizer"), Annotations: like(constants, "Annotation"),
+		Conditions: selectConstants(constants, "Condition"), Finalizers: selectConstants(constants, "Finalizer"), Annotations: selectConstants(constants, "Annotation"),
 		DeletionNote: strings.TrimPrefix(reason.Summary{}.BlocksDeletion().Message, ". "),
 	}
 	for _, entry := range reason.Entries() {
