@@ -128,7 +128,7 @@ fuzz: ## Fuzz each of the fuzz targets for FUZZTIME; what fails is kept in testd
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	@RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) ./cmd/... ./test/docs \
-		./internal/account/... ./internal/deepcall/... ./internal/explain ./internal/metrics/... ./internal/plan/...
+		./internal/account/... ./internal/deepcall/... ./internal/reason ./internal/metrics/... ./internal/plan/...
 
 .PHONY: control-plane
 control-plane: ## Put kube-apiserver, etcd and kubectl into bin/k8s, if they are not there yet.

@@ -4,32 +4,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/deepcall/deepcall-operator/internal/account"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
+
+// Accounts provides the accounts in use.
+type Accounts interface {
+	// HealthByAccount returns the health of all accounts.
+	HealthByAccount() map[types.NamespacedName]dispatch.Health
+	// Has reports whether the account is in use.
+	Has(account types.NamespacedName) bool
+}
 
 // misconfigured is the state of an account whose spec or Secret can't be used.
 const misconfigured = "Misconfigured"
 
 // AccountStates are all values of the label state of deepcall_account_state.
 var AccountStates = []string{
-	string(account.Untried), string(account.Usable), string(account.Refused), string(account.Unreachable), misconfigured,
+	string(dispatch.Untried), string(dispatch.Usable), string(dispatch.Denied), string(dispatch.Unreachable), misconfigured,
 }
 
 var accountStateDesc = prometheus.NewDesc("deepcall_account_state",
-	"Whether an account is in this state: 1 for the one it is in, 0 for the others.", append([]string{"state"}, accountLabels...), nil)
+	"Whether the account is in this state: 1 for its current state, 0 for the others.", append([]string{"state"}, accountLabels...), nil)
 
-func collectAccounts(metrics chan<- prometheus.Metric, standings map[types.NamespacedName]account.Standing) {
-	for name, standing := range standings {
-		state := string(standing.State)
-		if standing.Problem.Reason != "" {
-			state = misconfigured
+func collectAccounts(metrics chan<- prometheus.Metric, accounts Accounts) {
+	for account, health := range accounts.HealthByAccount() {
+		current := string(health.State)
+		if health.ConfigError.Reason != "" {
+			current = misconfigured
 		}
-		for _, each := range AccountStates {
+		for _, state := range AccountStates {
 			value := 0.0
-			if each == state {
+			if state == current {
 				value = 1
 			}
-			metrics <- prometheus.MustNewConstMetric(accountStateDesc, prometheus.GaugeValue, value, each, name.Namespace, name.Name)
+			metrics <- prometheus.MustNewConstMetric(accountStateDesc, prometheus.GaugeValue, value, state, account.Namespace, account.Name)
 		}
 	}
 }

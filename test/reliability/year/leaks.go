@@ -40,7 +40,7 @@ func (w *world) checkMetrics() {
 			switch value := metric.GetGauge().GetValue(); {
 			case family.GetName() == "deepcall_mappings":
 				counted += int(value)
-			case family.GetName() == "deepcall_calls_in_flight" && value != 0:
+			case family.GetName() == "deepcall_api_requests_in_flight" && value != 0:
 				w.violateLocked("leak: %v calls of %s are in flight at a quiet time", value, account)
 			case family.GetName() == "deepcall_resync_lag_seconds" && well && value > 1:
 				w.violateLocked("drift: a resync of %s has been due for %v s", account, value)

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/deepcall/deepcall-operator/internal/explain"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 func newCodeCommand(streams genericiooptions.IOStreams) *cobra.Command {
@@ -35,9 +35,9 @@ Without an argument all of them are listed. No cluster is asked.`,
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listTopics(streams.Out, explain.Topics())
+				return listTopics(streams.Out, reason.Entries())
 			}
-			found, err := explain.Find(args[0])
+			found, err := reason.Find(args[0])
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ Without an argument all of them are listed. No cluster is asked.`,
 	}
 }
 
-func listTopics(w io.Writer, topics []explain.Topic) error {
+func listTopics(w io.Writer, topics []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(out, "CODE\tREASON\tCLASS\tMEANING")
 	for _, t := range topics {
@@ -55,7 +55,7 @@ func listTopics(w io.Writer, topics []explain.Topic) error {
 	return out.Flush()
 }
 
-func describeTopics(w io.Writer, topics []explain.Topic) error {
+func describeTopics(w io.Writer, topics []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, t := range topics {
 		if i > 0 {
@@ -78,7 +78,7 @@ func describeTopics(w io.Writer, topics []explain.Topic) error {
 	return out.Flush()
 }
 
-func codeText(t explain.Topic) string {
+func codeText(t reason.Entry) string {
 	if t.Code == 0 {
 		return ""
 	}
@@ -87,7 +87,7 @@ func codeText(t explain.Topic) string {
 
 func completeCodes(begun string) []string {
 	var words []string
-	for _, t := range explain.Topics() {
+	for _, t := range reason.Entries() {
 		for _, word := range []string{codeText(t), t.Reason} {
 			if word != "" && strings.HasPrefix(strings.ToLower(word), strings.ToLower(begun)) {
 				words = append(words, word)

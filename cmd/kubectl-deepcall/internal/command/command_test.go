@@ -60,7 +60,7 @@ func TestWhatIsAskedForWronglyIsRefusedBeforeAnyClusterIsAsked(t *testing.T) {
 		{"resync asha --wait --dry-run", "--wait and --dry-run=server exclude each other"},
 		{"resync secret/asha -s http://127.0.0.1:1", `"secret/asha" is no AgentGroupMapping`},
 		{"code 1505 1506", "accepts at most 1 arg"},
-		{"code 1531", "near ones are 1530 (InvalidAgentTiming)"},
+		{"code 1531", "similar codes are 1530 (InvalidAgentTiming)"},
 	} {
 		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).refused(t, c.words) })
 	}
@@ -101,7 +101,7 @@ Reason:      InvalidToken
 Message:     DeepCall error 1014: Invalid token (invalid or expired)
 Class:       Denied
 Meaning:     DeepCall does not accept the token, or it has expired.
-Operator:    It all but stops calling with this account, until its Secret or the account changes; it probes with a single call after 5 minutes, and then ever more seldom, up to every hour. Once the cause is mended in DeepCall, this has it try at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at=now
+Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at="$(date +%s)"
 What to do:  Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names.
 `
 	if got != (result{0, want, ""}) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natural"
-	"github.com/deepcall/deepcall-operator/internal/explain"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 // By is what a roster is ordered by.
@@ -142,16 +142,16 @@ func entryOf(mapping *v1alpha1.AgentGroupMapping) Entry {
 }
 
 // why says what keeps the mapping from being in sync, and whether its conditions say that something does.
-func why(mapping *v1alpha1.AgentGroupMapping) (reason, message string, hindered bool) {
+func why(mapping *v1alpha1.AgentGroupMapping) (_, message string, hindered bool) {
 	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
 	current := ready != nil && ready.ObservedGeneration == mapping.Generation
 	switch {
 	case current && ready.Status != metav1.ConditionTrue:
 		return ready.Reason, ready.Message, true
 	case mapping.DeletionTimestamp != nil:
-		return explain.ReasonDeleting, "DeepCall is told to stop the calls before the mapping goes", true
+		return reason.Deleting, "DeepCall is told to stop the calls before the mapping goes", true
 	default:
-		return explain.ReasonPending, "Not sent yet; if this lasts, see that the operator runs", ready == nil
+		return reason.Pending, "Not sent yet; if this lasts, see that the operator runs", ready == nil
 	}
 }
 
