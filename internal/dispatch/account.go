@@ -1,7 +1,7 @@
-// Package account makes a DeepCallAccount usable: endpoint, credentials, limits and the
+// Package dispatch makes a DeepCallAccount usable: endpoint, credentials, limits and the
 // breaker become turns to call DeepCall. Nobody waits in here. Who gets no turn at once is
 // woken when it is there, so that no account holds up the work of another.
-package account
+package dispatch
 
 import (
 	"slices"
