@@ -1,210 +1,191 @@
-// Package dispatch makes a DeepCallAccount usable: endpoint, credentials, limits and the
-// breaker become turns to call DeepCall. Nobody waits in here. Who gets no turn at once is
-// woken when it is there, so that no account holds up the work of another.
 package dispatch
 
 import (
-	"slices"
-	"sync"
+	"errors"
+	"time"
 
 	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Limits bound an account's calls.
+// Limits bound the requests of an account.
 type Limits struct {
 	RequestsPerSecond, Burst, MaxInFlight int
 }
 
-// Settings are what a DeepCallAccount and its Secret come to.
-type Settings struct {
-	// UID is the object's. Of another one of the same name nothing is kept.
+// Config is the configuration of an account, from its DeepCallAccount and Secret.
+type Config struct {
+	// UID is that of the DeepCallAccount. Credentials are not kept for another one of the same name.
 	UID types.UID
-	// Revision identifies the account's spec and its request to be tried again. A new one gives
-	// a refused account another chance.
+	// Revision identifies the account's spec and its reconcile-requested-at annotation. A new one
+	// makes a denied or unreachable account retry at once.
 	Revision string
-	// Endpoint is the base URL; what was applied at another one does not count here.
+	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
 	Endpoint string
-	// Client calls the endpoint. Nil when the spec can't be used.
+	// Client sends requests to the endpoint. Nil if the spec is invalid.
 	Client *deepcall.Client
-	// Limits bound the calls.
+	// Limits bound the requests.
 	Limits Limits
-	// Credentials are zero when the Secret is missing or can't be used.
+	// Credentials are zero if the Secret is missing or invalid.
 	Credentials deepcall.Credentials
-	// Problem says why the account can't be used as configured; its zero value that it can.
-	Problem Problem
-	// SpecProblem is the part of Problem that comes from the spec alone.
-	SpecProblem Problem
+	// ConfigError describes why the account can't be used as configured. Zero if it can be used.
+	ConfigError ConfigError
+	// SpecError is the part of ConfigError that comes from the spec alone.
+	SpecError ConfigError
 }
 
-// Problem is a fault of the configuration, which only a person can mend.
-type Problem struct {
+// ConfigError is an error in the configuration that lasts until a user corrects it.
+type ConfigError struct {
 	Reason, Message string
 }
 
-// Account is one usable account. Its methods are safe for concurrent use.
-type Account struct {
-	clock clock.WithDelayedExecution
-	hooks Hooks
-
-	mu       sync.Mutex
-	settings Settings
-	// last are the credentials last read, for removals after the Secret is gone.
-	last    deepcall.Credentials
-	limiter *rate.Limiter
-	breaker breaker
-	// answer led the breaker into its state.
+// account is the state of one account. The Dispatcher's lock guards it.
+type account struct {
+	name   types.NamespacedName
+	config Config
+	// lastCredentials are the last valid ones that were configured. Removals are still sent with
+	// them after the Secret is deleted.
+	lastCredentials deepcall.Credentials
+	limiter         *rate.Limiter
+	breaker         breaker
+	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
 	answer *deepcall.Answer
-	queue  queue
-	// turns are those that have not ended, by agent.
-	turns map[string]*Turn
+	// recoveries counts how often the account became usable again.
+	recoveries int
+	queue      queue
+	// permits holds the current permit of each agent, by agent ID.
+	permits map[string]*Permit
+	// timer grants permits once the breaker and the limiter allow the next one.
 	timer clock.Timer
-	// epoch counts how often the account became usable again.
-	epoch  int
-	closed bool
 }
 
-// Hooks are called without any lock held.
-type Hooks struct {
-	// Wake is called for an agent that got its turn.
-	Wake func(agent string)
-	// Tell is called for an agent that waits, when the account goes out of use. There may be
-	// thousands of them, and none has anything to do but to say so.
-	Tell func(agent string)
-	// Changed is called when the standing changed.
-	Changed func()
+func newAccount(name types.NamespacedName, now time.Time) *account {
+	return &account{name: name, breaker: newBreaker(now), permits: map[string]*Permit{}}
 }
 
-func newAccount(clk clock.WithDelayedExecution, hooks Hooks) *Account {
-	return &Account{clock: clk, hooks: hooks, breaker: newBreaker(clk.Now()), turns: map[string]*Turn{}}
+func (a *account) key(agentID string) v1alpha1.AgentKey {
+	return v1alpha1.AgentKey{Account: a.name, AgentID: agentID}
 }
 
-// Configure puts new settings in force. New credentials or another endpoint start afresh, and
-// a new revision lifts a refusal.
-func (a *Account) Configure(s Settings) {
-	a.update(func() {
-		old, first := a.settings, a.limiter == nil
-		a.settings = s
-		if first || old.Limits != s.Limits {
-			a.limiter = rate.NewLimiter(rate.Limit(s.Limits.RequestsPerSecond), s.Limits.Burst)
-		}
-		if old.Client != nil && old.Client != s.Client {
-			old.Client.CloseIdleConnections()
-		}
-		fresh := old.Endpoint != s.Endpoint || (!s.Credentials.IsZero() && !s.Credentials.Equal(a.last))
-		if !s.Credentials.IsZero() {
-			a.last = s.Credentials
-		} else if old.Endpoint != s.Endpoint || old.UID != s.UID {
-			a.last = deepcall.Credentials{} // they were meant for another place
-		}
-		if !first && fresh || (old.Revision != s.Revision && !a.standing().Reachable()) {
-			a.breaker, a.answer = newBreaker(a.clock.Now()), nil
-			a.epoch++
-		}
-	})
-}
-
-// update changes the account, gives out the turns that this allows, and tells those concerned
-// but for those who look for themselves.
-func (a *Account) update(change func(), except ...string) {
-	a.mu.Lock()
-	before := a.standing()
-	change()
-	after := a.standing()
-	if !before.Ready() && after.Ready() {
-		a.epoch++
-		after.Epoch = a.epoch
+// configure puts a configuration in force.
+func (a *account) configure(config Config, now time.Time) {
+	old, isNew := a.config, a.limiter == nil
+	a.config = config
+	if isNew || old.Limits != config.Limits {
+		a.limiter = rate.NewLimiter(rate.Limit(config.Limits.RequestsPerSecond), config.Limits.Burst)
 	}
-	woken := a.pump()
-	var told []string
-	if before.Ready() && !after.Ready() {
-		told = a.queue.agents()
+	if old.Client != nil && old.Client != config.Client {
+		old.Client.CloseIdleConnections()
 	}
-	a.mu.Unlock()
-
-	for _, agent := range woken {
-		if !slices.Contains(except, agent) {
-			a.hooks.Wake(agent)
-		}
+	moved := old.Endpoint != config.Endpoint
+	rotated := !config.Credentials.IsZero() && !config.Credentials.Equal(a.lastCredentials)
+	switch {
+	case !config.Credentials.IsZero():
+		a.lastCredentials = config.Credentials
+	case moved, old.UID != config.UID:
+		a.lastCredentials = deepcall.Credentials{} // they were meant for the former endpoint or object
 	}
-	for _, agent := range told {
-		if !slices.Contains(except, agent) {
-			a.hooks.Tell(agent)
-		}
-	}
-	if before != after {
-		a.hooks.Changed()
+	retry := old.Revision != config.Revision && !a.health().Reachable()
+	if !isNew && (moved || rotated || retry) {
+		a.breaker, a.answer = newBreaker(now), nil
+		a.recoveries++
 	}
 }
 
-// Standing is what can be said of an account.
-type Standing struct {
-	State State
-	// Problem is set when the configuration is at fault.
-	Problem Problem
-	// Cause is the answer that led to Refused or Unreachable.
-	Cause *deepcall.Error
-	// Answer is the answer that led to the present state; nil when there was none.
-	Answer *deepcall.Answer
-	// Endpoint in force.
-	Endpoint string
-	// Authentication is UserToken, Session or empty.
-	Authentication string
-	// Epoch changes when the account becomes usable again: earlier back-offs are void.
-	Epoch int
-}
-
-// Ready is true when the account's calls may be made.
-func (s Standing) Ready() bool {
-	return s.Problem == Problem{} && s.Reachable()
-}
-
-// Reachable is true when DeepCall neither refuses the account nor fails to answer.
-func (s Standing) Reachable() bool {
-	return s.State != Refused && s.State != Unreachable
-}
-
-// Standing tells the present state.
-func (a *Account) Standing() Standing {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.standing()
-}
-
-func (a *Account) standing() Standing {
-	return Standing{
-		State: a.breaker.state, Problem: a.settings.Problem, Cause: a.breaker.cause, Answer: a.answer,
-		Endpoint: a.settings.Endpoint, Authentication: a.settings.Credentials.Authentication(), Epoch: a.epoch,
-	}
-}
-
-// Settings tells the settings in force.
-func (a *Account) Settings() Settings {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.settings
-}
-
-// CanRemove is true when removals can still be told to DeepCall although the Secret is gone.
-func (a *Account) CanRemove() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.settings.Client != nil && !a.last.IsZero()
-}
-
-// close gives no further turn, and returns who waited for one. Calls in flight end by themselves.
-func (a *Account) close() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
+// stop releases what the account holds outside of the Dispatcher.
+func (a *account) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	if a.settings.Client != nil {
-		a.settings.Client.CloseIdleConnections()
+	if a.config.Client != nil {
+		a.config.Client.CloseIdleConnections()
 	}
-	return a.queue.agents()
+}
+
+// canSend reports whether the account has an endpoint and credentials, if only the last ones for removals.
+func (a *account) canSend() bool {
+	return a.config.Client != nil && !a.lastCredentials.IsZero()
+}
+
+// waiting returns the agents that wait for a permit.
+func (a *account) waiting() []v1alpha1.AgentKey {
+	var agents []v1alpha1.AgentKey
+	for _, agentID := range a.queue.agentIDs() {
+		agents = append(agents, a.key(agentID))
+	}
+	return agents
+}
+
+// tryStart takes a token of the limiter if a request may start now.
+func (a *account) tryStart(ask Ask, now time.Time) bool {
+	inFlight := a.countPermits().inFlight
+	switch {
+	case a.breaker.pause(now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.config.Limits.MaxInFlight:
+		return false
+	case a.config.Client == nil, a.config.ConfigError != ConfigError{} && !ask.Removal:
+		return false
+	}
+	return a.limiter.AllowN(now, 1)
+}
+
+// availableIn returns how long until another permit can be granted. It returns false if one has
+// to end first. Resyncs leave half of MaxInFlight to other requests, and are sent no faster than
+// their results are written.
+func (a *account) availableIn(ask Ask, now time.Time) (time.Duration, bool) {
+	limit, n := a.config.Limits.MaxInFlight, a.countPermits()
+	switch active := n.unused + n.inFlight; {
+	case active >= limit, a.breaker.probing && active > 0:
+		return 0, false
+	case ask.Priority.isResync() && n.resyncs >= max(limit/2, 1):
+		return 0, false
+	}
+	missing := float64(n.unused+1) - a.limiter.TokensAt(now)
+	untilToken := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
+	return max(a.breaker.pause(now), untilToken, 0), true
+}
+
+// counts are the numbers of permits that are unused, of requests in flight, and of the permits of
+// resyncs, including those that are held after their request has ended.
+type counts struct{ unused, inFlight, resyncs int }
+
+func (a *account) countPermits() counts {
+	var n counts
+	for _, permit := range a.permits {
+		switch permit.state {
+		case permitUnused:
+			n.unused++
+		case permitInFlight:
+			n.inFlight++
+		}
+		if permit.ask.Priority.isResync() {
+			n.resyncs++
+		}
+	}
+	return n
+}
+
+// recordResult updates the breaker with the result of a request. A result does not count if the
+// request was sent with former credentials or to a former endpoint.
+func (a *account) recordResult(p *Permit, result Result) {
+	if !p.credentials.Equal(a.lastCredentials) || p.client != a.config.Client {
+		return
+	}
+	before := a.breaker.state
+	a.breaker.record(p.startedAt, result.Time, result.Err)
+	if a.breaker.state != before {
+		a.answer = answerOf(result)
+	}
+}
+
+// answerOf returns DeepCall's answer, or nil if it could not be read.
+func answerOf(result Result) *deepcall.Answer {
+	var failure *deepcall.Error
+	if errors.As(result.Err, &failure) {
+		return failure.Answer
+	}
+	return &result.Answer
 }

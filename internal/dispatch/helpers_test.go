@@ -1,117 +1,95 @@
 package dispatch
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// answer is what the fake DeepCall says, and after how long.
-type answer struct {
-	status     int
-	body       string
-	retryAfter string
-	err        error
-	after      time.Duration
+// runInFakeTime runs a subtest in fake time.
+func runInFakeTime(t *testing.T, name string, run func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, run) })
 }
 
-func code(n int) answer {
-	return answer{status: http.StatusOK, body: fmt.Sprintf(`{"status":"error","code":%d,"message":"no"}`, n)}
-}
-
-func (a answer) in(d time.Duration) answer {
-	a.after = d
-	return a
-}
-
-func (a answer) retry(seconds string) answer {
-	a.retryAfter = seconds
-	return a
-}
-
-var (
-	success  = answer{status: http.StatusOK, body: `{"status":"success","code":200,"message":"Done"}`}
-	denied   = code(1015)
-	rejected = code(1505)
-	busy     = code(1501)
-	down     = answer{err: errors.New("connection refused")}
-	failing  = answer{status: http.StatusServiceUnavailable}
-	limited  = answer{status: http.StatusTooManyRequests}
+const (
+	endpoint      = "https://deepcall.example"
+	otherEndpoint = "https://other.example"
 )
 
-// call is one call as DeepCall saw it.
-type call struct {
-	agent, user string
-	start, end  time.Duration
-}
+var (
+	acme     = types.NamespacedName{Namespace: "support", Name: "acme"}
+	generous = Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1000}
+	edit     = Ask{Priority: Edit}
+)
 
-// bench is an account with a fake DeepCall behind it. Times are since its start.
-type bench struct {
-	*Account
+func agent(id string) v1alpha1.AgentKey { return v1alpha1.AgentKey{Account: acme, AgentID: id} }
+
+// harness is a Dispatcher with the account acme and a fake DeepCall. Times are since its start.
+type harness struct {
+	*Dispatcher
 	t      *testing.T
 	begin  time.Time
-	answer func(c call) answer
+	answer func(request) answer
 
-	mu      sync.Mutex
-	calls   []call
-	most    int // calls in flight at once
-	flying  int
-	woken   []string
-	changed int
-	onWake  func(agent string)
+	mu              sync.Mutex
+	received        []request
+	inFlight        int
+	maxInFlight     int
+	enqueued        []string
+	healthChanges   int
+	enqueueListener func(agentID string)
 }
 
-func newBench(t *testing.T, limits Limits, how func(call) answer) *bench {
+func newHarness(t *testing.T, limits Limits, answer func(request) answer) *harness {
 	t.Helper()
-	b := &bench{t: t, begin: time.Now(), answer: how}
-	b.Account = newAccount(clock.RealClock{}, Hooks{Wake: b.wake, Tell: b.wake, Changed: b.change})
-	b.Configure(b.settings("1001", limits))
-	return b
-}
-
-var generous = Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1000}
-
-func always(a answer) func(call) answer { return func(call) answer { return a } }
-
-// client makes a client that answers without sockets.
-func (b *bench) client() *deepcall.Client {
-	b.t.Helper()
-	client, err := deepcall.NewClient(deepcall.Config{
-		Endpoint: "https://deepcall.example", Timeout: time.Hour,
-		WrapTransport: func(http.RoundTripper) http.RoundTripper { return roundTrip(b.serve) },
+	h := &harness{t: t, begin: time.Now(), answer: answer}
+	h.Dispatcher = New(Options{
+		Clock: clock.RealClock{}, Enqueue: h.enqueue, EnqueueLowPriority: h.enqueue, EnqueueAccount: h.enqueueAccount,
 	})
-	if err != nil {
-		b.t.Fatal(err)
+	h.Configure(acme, h.config("1001", limits))
+	t.Cleanup(func() {
+		h.Close()
+		h.Wait()
+	})
+	return h
+}
+
+func (h *harness) config(user string, limits Limits) Config {
+	h.t.Helper()
+	return Config{Revision: "1", Endpoint: endpoint, Client: h.client(), Limits: limits, Credentials: credentials(h.t, user)}
+}
+
+// reconfigure changes a part of acme's configuration.
+func (h *harness) reconfigure(change func(*Config)) {
+	config, _ := h.Config(acme)
+	change(&config)
+	h.Configure(acme, config)
+}
+
+// deleteSecret is a change for reconfigure.
+func deleteSecret(c *Config) {
+	c.Credentials, c.ConfigError = deepcall.Credentials{}, ConfigError{Reason: "SecretNotFound"}
+}
+
+func (h *harness) health() Health {
+	health, _ := h.Health(acme)
+	return health
+}
+
+func (h *harness) cause() string {
+	if cause := h.health().Cause; cause != nil {
+		return cause.Reason
 	}
-	return client
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func (b *bench) settings(user string, limits Limits) Settings {
-	b.t.Helper()
-	return Settings{Revision: "1", Endpoint: "https://deepcall.example", Client: b.client(), Limits: limits, Credentials: credentials(b.t, user)}
-}
-
-// reconfigure changes some of the settings in force.
-func (b *bench) reconfigure(change func(*Settings)) {
-	s := b.Settings()
-	change(&s)
-	b.Configure(s)
+	return ""
 }
 
 func credentials(t *testing.T, user string) deepcall.Credentials {
@@ -123,113 +101,95 @@ func credentials(t *testing.T, user string) deepcall.Credentials {
 	return c
 }
 
-func (b *bench) serve(r *http.Request) (*http.Response, error) {
-	var body struct{ AgentID, UserID string }
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, err
-	}
-	c := call{agent: body.AgentID, user: body.UserID, start: time.Since(b.begin)}
-	b.mu.Lock()
-	b.flying++
-	b.most = max(b.most, b.flying)
-	n := len(b.calls)
-	b.calls = append(b.calls, c)
-	b.mu.Unlock()
-
-	a := b.answer(c)
-	select {
-	case <-time.After(a.after):
-	case <-r.Context().Done():
-		a.err = r.Context().Err()
-	}
-
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flying--
-	b.calls[n].end = time.Since(b.begin)
-	if a.err != nil {
-		return nil, a.err
-	}
-	resp := &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a.body))}
-	if a.retryAfter != "" {
-		resp.Header.Set("Retry-After", a.retryAfter)
-	}
-	return resp, nil
-}
-
-func (b *bench) wake(agent string) {
-	b.mu.Lock()
-	b.woken = append(b.woken, agent)
-	onWake := b.onWake
-	b.mu.Unlock()
-	if onWake != nil {
-		onWake(agent)
+func (h *harness) enqueue(key v1alpha1.AgentKey) {
+	h.mu.Lock()
+	h.enqueued = append(h.enqueued, key.AgentID)
+	listener := h.enqueueListener
+	h.mu.Unlock()
+	if listener != nil {
+		listener(key.AgentID)
 	}
 }
 
-func (b *bench) change() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.changed++
+func (h *harness) enqueueAccount(types.NamespacedName) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.healthChanges++
 }
 
-// wakes returns who was woken since the last look.
-func (b *bench) wakes() string {
+// takeEnqueued returns the agents enqueued since the last time.
+func (h *harness) takeEnqueued() string {
 	synctest.Wait()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	woken := strings.Join(b.woken, " ")
-	b.woken = nil
-	return woken
+	return h.takeEnqueuedNow()
 }
 
-func (b *bench) made() []call {
+// takeEnqueuedNow is takeEnqueued for goroutines of the Dispatcher.
+func (h *harness) takeEnqueuedNow() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	enqueued := strings.Join(h.enqueued, " ")
+	h.enqueued = nil
+	return enqueued
+}
+
+func (h *harness) requests() []request {
 	synctest.Wait()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]call(nil), b.calls...)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]request(nil), h.received...)
 }
 
-// starts are the times at which calls began.
-func (b *bench) starts() string {
-	var at []string
-	for _, c := range b.made() {
-		at = append(at, c.start.String())
+// starts returns the times at which requests started.
+func (h *harness) starts() string {
+	var starts []string
+	for _, r := range h.requests() {
+		starts = append(starts, r.start.String())
 	}
-	return strings.Join(at, " ")
+	return strings.Join(starts, " ")
 }
 
-// agents are the agents called, in order.
-func (b *bench) agents() string {
-	var names []string
-	for _, c := range b.made() {
-		names = append(names, c.agent)
+// agentIDs returns the agents of the requests, in order.
+func (h *harness) agentIDs() string {
+	var ids []string
+	for _, r := range h.requests() {
+		ids = append(ids, r.agentID)
 	}
-	return strings.Join(names, " ")
+	return strings.Join(ids, " ")
 }
 
-// now makes a call that must be possible at once, and returns when it is over.
-func (b *bench) now(agent string) error {
-	b.t.Helper()
-	turn := b.Turn(agent, Want{Priority: Edit})
-	if turn == nil || !turn.Use() {
-		b.t.Fatalf("agent %s got no turn at %s", agent, time.Since(b.begin))
-	}
-	_, err := turn.Call(b.t.Context(), deepcall.Request{AgentID: agent, Groups: map[string]bool{"90": true}})
-	return err
+func (h *harness) acquire(agentID string, ask Ask) *Permit {
+	return h.Acquire(agent(agentID), ask)
 }
 
-// launch makes a call that must be possible at once, and does not wait for its end.
-func (b *bench) launch(agent string) {
-	b.t.Helper()
-	turn := b.Turn(agent, Want{Priority: Edit})
-	if turn == nil || !turn.Use() {
-		b.t.Fatalf("agent %s got no turn at %s", agent, time.Since(b.begin))
+func (h *harness) release(agentID string) { h.Release(agent(agentID)) }
+
+// start starts the request of a permit, which may be nil, and discards the result.
+func (h *harness) start(permit *Permit) bool {
+	return permit != nil && permit.Start(h.t.Context(), requestOf(permit.key.AgentID), func(Result) {})
+}
+
+func requestOf(agentID string) deepcall.Request {
+	return deepcall.Request{AgentID: agentID, Groups: map[string]bool{"90": true}}
+}
+
+// launch starts a request that must be possible at once. The channel receives its result.
+func (h *harness) launch(agentID string, ask Ask) <-chan Result {
+	h.t.Helper()
+	results := make(chan Result, 1)
+	permit := h.acquire(agentID, ask)
+	if permit == nil || !permit.Start(h.t.Context(), requestOf(agentID), func(r Result) { results <- r }) {
+		h.t.Fatalf("agent %s got no permit at %s", agentID, time.Since(h.begin))
 	}
-	go func() {
-		_, _ = turn.Call(context.Background(), deepcall.Request{AgentID: agent, Groups: map[string]bool{"90": true}})
-	}()
 	synctest.Wait()
+	return results
+}
+
+// send sends a request that must be possible at once, and returns its result when it has ended.
+func (h *harness) send(agentID string, ask Ask) Result {
+	h.t.Helper()
+	result := <-h.launch(agentID, ask)
+	synctest.Wait()
+	return result
 }
 
 // elapse lets fake time pass.
@@ -239,8 +199,8 @@ func elapse(d time.Duration) {
 }
 
 // until lets fake time pass up to a time since the start.
-func (b *bench) until(at time.Duration) {
-	elapse(at - time.Since(b.begin))
+func (h *harness) until(at time.Duration) {
+	elapse(at - time.Since(h.begin))
 }
 
 func expect[T comparable](t *testing.T, what string, got, want T) {

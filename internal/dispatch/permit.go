@@ -2,186 +2,189 @@ package dispatch
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Turn is the permission to make one call for an agent. It lasts until the call has ended. That of a resync lasts until
-// the agent leaves or asks for another, which is when what came of the call is written, or that has failed.
-type Turn struct {
-	account  *Account
-	agent    string
-	want     Want
-	used     bool      // its call was started
-	answered bool      // its call has ended
-	asked    time.Time // when the agent asked for a turn
-	given    time.Time // and when it got this one
-	// client, endpoint and credentials are those in force when the turn was taken.
+// Permit allows one request of an agent. It ends with the request. The permit of a resync is held
+// until the agent asks for another one or releases it, which it does once the result of the
+// request is written or the write has failed.
+type Permit struct {
+	dispatcher *Dispatcher
+	key        v1alpha1.AgentKey
+	askedAt    time.Time
+	grantedAt  time.Time
+
+	// The Dispatcher's lock guards ask and state.
+	ask   Ask
+	state permitState
+
+	// Start sets the rest. The request goes to the endpoint that is in force at its start.
+	startedAt   time.Time
 	client      *deepcall.Client
 	endpoint    string
 	credentials deepcall.Credentials
+	cancel      context.CancelFunc
 }
 
-// Turn asks for a turn. Nil means not now: the agent is woken when the turn is there, and asks
-// again. An agent has one turn at a time; while its call is in flight there is no other.
-func (a *Account) Turn(agent string, want Want) *Turn {
-	a.update(func() {
-		if turn := a.turns[agent]; turn == nil || turn.answered {
-			delete(a.turns, agent)
-			a.queue.put(agent, want, a.clock.Now())
-		}
-	}, agent)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	turn := a.turns[agent]
-	if turn == nil || turn.used {
+type permitState int
+
+const (
+	permitUnused permitState = iota
+	permitInFlight
+	permitEnded
+)
+
+// Result is the result of a request.
+type Result struct {
+	// Endpoint is where the request was sent. The account may have another one by now.
+	Endpoint string
+	// Answer is DeepCall's answer if it accepted the request.
+	Answer deepcall.Answer
+	// Err is nil if DeepCall accepted the request, else a *deepcall.Error.
+	Err error
+	// Time is when the request ended.
+	Time time.Time
+}
+
+// Acquire returns the agent's permit, or nil if there is none now: the account has no capacity or
+// can't be used, or a request of the agent is in flight. The agent is enqueued when it gets a permit
+// or its request ends, and then asks again. While it waits it may change what it asks for.
+// If the account is unknown, the agent does not wait.
+func (d *Dispatcher) Acquire(key v1alpha1.AgentKey, ask Ask) *Permit {
+	d.mu.Lock()
+	defer d.unlock()
+	a := d.accounts[key.Account]
+	if a == nil || d.inFlight[key] != nil {
 		return nil
 	}
-	turn.want = want
-	return turn
-}
-
-// Waited is how long the agent waited for the turn.
-func (t *Turn) Waited() time.Duration { return t.given.Sub(t.asked) }
-
-// Endpoint is where the call goes, once the turn is in use: the account may have moved since it was looked at.
-func (t *Turn) Endpoint() string { return t.endpoint }
-
-// Leave withdraws an agent that needs no call, and ends its turn unless a call is in flight.
-func (a *Account) Leave(agent string) {
-	a.update(func() {
-		a.queue.remove(agent)
-		if turn := a.turns[agent]; turn != nil && (!turn.used || turn.answered) {
-			delete(a.turns, agent)
-		}
-	})
-}
-
-// Use takes the turn, after which Call must follow. False means that the turn is void: the account
-// went out of use since it was given, or the manager is stopping. The agent waits for another one.
-func (t *Turn) Use() bool {
-	a, taken := t.account, false
-	a.update(func() {
-		if t.used || a.turns[t.agent] != t {
-			return
-		}
-		taken = a.take(t.want)
-		t.used, t.client, t.endpoint, t.credentials = taken, a.settings.Client, a.settings.Endpoint, a.last
-		if !taken {
-			delete(a.turns, t.agent)
-			a.queue.put(t.agent, t.want, t.asked)
-		}
-	})
-	return taken
-}
-
-// take takes a token, if a call that is wanted may start at this moment.
-func (a *Account) take(want Want) bool {
-	now := a.clock.Now()
-	inFlight := a.count().inFlight
-	switch {
-	case a.closed, a.breaker.wait(now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.settings.Limits.MaxInFlight:
-		return false
-	case a.settings.Client == nil, a.settings.Problem != Problem{} && !want.Removal:
-		return false
+	if permit := a.permits[key.AgentID]; permit != nil && permit.state == permitUnused {
+		permit.ask = ask
+	} else {
+		delete(a.permits, key.AgentID)
+		a.queue.put(key.AgentID, ask, d.options.Clock.Now())
 	}
-	return a.limiter.AllowN(now, 1)
+	granted := d.grantPermits(a)
+	isCaller := func(other v1alpha1.AgentKey) bool { return other == key }
+	d.pending.agents = append(d.pending.agents, slices.DeleteFunc(granted, isCaller)...)
+	return a.permits[key.AgentID]
 }
 
-// Call makes the call of a turn that is in use. The error is a *deepcall.Error.
-func (t *Turn) Call(ctx context.Context, request deepcall.Request) (deepcall.Answer, error) {
-	a, started := t.account, t.account.clock.Now()
-	answer, err := t.client.UpdateAgentGroupMapping(ctx, t.credentials, request)
-
-	a.update(func() {
-		if t.credentials.Equal(a.last) && t.client == a.settings.Client {
-			state := a.breaker.state
-			a.breaker.settle(started, a.clock.Now(), err)
-			if state != a.breaker.state {
-				a.answer = answerOf(answer, err)
-			}
-		}
-		t.answered = true
-		if t.want.Priority != Resync {
-			delete(a.turns, t.agent)
-		}
-	})
-	return answer, err
-}
-
-// tally is how many turns are not used yet, how many have their call in flight, and how many are of resyncs, also of
-// those that are answered.
-type tally struct{ unused, inFlight, resyncs int }
-
-func (a *Account) count() tally {
-	var n tally
-	for _, turn := range a.turns {
-		switch {
-		case !turn.used:
-			n.unused++
-		case !turn.answered:
-			n.inFlight++
-		}
-		if turn.want.Priority == Resync {
-			n.resyncs++
-		}
+// Release withdraws an agent that needs no request. It ends the agent's permit unless its request is in flight.
+func (d *Dispatcher) Release(key v1alpha1.AgentKey) {
+	d.mu.Lock()
+	defer d.unlock()
+	a := d.accounts[key.Account]
+	if a == nil {
+		return
 	}
-	return n
+	a.queue.remove(key.AgentID)
+	if permit := a.permits[key.AgentID]; permit != nil && permit.state != permitInFlight {
+		delete(a.permits, key.AgentID)
+	}
+	d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
 }
 
-// pump gives turns to those who wait, as far as breaker, limiter and cap allow, and sets the
-// timer for the next look. It returns who got one.
-func (a *Account) pump() []string {
-	var woken []string
-	for !a.closed && a.settings.Client != nil && !a.last.IsZero() {
-		agent, waits := a.queue.first(a.settings.Problem != Problem{})
-		if !waits {
+// grantPermits grants permits to waiting agents as far as the breaker and the limits allow, and
+// sets the timer for the next one. It returns the agents that got a permit.
+func (d *Dispatcher) grantPermits(a *account) []v1alpha1.AgentKey {
+	var granted []v1alpha1.AgentKey
+	for !d.closed && a.canSend() {
+		next := a.queue.first(a.config.ConfigError != ConfigError{})
+		if next == nil {
 			break
 		}
-		wait, open := a.free(a.queue.want(agent))
-		if !open {
+		now := d.options.Clock.Now()
+		wait, ok := a.availableIn(next.ask, now)
+		if !ok {
 			break
 		}
 		if wait > 0 {
-			a.lookAgain(wait)
+			d.grantAfter(a, wait)
 			break
 		}
-		asked := a.queue.since(agent)
-		a.turns[agent] = &Turn{account: a, agent: agent, want: a.queue.remove(agent), asked: asked, given: a.clock.Now()}
-		woken = append(woken, agent)
+		a.queue.remove(next.agentID)
+		key := a.key(next.agentID)
+		a.permits[next.agentID] = &Permit{dispatcher: d, key: key, ask: next.ask, askedAt: next.since, grantedAt: now}
+		granted = append(granted, key)
 	}
-	return woken
+	return granted
 }
 
-// free says how long until one more turn can be given; not open means that a turn must end first. Resyncs leave half
-// of the calls in flight to others, and are made no faster than what comes of them is written.
-func (a *Account) free(want Want) (wait time.Duration, open bool) {
-	now, most, n := a.clock.Now(), a.settings.Limits.MaxInFlight, a.count()
-	switch taken := n.unused + n.inFlight; {
-	case taken >= most, a.breaker.probing && taken > 0:
-		return 0, false
-	case want.Priority == Resync && n.resyncs >= max(most/2, 1):
-		return 0, false
-	}
-	missing := float64(n.unused+1) - a.limiter.TokensAt(now)
-	token := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
-	return max(a.breaker.wait(now), token, 0), true
-}
-
-func (a *Account) lookAgain(after time.Duration) {
+func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	a.timer = a.clock.AfterFunc(after, func() { a.update(func() {}) })
+	a.timer = d.options.Clock.AfterFunc(wait, func() {
+		d.mu.Lock()
+		defer d.unlock()
+		if d.accounts[a.name] == a {
+			d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+		}
+	})
 }
 
-// answerOf is DeepCall's answer, if one could be read.
-func answerOf(answer deepcall.Answer, err error) *deepcall.Answer {
-	var failure *deepcall.Error
-	if errors.As(err, &failure) {
-		return failure.Answer
+// Waited returns how long the agent waited for the permit.
+func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.askedAt) }
+
+// Start sends the request in a goroutine of its own, with the logger and trace of ctx but without
+// its cancellation. It calls done with the result before InFlight becomes false; then the agent is enqueued.
+//
+// It returns false if the permit has become void because the account can't be used any more or the
+// Dispatcher is closed. The agent then waits for another permit. It does not wait if it has released
+// the permit, or if the account was removed.
+func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(Result)) bool {
+	d := p.dispatcher
+	d.mu.Lock()
+	defer d.unlock()
+	a := d.accounts[p.key.Account]
+	if a == nil || a.permits[p.key.AgentID] != p || p.state != permitUnused {
+		return false
 	}
-	return &answer
+	now := d.options.Clock.Now()
+	if d.closed || !a.tryStart(p.ask, now) {
+		delete(a.permits, p.key.AgentID)
+		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
+		d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+		return false
+	}
+	p.state, p.startedAt = permitInFlight, now
+	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
+	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.inFlight[p.key] = p
+	d.requests.Go(func() {
+		result := p.send(ctx, request)
+		done(result)
+		d.finish(p, result)
+	})
+	return true
+}
+
+func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
+	answer, err := p.dispatcher.options.Observe(ctx, p.key, func(ctx context.Context) (deepcall.Answer, error) {
+		return p.client.UpdateAgentGroupMapping(ctx, p.credentials, request)
+	})
+	return Result{Endpoint: p.endpoint, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
+}
+
+// finish ends the request of a permit, and enqueues the agent.
+func (d *Dispatcher) finish(p *Permit, result Result) {
+	d.mu.Lock()
+	defer d.unlock()
+	p.cancel()
+	p.state = permitEnded
+	delete(d.inFlight, p.key)
+	a := d.accounts[p.key.Account]
+	if a != nil && a.permits[p.key.AgentID] == p { // else the account was removed
+		d.update(a, func() {
+			a.recordResult(p, result)
+			if !p.ask.Priority.isResync() {
+				delete(a.permits, p.key.AgentID)
+			}
+		})
+	}
+	d.pending.agents = append(d.pending.agents, p.key)
 }

@@ -4,249 +4,226 @@ import (
 	"testing"
 	"time"
 
-	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-func TestLimitsHoldExactly(t *testing.T) {
-	scenario(t, "a burst at once, then so many a second", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 10, Burst: 20, MaxInFlight: 1000}, always(success))
-		b.crowd(45, Want{Priority: Edit}, true)
-		b.until(time.Minute)
-		for n, c := range b.made() {
+func TestLimits(t *testing.T) {
+	runInFakeTime(t, "allow a burst at once, then so many requests per second", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 20, MaxInFlight: 1000}, always(success))
+		h.reconcileMany(45, edit, true)
+		h.until(time.Minute)
+		for n, r := range h.requests() {
 			want := time.Duration(max(0, n-19)) * 100 * time.Millisecond
-			if early, late := want-c.start, c.start-want; early > time.Microsecond || late > time.Microsecond {
-				t.Errorf("call %d at %s, not %s", n, c.start, want)
+			if early, late := want-r.start, r.start-want; early > time.Microsecond || late > time.Microsecond {
+				t.Errorf("request %d at %s, not %s", n, r.start, want)
 			}
 		}
-		expect(t, "the calls", len(b.made()), 45)
+		expect(t, "requests", len(h.requests()), 45)
 	})
 
-	scenario(t, "a burst comes back while nothing is sent", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 3, MaxInFlight: 10}, always(success))
+	runInFakeTime(t, "refill the burst while nothing is sent", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 1, Burst: 3, MaxInFlight: 10}, always(success))
 		for _, pause := range []time.Duration{time.Hour, 2 * time.Second, 0} {
-			b.crowd(3, Want{Priority: Edit}, true)
+			h.reconcileMany(3, edit, true)
 			elapse(pause)
 		}
 		elapse(time.Minute)
 		want := "0s 0s 0s 1h0m0s 1h0m0s 1h0m0s 1h0m2s 1h0m2s 1h0m3s"
-		expect(t, "the calls", b.starts(), want)
+		expect(t, "requests", h.starts(), want)
 	})
 
-	scenario(t, "no more in flight than allowed", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 4}, always(success.in(time.Second)))
-		b.crowd(10, Want{Priority: Edit}, true)
-		b.until(time.Minute)
-		expect(t, "the calls", b.starts(), "0s 1s 1s 1s 1s 2s 2s 2s 2s 3s")
-		expect(t, "at once", b.most, 4)
+	runInFakeTime(t, "allow no more than MaxInFlight requests in flight", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 4}, always(success.in(time.Second)))
+		h.reconcileMany(10, edit, true)
+		h.until(time.Minute)
+		expect(t, "requests", h.starts(), "0s 1s 1s 1s 1s 2s 2s 2s 2s 3s")
+		expect(t, "in flight at once", h.maxInFlight, 4)
 	})
 
-	scenario(t, "new limits count at once", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}, always(success))
-		b.crowd(30, Want{Priority: Edit}, true)
-		b.until(2500 * time.Millisecond)
-		expect(t, "the calls before", len(b.made()), 3)
-		b.reconfigure(func(s *Settings) { s.Limits = Limits{RequestsPerSecond: 10, Burst: 5, MaxInFlight: 10} })
+	runInFakeTime(t, "are in force at once when they change", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}, always(success))
+		h.reconcileMany(30, edit, true)
+		h.until(2500 * time.Millisecond)
+		expect(t, "requests before", len(h.requests()), 3)
+		h.reconfigure(func(c *Config) { c.Limits = Limits{RequestsPerSecond: 10, Burst: 5, MaxInFlight: 10} })
 		elapse(0)
-		expect(t, "the calls after", len(b.made()), 8)
-		b.reconfigure(func(s *Settings) { s.Revision = "2" }) // the same limits give no new burst
+		expect(t, "requests after", len(h.requests()), 8)
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
 		elapse(0)
-		expect(t, "the calls after the same limits", len(b.made()), 8)
+		expect(t, "requests after a change that keeps the limits", len(h.requests()), 8)
 	})
 }
 
-func TestATurn(t *testing.T) {
+func TestPermit(t *testing.T) {
 	narrow := Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}
 
-	scenario(t, "is one at a time for an agent", func(t *testing.T) {
-		b := newBench(t, generous, always(success.in(time.Second)))
-		turn := b.Turn("1", Want{})
-		expect(t, "asking again gives the same", b.Turn("1", Want{Priority: Edit}), turn)
-		expect(t, "used once", turn.Use(), true)
-		expect(t, "used twice", turn.Use(), false)
-		expect(t, "while it is used there is no other", b.Turn("1", Want{}), nil)
-		_, _ = turn.Call(t.Context(), deepcall.Request{AgentID: "1"})
-		expect(t, "afterwards there is", b.Turn("1", Want{}) != nil, true)
-		expect(t, "nobody is woken for what it looks at itself", b.wakes(), "")
+	runInFakeTime(t, "is the agent's only one until its request has ended", func(t *testing.T) {
+		h := newHarness(t, generous, always(success.in(time.Second)))
+		permit := h.acquire("1", Ask{})
+		expect(t, "acquired again", h.acquire("1", edit), permit)
+		expect(t, "started", h.start(permit), true)
+		expect(t, "started twice", h.start(permit), false)
+		expect(t, "acquired while in flight", h.acquire("1", Ask{}), nil)
+		expect(t, "enqueued while in flight", h.takeEnqueued(), "")
+		elapse(time.Second)
+		expect(t, "enqueued at the end", h.takeEnqueued(), "1")
+		expect(t, "acquired afterwards", h.acquire("1", Ask{}) != nil, true)
+		expect(t, "started with the old permit", h.start(permit), false)
+		expect(t, "enqueued for a permit that Acquire returned", h.takeEnqueued(), "")
 	})
 
-	scenario(t, "that is given back is the next agent's, and costs nothing", func(t *testing.T) {
-		b := newBench(t, narrow, always(success))
-		turn := b.Turn("1", Want{})
-		expect(t, "no second turn", b.Turn("2", Want{}), nil)
-		b.Leave("1")
-		expect(t, "a turn left is void", turn.Use(), false)
-		expect(t, "woken", b.wakes(), "2")
-		expect(t, "at once", b.Turn("2", Want{}).Use(), true)
+	runInFakeTime(t, "passes to the next agent without using a token when it is released", func(t *testing.T) {
+		h := newHarness(t, narrow, always(success))
+		permit := h.acquire("1", Ask{})
+		expect(t, "second permit", h.acquire("2", Ask{}), nil)
+		h.release("1")
+		expect(t, "started after the release", h.start(permit), false)
+		expect(t, "enqueued", h.takeEnqueued(), "2")
+		expect(t, "the next agent started", h.start(h.acquire("2", Ask{})), true)
 	})
 
-	scenario(t, "in use is not given back", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
-		b.launch("1")
-		b.Leave("1")
-		expect(t, "no second turn", b.Turn("2", Want{}), nil)
+	runInFakeTime(t, "is not released while its request is in flight", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
+		h.launch("1", edit)
+		h.release("1")
+		expect(t, "second permit", h.acquire("2", Ask{}), nil)
+		expect(t, "in flight", h.InFlight(agent("1")), true)
 		elapse(2 * time.Second)
-		expect(t, "woken", b.wakes(), "2")
+		expect(t, "enqueued", h.takeEnqueued(), "2 1")
 	})
 
-	scenario(t, "is not given to an agent that left the queue", func(t *testing.T) {
-		b := newBench(t, narrow, always(success.in(time.Second)))
-		b.launch("1")
-		b.Turn("2", Want{})
-		b.Leave("2")
-		b.Leave("3") // which never asked
+	runInFakeTime(t, "is not granted to an agent that was released", func(t *testing.T) {
+		h := newHarness(t, narrow, always(success.in(time.Second)))
+		h.launch("1", edit)
+		h.acquire("2", Ask{})
+		h.release("2")
+		h.release("3") // never asked
+		h.Release(v1alpha1.AgentKey{Account: types.NamespacedName{Name: "unknown"}, AgentID: "2"})
 		elapse(time.Minute)
-		expect(t, "woken", b.wakes(), "")
+		expect(t, "enqueued", h.takeEnqueued(), "1")
 	})
 
-	scenario(t, "is void after a refusal, and comes again when the account may be probed", func(t *testing.T) {
-		deepCall := &switching{answer: success}
-		b := newBench(t, generous, deepCall.say)
-		_ = b.now("0")
-		turn := b.Turn("1", Want{Priority: Edit})
-		deepCall.becomes(denied)
-		_ = b.now("0")
-		expect(t, "used", turn.Use(), false)
-		b.wakes()
+	runInFakeTime(t, "is void after a denial, until the account is probed", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: success}
+		h := newHarness(t, generous, deepCall.get)
+		h.send("0", edit)
+		permit := h.acquire("1", edit)
+		deepCall.set(denied)
+		h.send("0", edit)
+		expect(t, "started", h.start(permit), false)
+		h.takeEnqueued()
 		elapse(5 * time.Minute)
-		expect(t, "woken", b.wakes(), "1")
-		expect(t, "used then", b.Turn("1", Want{Priority: Edit}).Use(), true)
+		expect(t, "enqueued", h.takeEnqueued(), "1")
+		expect(t, "started then", h.start(h.acquire("1", edit)), true)
 	})
 
-	scenario(t, "is void while a Retry-After holds, and comes again afterwards", func(t *testing.T) {
-		deepCall := &switching{answer: success}
-		b := newBench(t, generous, deepCall.say)
-		_ = b.now("0")
-		turn := b.Turn("1", Want{Priority: Edit})
-		deepCall.becomes(limited.retry("30"))
-		_ = b.now("0")
-		expect(t, "used", turn.Use(), false)
+	runInFakeTime(t, "is void during a pause, and granted again afterwards", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: success}
+		h := newHarness(t, generous, deepCall.get)
+		h.send("0", edit)
+		permit := h.acquire("1", edit)
+		deepCall.set(limited.retry("30"))
+		h.send("0", edit)
+		expect(t, "started", h.start(permit), false)
+		h.takeEnqueued()
 		elapse(30 * time.Second)
-		expect(t, "woken", b.wakes(), "1")
+		expect(t, "enqueued", h.takeEnqueued(), "1")
 	})
 
-	scenario(t, "is void once the Secret is gone, but for a removal", func(t *testing.T) {
-		b := newBench(t, generous, always(success))
-		_ = b.now("0")
-		edit, removal := b.Turn("1", Want{Priority: Edit}), b.Turn("2", Want{Priority: Edit, Removal: true})
-		b.reconfigure(func(s *Settings) {
-			s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
-		})
-		expect(t, "the edit's used", edit.Use(), false)
-		expect(t, "the removal's used", removal.Use(), true)
+	runInFakeTime(t, "is void after the Secret is deleted, except for a removal", func(t *testing.T) {
+		h := newHarness(t, generous, always(success))
+		h.send("0", edit)
+		change, removal := h.acquire("1", edit), h.acquire("2", Ask{Priority: Edit, Removal: true})
+		h.reconfigure(deleteSecret)
+		expect(t, "edit started", h.start(change), false)
+		expect(t, "removal started", h.start(removal), true)
 	})
 
-	scenario(t, "is void while fewer calls are allowed in flight than when it was given", func(t *testing.T) {
-		b := newBench(t, generous, always(success.in(time.Second)))
-		_ = b.now("0")
-		first, second := b.Turn("1", Want{Priority: Edit}), b.Turn("2", Want{Priority: Edit})
-		b.reconfigure(func(s *Settings) { s.Limits.MaxInFlight = 1 })
-		expect(t, "the first used", first.Use(), true)
-		expect(t, "the second used", second.Use(), false)
-		_, _ = first.Call(t.Context(), deepcall.Request{AgentID: "1"})
-		expect(t, "woken", b.wakes(), "2")
+	runInFakeTime(t, "is void if MaxInFlight was lowered and is reached", func(t *testing.T) {
+		h := newHarness(t, generous, always(success.in(time.Second)))
+		h.send("0", edit)
+		first, second := h.acquire("1", edit), h.acquire("2", edit)
+		h.reconfigure(func(c *Config) { c.Limits.MaxInFlight = 1 })
+		h.takeEnqueued()
+		expect(t, "first started", h.start(first), true)
+		expect(t, "second started", h.start(second), false)
+		elapse(time.Second)
+		expect(t, "enqueued", h.takeEnqueued(), "2 1")
 	})
 
-	scenario(t, "is void once the spec can't be used", func(t *testing.T) {
-		b := newBench(t, generous, always(success))
-		_ = b.now("0")
-		removal := b.Turn("2", Want{Priority: Edit, Removal: true})
-		b.reconfigure(func(s *Settings) { s.Client, s.Problem = nil, Problem{Reason: "InvalidSpec"} })
-		expect(t, "used", removal.Use(), false)
-		expect(t, "removals can be told", b.CanRemove(), false)
+	runInFakeTime(t, "is void once the spec is invalid", func(t *testing.T) {
+		h := newHarness(t, generous, always(success))
+		h.send("0", edit)
+		removal := h.acquire("2", Ask{Priority: Edit, Removal: true})
+		h.reconfigure(func(c *Config) { c.Client, c.ConfigError = nil, ConfigError{Reason: "InvalidSpec"} })
+		expect(t, "started", h.start(removal), false)
+		expect(t, "can remove", h.health().CanRemove, false)
+	})
+
+	runInFakeTime(t, "knows how long the agent waited", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 10}, always(success))
+		first := h.acquire("a", edit)
+		expect(t, "first waited", first.Waited(), 0)
+		expect(t, "started", h.start(first), true)
+		if h.acquire("b", edit) != nil {
+			t.Fatal("b got a permit beyond the limits")
+		}
+		elapse(300 * time.Millisecond)
+		h.acquire("b", edit) // asking again keeps the time of the first ask
+		elapse(time.Minute)
+		expect(t, "second waited", h.acquire("b", edit).Waited().Round(time.Millisecond), time.Second)
+		h.release("b")
 	})
 }
 
-func TestWhoIsNext(t *testing.T) {
+func TestPermitsAreGrantedInOrder(t *testing.T) {
 	serial := Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}
 
-	scenario(t, "an edit before a retry before a resync, and then who asked first", func(t *testing.T) {
-		b := newBench(t, serial, always(success.in(time.Second)))
-		b.launch("0")
-		b.gather(Want{Priority: Resync}, true, "resync1", "resync2")
-		b.gather(Want{Priority: Retry}, true, "retry1", "retry2")
-		b.gather(Want{Priority: Edit}, true, "edit1", "edit2")
+	runInFakeTime(t, "edits, retries, requested resyncs, periodic resyncs, each in the order of asking", func(t *testing.T) {
+		h := newHarness(t, serial, always(success.in(time.Second)))
+		h.launch("0", edit)
+		h.reconcile(Ask{Priority: PeriodicResync}, true, "periodic1", "periodic2")
+		h.reconcile(Ask{Priority: RequestedResync}, true, "requested1", "requested2")
+		h.reconcile(Ask{Priority: Retry}, true, "retry1", "retry2")
+		h.reconcile(edit, true, "edit1", "edit2")
 		elapse(time.Minute)
-		expect(t, "the order", b.agents(), "0 edit1 edit2 retry1 retry2 resync1 resync2")
+		expect(t, "order", h.agentIDs(), "0 edit1 edit2 retry1 retry2 requested1 requested2 periodic1 periodic2")
 	})
 
-	scenario(t, "a person's edit, also before a queued resync of the same agent", func(t *testing.T) {
-		b := newBench(t, serial, always(success.in(time.Second)))
-		b.launch("0")
-		for _, agent := range []string{"1", "2", "3"} {
-			b.Turn(agent, Want{Priority: Resync})
+	runInFakeTime(t, "an edit precedes the waiting resyncs, also that of the same agent", func(t *testing.T) {
+		h := newHarness(t, serial, always(success.in(time.Second)))
+		h.launch("0", edit)
+		for _, agentID := range []string{"1", "2", "3"} {
+			h.acquire(agentID, Ask{Priority: PeriodicResync})
 		}
-		b.Turn("3", Want{Priority: Edit})
+		h.acquire("3", edit)
 		elapse(time.Second)
-		expect(t, "woken", b.wakes(), "3")
+		expect(t, "enqueued", h.takeEnqueued(), "3 0")
 	})
 
-	scenario(t, "only removals while the Secret is gone, with the credentials last read", func(t *testing.T) {
-		b := newBench(t, serial, always(success))
-		gone := func(s *Settings) {
-			s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
-		}
-		b.reconfigure(gone)
-		expect(t, "removals can be told", b.CanRemove(), true)
-		expect(t, "an edit's turn", b.Turn("1", Want{Priority: Edit}), nil)
-		_, _ = b.use(t, "2", Want{Priority: Retry, Removal: true})
-		expect(t, "the user", b.made()[0].user, "1001")
-		b.wakes()
-		b.reconfigure(func(s *Settings) { s.Credentials, s.Problem = credentials(t, "1002"), Problem{} })
-		expect(t, "woken when the Secret is back", b.wakes(), "1")
+	runInFakeTime(t, "only removals after the Secret is deleted, with the last credentials", func(t *testing.T) {
+		h := newHarness(t, serial, always(success))
+		h.reconfigure(deleteSecret)
+		expect(t, "can remove", h.health().CanRemove, true)
+		expect(t, "permit of an edit", h.acquire("1", edit), nil)
+		h.send("2", Ask{Priority: Retry, Removal: true})
+		expect(t, "user", h.requests()[0].user, "1001")
+		h.takeEnqueued()
+		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1002"), ConfigError{} })
+		expect(t, "enqueued when the Secret is recreated", h.takeEnqueued(), "1")
 	})
 
-	scenario(t, "nobody while no credentials were ever read", func(t *testing.T) {
-		b := newBench(t, serial, always(success))
-		fresh := newAccount(b.clock, b.hooks)
-		s := b.settings("1001", serial)
-		s.Credentials, s.Problem = deepcall.Credentials{}, Problem{Reason: "SecretNotFound"}
-		fresh.Configure(s)
-		expect(t, "removals can be told", fresh.CanRemove(), false)
-		expect(t, "a removal's turn", fresh.Turn("1", Want{Priority: Edit, Removal: true}), nil)
-		expect(t, "an edit's turn", fresh.Turn("2", Want{Priority: Edit}), nil)
+	runInFakeTime(t, "to no agent before there were credentials", func(t *testing.T) {
+		h := newHarness(t, serial, always(success))
+		h.Remove(acme)
+		config := h.config("1001", serial)
+		deleteSecret(&config)
+		expect(t, "can remove", h.Configure(acme, config).CanRemove, false)
+		expect(t, "permit of a removal", h.acquire("1", Ask{Priority: Edit, Removal: true}), nil)
+		expect(t, "permit of an edit", h.acquire("2", edit), nil)
 		elapse(time.Hour)
-		expect(t, "woken", b.wakes(), "")
-	})
-}
-
-// use makes a call that must be possible at once.
-func (b *bench) use(t *testing.T, agent string, want Want) (deepcall.Answer, error) {
-	t.Helper()
-	turn := b.Turn(agent, want)
-	if turn == nil || !turn.Use() {
-		t.Fatalf("agent %s got no turn", agent)
-	}
-	return turn.Call(t.Context(), deepcall.Request{AgentID: agent, Groups: map[string]bool{"90": true}})
-}
-
-func TestATurnKnowsHowLongItWasWaitedFor(t *testing.T) {
-	scenario(t, "one that is free at once, and one that the limits hold up", func(t *testing.T) {
-		b := newBench(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 10}, always(success))
-		first := b.Turn("a", Want{Priority: Edit})
-		expect(t, "the first waited", first.Waited(), 0)
-		expect(t, "used", first.Use(), true)
-		if b.Turn("b", Want{Priority: Edit}) != nil {
-			t.Fatal("b got a turn past the limits")
-		}
-		_, _ = first.Call(t.Context(), deepcall.Request{AgentID: "a", Groups: map[string]bool{"90": true}})
-		elapse(300 * time.Millisecond)
-		b.Turn("b", Want{Priority: Edit}) // asking again does not begin anew
-		elapse(time.Minute)
-		expect(t, "the second waited", b.Turn("b", Want{Priority: Edit}).Waited().Round(time.Millisecond), time.Second)
-		b.Leave("b")
-	})
-}
-
-// What DeepCall accepted counts as applied at the endpoint that was called, which may be another one by now
-// than when the turn was asked for, and yet another one at the end of the call.
-func TestATurnTellsWhereItsCallGoes(t *testing.T) {
-	scenario(t, "while the account moves there and back", func(t *testing.T) {
-		b := newBench(t, generous, always(success.in(time.Second)))
-		first := b.Settings().Endpoint
-		turn := b.Turn("7", Want{Priority: Edit})
-		b.reconfigure(func(s *Settings) { s.Endpoint, s.Client = "https://elsewhere.example", b.client() })
-		expect(t, "in use", turn.Use(), true)
-		b.reconfigure(func(s *Settings) { s.Endpoint, s.Client = first, b.client() })
-		expect(t, "the endpoint", turn.Endpoint(), "https://elsewhere.example")
+		expect(t, "enqueued", h.takeEnqueued(), "")
 	})
 }

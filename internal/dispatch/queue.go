@@ -7,129 +7,123 @@ import (
 	"time"
 )
 
-// Want says what an agent wants a turn for.
-type Want struct {
-	// Priority: the higher comes first; among equals, who asked first.
+// Ask describes the request that an agent needs a permit for.
+type Ask struct {
+	// Priority orders the agents of an account: higher first, then the one that asked first.
 	Priority Priority
-	// Removal is true for a call that only removes. It may still be made with the credentials
-	// last read when the Secret is gone.
+	// Removal marks a request that only removes groups. After the Secret is deleted it can still be
+	// sent with the last credentials.
 	Removal bool
 }
 
-// Priority of a call within its account.
+// Priority of a request within its account.
 type Priority int
 
 const (
-	// Resync repeats what DeepCall was told before.
-	Resync Priority = iota
-	// Retry repeats a change that failed.
+	// PeriodicResync sends the applied groups again because the resync interval has passed.
+	PeriodicResync Priority = iota
+	// RequestedResync sends the applied groups again because a user requested it.
+	RequestedResync
+	// Retry sends a change again that failed.
 	Retry
-	// Edit is a person's change that was not tried yet.
+	// Edit sends an edit or deletion for the first time.
 	Edit
 )
 
-// queue holds the agents that wait for a turn, the one whose turn is next first. Its zero value is empty.
+func (p Priority) isResync() bool { return p <= RequestedResync }
+
+// queue holds the agents that wait for a permit, in the order in which they get one. Its zero value is empty.
 type queue struct {
-	waiting waiting
-	byAgent map[string]*waiter
-	asked   int
+	heap      waiterHeap
+	byAgentID map[string]*waiter
+	lastSeq   int
 }
 
 type waiter struct {
-	agent string
-	want  Want
-	asked int
+	agentID string
+	ask     Ask
+	// seq orders waiters of equal priority.
+	seq int
+	// since is when the agent first asked for the permit.
 	since time.Time
+	// index is the waiter's place in the heap.
 	index int
 }
 
-// put adds an agent that asked at a time, or changes what it wants, without loss of its place among equals.
-func (q *queue) put(agent string, want Want, asked time.Time) {
-	if w := q.byAgent[agent]; w != nil {
-		w.want = want
-		heap.Fix(&q.waiting, w.index)
+// put adds an agent that has waited since the given time. An agent that waits already keeps its
+// place among its equals, and only changes what it asks for.
+func (q *queue) put(agentID string, ask Ask, since time.Time) {
+	if w := q.byAgentID[agentID]; w != nil {
+		w.ask = ask
+		heap.Fix(&q.heap, w.index)
 		return
 	}
-	if q.byAgent == nil {
-		q.byAgent = map[string]*waiter{}
+	if q.byAgentID == nil {
+		q.byAgentID = map[string]*waiter{}
 	}
-	q.asked++
-	w := &waiter{agent: agent, want: want, asked: q.asked, since: asked}
-	q.byAgent[agent] = w
-	heap.Push(&q.waiting, w)
+	q.lastSeq++
+	w := &waiter{agentID: agentID, ask: ask, seq: q.lastSeq, since: since}
+	q.byAgentID[agentID] = w
+	heap.Push(&q.heap, w)
 }
 
-// since is when a waiting agent asked.
-func (q *queue) since(agent string) time.Time {
-	return q.byAgent[agent].since
-}
-
-// want is what a waiting agent wants.
-func (q *queue) want(agent string) Want {
-	return q.byAgent[agent].want
-}
-
-// remove takes an agent out, and returns what it wanted.
-func (q *queue) remove(agent string) Want {
-	w := q.byAgent[agent]
+// remove removes an agent, if it waits.
+func (q *queue) remove(agentID string) {
+	w := q.byAgentID[agentID]
 	if w == nil {
-		return Want{}
+		return
 	}
-	delete(q.byAgent, agent)
-	heap.Remove(&q.waiting, w.index)
-	return w.want
+	delete(q.byAgentID, agentID)
+	heap.Remove(&q.heap, w.index)
 }
 
-// first is the agent whose turn is next, of those with a removal only if so asked.
-func (q *queue) first(removalsOnly bool) (agent string, found bool) {
+// first returns the waiter that is next, or nil. If removalsOnly is set, only removals are considered.
+func (q *queue) first(removalsOnly bool) *waiter {
 	if !removalsOnly {
-		if len(q.waiting) == 0 {
-			return "", false
+		if len(q.heap) == 0 {
+			return nil
 		}
-		return q.waiting[0].agent, true
+		return q.heap[0]
 	}
-	var best *waiter
-	for _, w := range q.waiting {
-		if w.want.Removal && (best == nil || w.before(best)) {
-			best = w
+	var first *waiter
+	for _, w := range q.heap {
+		if w.ask.Removal && (first == nil || w.precedes(first)) {
+			first = w
 		}
 	}
-	if best == nil {
-		return "", false
+	return first
+}
+
+// agentIDs returns all agents that wait, sorted.
+func (q *queue) agentIDs() []string {
+	return slices.Sorted(maps.Keys(q.byAgentID))
+}
+
+func (w *waiter) precedes(other *waiter) bool {
+	if w.ask.Priority != other.ask.Priority {
+		return w.ask.Priority > other.ask.Priority
 	}
-	return best.agent, true
+	return w.seq < other.seq
 }
 
-// agents are all that wait, sorted.
-func (q *queue) agents() []string {
-	return slices.Sorted(maps.Keys(q.byAgent))
+// waiterHeap implements heap.Interface.
+type waiterHeap []*waiter
+
+func (h waiterHeap) Len() int           { return len(h) }
+func (h waiterHeap) Less(i, j int) bool { return h[i].precedes(h[j]) }
+func (h waiterHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
 }
 
-func (w *waiter) before(other *waiter) bool {
-	if w.want.Priority != other.want.Priority {
-		return w.want.Priority > other.want.Priority
-	}
-	return w.asked < other.asked
+func (h *waiterHeap) Push(x any) {
+	w := x.(*waiter) //nolint:forcetypeassert // only put pushes
+	w.index = len(*h)
+	*h = append(*h, w)
 }
 
-// waiting is the heap behind queue.
-type waiting []*waiter
-
-func (w waiting) Len() int           { return len(w) }
-func (w waiting) Less(i, j int) bool { return w[i].before(w[j]) }
-func (w waiting) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].index, w[j].index = i, j
-}
-
-func (w *waiting) Push(x any) {
-	added := x.(*waiter) //nolint:forcetypeassert // only put pushes
-	added.index = len(*w)
-	*w = append(*w, added)
-}
-
-func (w *waiting) Pop() any {
-	last := (*w)[len(*w)-1]
-	*w = (*w)[:len(*w)-1]
+func (h *waiterHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
 	return last
 }

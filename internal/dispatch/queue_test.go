@@ -9,114 +9,125 @@ import (
 	"time"
 )
 
-// drain takes everything out of a queue, in order.
+// drain removes all agents from a queue, in order.
 func drain(q *queue, removalsOnly bool) string {
 	var order []string
-	for {
-		agent, found := q.first(removalsOnly)
-		if !found {
-			return strings.Join(order, " ")
-		}
-		order = append(order, agent)
-		q.remove(agent)
+	for w := q.first(removalsOnly); w != nil; w = q.first(removalsOnly) {
+		order = append(order, w.agentID)
+		q.remove(w.agentID)
 	}
+	return strings.Join(order, " ")
 }
 
-func TestWhoWaitsComesInOrder(t *testing.T) {
-	type ask struct {
-		agent string
-		want  Want
+func TestQueueOrder(t *testing.T) {
+	type put struct {
+		agentID string
+		ask     Ask
 	}
-	edit, again, resync := Want{Priority: Edit}, Want{Priority: Retry}, Want{Priority: Resync}
-	removal := Want{Priority: Retry, Removal: true}
+	retry, requested, resync := Ask{Priority: Retry}, Ask{Priority: RequestedResync}, Ask{Priority: PeriodicResync}
+	removal := Ask{Priority: Retry, Removal: true}
 	for _, tc := range []struct {
 		name         string
-		asks         []ask
+		puts         []put
 		removalsOnly bool
 		want         string
 	}{
-		{"nobody when nobody waits", nil, false, ""},
-		{"an edit before a retry before a resync", []ask{{"a", resync}, {"b", again}, {"c", edit}}, false, "c b a"},
-		{"among equals who asked first", []ask{{"c", edit}, {"a", edit}, {"b", edit}}, false, "c a b"},
-		{"asking again does not lose the place", []ask{{"a", edit}, {"b", edit}, {"a", edit}}, false, "a b"},
-		{"an edit goes before the queued resync of the same agent", []ask{{"a", resync}, {"b", resync}, {"c", resync}, {"c", edit}}, false, "c a b"},
-		{"a raised agent keeps its place among its new equals", []ask{{"a", resync}, {"b", edit}, {"a", edit}}, false, "a b"},
-		{"a lowered agent goes behind", []ask{{"a", edit}, {"b", again}, {"a", resync}}, false, "b a"},
-		{"a removal counts by its priority", []ask{{"a", again}, {"b", removal}, {"c", edit}}, false, "c a b"},
-		{"only removals when only they may be sent", []ask{{"a", edit}, {"b", removal}, {"c", resync}}, true, "b"},
-		{"removals among themselves in order", []ask{{"a", removal}, {"b", Want{Priority: Edit, Removal: true}}, {"c", removal}}, true, "b a c"},
-		{"nobody when there is no removal", []ask{{"a", edit}}, true, ""},
-		{"an agent that no longer removes is passed over", []ask{{"a", removal}, {"a", edit}}, true, ""},
+		{"is empty at first", nil, false, ""},
+		{
+			"puts edits before retries before requested resyncs before periodic resyncs",
+			[]put{{"a", resync}, {"b", requested}, {"c", retry}, {"d", edit}}, false, "d c b a",
+		},
+		{"puts the one that asked first before its equals", []put{{"c", edit}, {"a", edit}, {"b", edit}}, false, "c a b"},
+		{"keeps the place of an agent that asks again", []put{{"a", edit}, {"b", edit}, {"a", edit}}, false, "a b"},
+		{
+			"replaces the waiting resync of an agent by its edit",
+			[]put{{"a", resync}, {"b", resync}, {"c", resync}, {"c", edit}}, false, "c a b",
+		},
+		{"keeps the place of a raised agent among its new equals", []put{{"a", resync}, {"b", edit}, {"a", edit}}, false, "a b"},
+		{"moves a lowered agent back", []put{{"a", edit}, {"b", retry}, {"a", resync}}, false, "b a"},
+		{"orders removals by their priority", []put{{"a", retry}, {"b", removal}, {"c", edit}}, false, "c a b"},
+		{"has only removals if only those are considered", []put{{"a", edit}, {"b", removal}, {"c", resync}}, true, "b"},
+		{
+			"orders removals if only those are considered",
+			[]put{{"a", removal}, {"b", Ask{Priority: Edit, Removal: true}}, {"c", removal}}, true, "b a c",
+		},
+		{"is empty if only removals are considered and there are none", []put{{"a", edit}}, true, ""},
+		{"does not consider an agent that no longer removes", []put{{"a", removal}, {"a", edit}}, true, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var q queue
-			for _, a := range tc.asks {
-				q.put(a.agent, a.want, time.Time{})
+			for _, p := range tc.puts {
+				q.put(p.agentID, p.ask, time.Time{})
 			}
-			expect(t, "the order", drain(&q, tc.removalsOnly), tc.want)
+			expect(t, "order", drain(&q, tc.removalsOnly), tc.want)
 		})
 	}
 
-	t.Run("who is taken out says what it wanted, once", func(t *testing.T) {
+	t.Run("keeps what an agent asks for until it is removed", func(t *testing.T) {
 		var q queue
-		q.put("a", removal, time.Time{})
-		expect(t, "first", q.remove("a"), removal)
-		expect(t, "then", q.remove("a"), Want{})
-		expect(t, "an unknown agent", q.remove("b"), Want{})
+		q.put("a", removal, start)
+		q.put("a", removal, start.Add(time.Hour))
+		expect(t, "ask", q.first(false).ask, removal)
+		expect(t, "since", q.first(false).since, start)
+		q.remove("b") // unknown
+		expect(t, "agents", len(q.agentIDs()), 1)
+		q.remove("a")
+		q.remove("a")
+		expect(t, "first", q.first(false), nil)
 	})
 
-	t.Run("who comes back has lost its place", func(t *testing.T) {
+	t.Run("does not keep the place of an agent that was removed", func(t *testing.T) {
 		var q queue
 		q.put("a", edit, time.Time{})
 		q.put("b", edit, time.Time{})
-		q.put("a", q.remove("a"), time.Time{})
-		expect(t, "the order", drain(&q, false), "b a")
+		q.remove("a")
+		q.put("a", edit, time.Time{})
+		expect(t, "order", drain(&q, false), "b a")
 	})
 
-	t.Run("all that wait are listed sorted", func(t *testing.T) {
+	t.Run("lists all agents sorted", func(t *testing.T) {
 		var q queue
-		expect(t, "nobody", len(q.agents()), 0)
-		for _, agent := range []string{"c", "a", "b", "a"} {
-			q.put(agent, again, time.Time{})
+		expect(t, "agents at first", len(q.agentIDs()), 0)
+		for _, agentID := range []string{"c", "a", "b", "a"} {
+			q.put(agentID, retry, time.Time{})
 		}
-		expect(t, "waiting", strings.Join(q.agents(), " "), "a b c")
+		expect(t, "agents", strings.Join(q.agentIDs(), " "), "a b c")
 	})
 }
 
-func TestTheQueueIsAlwaysInOrder(t *testing.T) {
+// TestQueueMatchesSortedList compares the queue with a list that is sorted at the end.
+func TestQueueMatchesSortedList(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 0))
-	type waiting struct {
-		agent string
-		want  Want
+	type entry struct {
+		agentID string
+		ask     Ask
 	}
 	for range 300 {
 		var q queue
-		var model []waiting
-		at := func(agent string) int {
-			return slices.IndexFunc(model, func(w waiting) bool { return w.agent == agent })
-		}
+		var list []entry
 		for range 40 {
-			agent := fmt.Sprint(r.IntN(12))
+			agentID := fmt.Sprint(r.IntN(12))
+			isAgent := func(e entry) bool { return e.agentID == agentID }
 			if r.IntN(3) == 0 {
-				q.remove(agent)
-				model = slices.DeleteFunc(model, func(w waiting) bool { return w.agent == agent })
+				q.remove(agentID)
+				list = slices.DeleteFunc(list, isAgent)
 				continue
 			}
-			want := Want{Priority: Priority(r.IntN(3)), Removal: r.IntN(2) == 0}
-			q.put(agent, want, time.Time{})
-			if i := at(agent); i >= 0 {
-				model[i].want = want
+			ask := Ask{Priority: Priority(r.IntN(4)), Removal: r.IntN(2) == 0}
+			q.put(agentID, ask, time.Time{})
+			if i := slices.IndexFunc(list, isAgent); i >= 0 {
+				list[i].ask = ask
 			} else {
-				model = append(model, waiting{agent, want})
+				list = append(list, entry{agentID, ask})
 			}
 		}
 		removalsOnly := r.IntN(2) == 0
-		slices.SortStableFunc(model, func(a, b waiting) int { return int(b.want.Priority - a.want.Priority) })
+		slices.SortStableFunc(list, func(a, b entry) int { return int(b.ask.Priority - a.ask.Priority) })
 		var order []string
-		for _, w := range model {
-			if w.want.Removal || !removalsOnly {
-				order = append(order, w.agent)
+		for _, e := range list {
+			if e.ask.Removal || !removalsOnly {
+				order = append(order, e.agentID)
 			}
 		}
 		if got, want := drain(&q, removalsOnly), strings.Join(order, " "); got != want {
