@@ -1,0 +1,191 @@
+package dispatch
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// Limits bound the requests of an account.
+type Limits struct {
+	RequestsPerSecond, Burst, MaxInFlight int
+}
+
+// Config is the configuration of an account, from its DeepCallAccount and Secret.
+type Config struct {
+	// UID is that of the DeepCallAccount. Credentials are not kept for another one of the same name.
+	UID types.UID
+	// Revision identifies the account's spec and its reconcile-requested-at annotation. A new one
+	// makes a denied or unreachable account retry at once.
+	Revision string
+	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
+	Endpoint string
+	// Client sends requests to the endpoint. Nil if the spec is invalid.
+	Client *deepcall.Client
+	// Limits bound the requests.
+	Limits Limits
+	// Credentials are zero if the Secret is missing or invalid.
+	Credentials deepcall.Credentials
+	// ConfigError describes why the account can't be used as configured. Zero if it can be used.
+	ConfigError ConfigError
+	// SpecError is the part of ConfigError that comes from the spec alone.
+	SpecError ConfigError
+}
+
+// ConfigError is an error in the configuration that lasts until a user corrects it.
+type ConfigError struct {
+	Reason, Message string
+}
+
+// account is the state of one account. The Dispatcher's lock guards it.
+type account struct {
+	name   types.NamespacedName
+	config Config
+	// lastCredentials are the last valid ones that were configured. Removals are still sent with
+	// them after the Secret is deleted.
+	lastCredentials deepcall.Credentials
+	limiter         *rate.Limiter
+	breaker         breaker
+	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
+	answer *deepcall.Answer
+	// recoveries counts how often the account became usable again.
+	recoveries int
+	queue      queue
+	// permits holds the current permit of each agent, by agent ID.
+	permits map[string]*Permit
+	// timer grants permits once the breaker and the limiter allow the next one.
+	timer clock.Timer
+}
+
+func newAccount(name types.NamespacedName, now time.Time) *account {
+	return &account{name: name, breaker: newBreaker(now), permits: map[string]*Permit{}}
+}
+
+func (a *account) key(agentID string) v1alpha1.AgentKey {
+	return v1alpha1.AgentKey{Account: a.name, AgentID: agentID}
+}
+
+// configure puts a configuration in force.
+func (a *account) configure(config Config, now time.Time) {
+	old, isNew := a.config, a.limiter == nil
+	a.config = config
+	if isNew || old.Limits != config.Limits {
+		a.limiter = rate.NewLimiter(rate.Limit(config.Limits.RequestsPerSecond), config.Limits.Burst)
+	}
+	if old.Client != nil && old.Client != config.Client {
+		old.Client.CloseIdleConnections()
+	}
+	moved := old.Endpoint != config.Endpoint
+	rotated := !config.Credentials.IsZero() && !config.Credentials.Equal(a.lastCredentials)
+	switch {
+	case !config.Credentials.IsZero():
+		a.lastCredentials = config.Credentials
+	case moved, old.UID != config.UID:
+		a.lastCredentials = deepcall.Credentials{} // they were meant for the former endpoint or object
+	}
+	retry := old.Revision != config.Revision && !a.health().Reachable()
+	if !isNew && (moved || rotated || retry) {
+		a.breaker, a.answer = newBreaker(now), nil
+		a.recoveries++
+	}
+}
+
+// stop releases what the account holds outside of the Dispatcher.
+func (a *account) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if a.config.Client != nil {
+		a.config.Client.CloseIdleConnections()
+	}
+}
+
+// canSend reports whether the account has an endpoint and credentials, if only the last ones for removals.
+func (a *account) canSend() bool {
+	return a.config.Client != nil && !a.lastCredentials.IsZero()
+}
+
+// waiting returns the agents that wait for a permit.
+func (a *account) waiting() []v1alpha1.AgentKey {
+	var agents []v1alpha1.AgentKey
+	for _, agentID := range a.queue.agentIDs() {
+		agents = append(agents, a.key(agentID))
+	}
+	return agents
+}
+
+// tryStart takes a token of the limiter if a request may start now.
+func (a *account) tryStart(ask Ask, now time.Time) bool {
+	inFlight := a.countPermits().inFlight
+	switch {
+	case a.breaker.pause(now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.config.Limits.MaxInFlight:
+		return false
+	case a.config.Client == nil, a.config.ConfigError != ConfigError{} && !ask.Removal:
+		return false
+	}
+	return a.limiter.AllowN(now, 1)
+}
+
+// availableIn returns how long until another permit can be granted. It returns false if one has
+// to end first. Resyncs leave half of MaxInFlight to other requests, and are sent no faster than
+// their results are written.
+func (a *account) availableIn(ask Ask, now time.Time) (time.Duration, bool) {
+	limit, n := a.config.Limits.MaxInFlight, a.countPermits()
+	switch active := n.unused + n.inFlight; {
+	case active >= limit, a.breaker.probing && active > 0:
+		return 0, false
+	case ask.Priority.isResync() && n.resyncs >= max(limit/2, 1):
+		return 0, false
+	}
+	missing := float64(n.unused+1) - a.limiter.TokensAt(now)
+	untilToken := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
+	return max(a.breaker.pause(now), untilToken, 0), true
+}
+
+// counts are the numbers of permits that are unused, of requests in flight, and of the permits of
+// resyncs, including those that are held after their request has ended.
+type counts struct{ unused, inFlight, resyncs int }
+
+func (a *account) countPermits() counts {
+	var n counts
+	for _, permit := range a.permits {
+		switch permit.state {
+		case permitUnused:
+			n.unused++
+		case permitInFlight:
+			n.inFlight++
+		}
+		if permit.ask.Priority.isResync() {
+			n.resyncs++
+		}
+	}
+	return n
+}
+
+// recordResult updates the breaker with the result of a request. A result does not count if the
+// request was sent with former credentials or to a former endpoint.
+func (a *account) recordResult(p *Permit, result Result) {
+	if !p.credentials.Equal(a.lastCredentials) || p.client != a.config.Client {
+		return
+	}
+	before := a.breaker.state
+	a.breaker.record(p.startedAt, result.Time, result.Err)
+	if a.breaker.state != before {
+		a.answer = answerOf(result)
+	}
+}
+
+// answerOf returns DeepCall's answer, or nil if it could not be read.
+func answerOf(result Result) *deepcall.Answer {
+	var failure *deepcall.Error
+	if errors.As(result.Err, &failure) {
+		return failure.Answer
+	}
+	return &result.Answer
+}
