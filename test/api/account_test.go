@@ -7,7 +7,7 @@ import (
 )
 
 func TestAnAccountIsRefusedWithTheFieldAndWhatItWants(t *testing.T) {
-	const selectorRule = "selector must be set when from is Selector, and only then"
+	const selectorRule = "selector is required if from is Selector, and forbidden otherwise"
 	account.try(t, []attempt{
 		{"no endpoint", `endpoint: null`, "spec.endpoint", "Required"},
 		{"no Secret", `credentialsSecretRef: null`, "spec.credentialsSecretRef", "Required"},
@@ -49,7 +49,7 @@ func TestAnAccountTakesWhatIsWithinTheBounds(t *testing.T) {
 
 func TestTheEndpointIsAnAbsoluteURLAndNothingMore(t *testing.T) {
 	const (
-		absolute = "endpoint must be an absolute https URL with a host, such as https://v4-api.deepcall.com"
+		absolute = "endpoint must be an absolute https URL with a host, for example https://v4-api.deepcall.com"
 		userInfo = "endpoint must not contain user info ('@'); credentials belong in the Secret of credentialsSecretRef"
 		query    = "endpoint must not contain a query ('?') or a fragment ('#')"
 	)
@@ -87,7 +87,7 @@ func TestTheEndpointIsAnAbsoluteURLAndNothingMore(t *testing.T) {
 }
 
 func TestTheRequestTimeoutIsMoreThan0sAndAtMost9s(t *testing.T) {
-	const says = "requestTimeout must be more than 0s and at most 9s, such as 8s"
+	const says = "requestTimeout must be more than 0s and at most 9s, for example 8s"
 	var attempts []attempt
 	for _, good := range []string{"1ms", "500ms", "0.5s", "1s", "8s", "9s", "8s999ms", "9000ms"} {
 		attempts = append(attempts, attempt{name: good, spec: fmt.Sprintf("requestTimeout: %q", good)})

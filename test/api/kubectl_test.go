@@ -126,7 +126,7 @@ func TestEveryFieldIsExplained(t *testing.T) {
 	}
 	t.Run("by kubectl", func(t *testing.T) {
 		got, err := kubectl(t, "", "explain", "agm.spec.groups.receiveCall")
-		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), "receiveCall says whether the agent receives calls for this group") {
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), "receiveCall sets whether the agent receives calls for this group") {
 			t.Error(got)
 		}
 	})

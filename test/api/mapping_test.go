@@ -75,7 +75,7 @@ func TestIDsAre1To64OfLettersDigitsDotUnderscoreAndDash(t *testing.T) {
 }
 
 func TestTheResyncIntervalIs0sOrAtLeast1m(t *testing.T) {
-	const says = "resyncInterval must be at least 1m, such as 1h, or 0s to turn it off"
+	const says = "resyncInterval must be at least 1m, for example 1h, or 0s to disable resyncs"
 	var attempts []attempt
 	for _, good := range []string{"0s", "0m", "0h0m0s", "1m", "60s", "1m0s", "1.5h", "1h", "24h", "8760h"} {
 		attempts = append(attempts, attempt{name: good, spec: fmt.Sprintf("resyncInterval: %q", good)})

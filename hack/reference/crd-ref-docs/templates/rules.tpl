@@ -1,4 +1,4 @@
-{{- /* The validation rules of a field. The message of a CEL rule replaces the pattern beside it. */ -}}
+{{- /* The validation rules of a field. The message of a CEL rule replaces the pattern that it explains. */ -}}
 {{- define "rules" }}
 {{- $rules := list }}
 {{- if index .Markers "required" }}{{ $rules = append $rules "required" }}{{ end }}
