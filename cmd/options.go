@@ -24,6 +24,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/transform"
 )
 
 // flags are the command line. zap's and --kubeconfig are bound by controller-runtime.
@@ -163,7 +164,7 @@ func (f *flags) cacheOptions() (cache.Options, error) {
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: controller.Lean},
+			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: transform.Mapping},
 			&v1alpha1.DeepCallAccount{}:   {Label: selector},
 			secret:                        {Transform: nameAndVersionOnly},
 		},

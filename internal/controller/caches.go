@@ -42,12 +42,20 @@ func (s sharedCaches) watch(
 	}); err != nil {
 		return nil, err
 	}
-	registration, err := addHandler(ctx, mgr, &v1alpha1.AgentGroupMapping{}, handler[*v1alpha1.AgentGroupMapping]{
+	registration, err := addHandler(ctx, mgr, &v1alpha1.AgentGroupMapping{}, s.mappingHandler(forget, changed))
+	if err != nil {
+		return nil, err
+	}
+	return registration.HasSynced, nil
+}
+
+func (s sharedCaches) mappingHandler(forget func(client.Object), changed func(types.NamespacedName)) handler[*v1alpha1.AgentGroupMapping] {
+	return handler[*v1alpha1.AgentGroupMapping]{
 		set: func(m *v1alpha1.AgentGroupMapping) {
 			// Counted before the assumed version is dropped, so that no mapping that needs a removal is missed in between.
-			isNew := s.counts.Set(m)
+			countChanged := s.counts.Set(m)
 			assumed, dropped := s.mappings.Observe(m)
-			if isNew || (dropped && assumed.NeedsRemoval() != m.NeedsRemoval()) {
+			if countChanged || (dropped && assumed.NeedsRemoval() != m.NeedsRemoval()) {
 				changed(m.AccountKey())
 			}
 		},
@@ -58,11 +66,7 @@ func (s sharedCaches) watch(
 			s.mappings.Forget(m)
 			forget(m)
 		},
-	})
-	if err != nil {
-		return nil, err
 	}
-	return registration.HasSynced, nil
 }
 
 // handler handles watch events of one kind.

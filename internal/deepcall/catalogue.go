@@ -35,6 +35,10 @@ type Entry struct {
 	// Unreachable marks an answer that says nothing about a mapping (network,
 	// TLS, time-out, HTTP 429 and 5xx, an unreadable answer).
 	Unreachable bool
+	// UnknownAgent
+	UnknownAgent bool
+	// InvalidGroup
+	InvalidGroup bool
 }
 
 // Sentences that many rows share.
@@ -183,6 +187,8 @@ var (
 var byCode = func() map[int]Entry {
 	m := make(map[int]Entry, len(codes))
 	for _, e := range codes {
+		e.InvalidGroup = e.Code == 1505
+		e.UnknownAgent = e.Code == 1003 || e.Code == 1507 || e.Code == 1509
 		m[e.Code] = e
 	}
 	return m

@@ -73,7 +73,9 @@ func (h *history) run() error {
 	return h.checkEnd()
 }
 
-func (h *history) logf(format string, args ...any) { h.log = append(h.log, fmt.Sprintf(format, args...)) }
+func (h *history) logf(format string, args ...any) {
+	h.log = append(h.log, fmt.Sprintf(format, args...))
+}
 
 func (h *history) randomGroups() string {
 	var fields []string

@@ -16,9 +16,9 @@ func TestWhoseChangeIsNext(t *testing.T) {
 		return c
 	}
 	for _, tc := range []struct {
-		name    string
+		name   string
 		inputs []input
-		want    string
+		want   string
 	}{
 		{"nobody's when there is no source", nil, ""},
 		{"nobody's when everything is applied", []input{with(due("a", 1), func(c *input) { c.resyncDue = false })}, ""},
@@ -51,9 +51,9 @@ func TestWhoseChangeIsNext(t *testing.T) {
 
 func TestWhatARequestCarries(t *testing.T) {
 	for _, tc := range []struct {
-		name    string
+		name   string
 		inputs []input
-		want    string
+		want   string
 	}{
 		{
 			"all that is declared, not only what changed",

@@ -56,7 +56,7 @@ type Result struct {
 	Endpoint string
 	// Attempt is the number of the mapping's record when the request was sent.
 	Attempt int64
-	Answer   deepcall.Answer
+	Answer  deepcall.Answer
 	// Failure is nil if DeepCall accepted the request.
 	Failure *deepcall.Error
 	// At is when the request ended.
