@@ -61,7 +61,7 @@ func run() error {
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("load the kubeconfig: %w", err)
+		return fmt.Errorf("load the Kubernetes client configuration: %w", err)
 	}
 	config.QPS = -1 // the number of workers and the API server's Priority and Fairness limit the load
 	config.UserAgent = "deepcall-operator"

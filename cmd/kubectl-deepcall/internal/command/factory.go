@@ -67,8 +67,7 @@ func (f *factory) builder(allNamespaces bool) (*resource.Builder, error) {
 	}
 	return resource.NewBuilder(f).
 		NamespaceParam(namespace).DefaultNamespace().AllNamespaces(allNamespaces).
-		RequestChunksOf(chunkSize).
-		ContinueOnError(), nil
+		RequestChunksOf(chunkSize), nil
 }
 
 // list returns the mappings that match a label selector, which may be empty.

@@ -11,7 +11,7 @@ func newSuspendCommand(f *factory) *cobra.Command {
 		Use:   "suspend NAME...|-l SELECTOR|--all",
 		Short: "Stop the operator from sending requests for mappings",
 		Long: `Stop the operator from sending requests for mappings, even if they are deleted, until they are resumed. The state in
-DeepCall does not change: the agents continue to receive calls.`,
+DeepCall does not change, so the agents' calls are not stopped.`,
 		Example: `  # Suspend one mapping
   kubectl deepcall suspend asha
 

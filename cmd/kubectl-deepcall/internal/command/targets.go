@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (o *targetOptions) find(names []string) (found []*resource.Info, missing in
 	} else {
 		builder.ResourceTypes(mappingResource).LabelSelectorParam(o.selector).SelectAllParam(o.all)
 	}
-	found, err = builder.WithScheme(scheme, v1alpha1.GroupVersion).Flatten().Do().Infos()
+	found, err = builder.WithScheme(scheme, v1alpha1.GroupVersion).ContinueOnError().Flatten().Do().Infos()
 	if err != nil {
 		for _, err := range utilerrors.Flatten(utilerrors.NewAggregate([]error{err})).Errors() {
 			if !apierrors.IsNotFound(err) {
@@ -85,21 +86,21 @@ func (o *targetOptions) find(names []string) (found []*resource.Info, missing in
 	return found, missing, nil
 }
 
-// bareNames removes the resource from names of the form RESOURCE/NAME, which kubectl get -o name prints. It does not
-// leave that to the Builder, which would also read other resources, such as Secrets.
+// bareNames removes duplicates, and the resource from names of the form RESOURCE/NAME, which kubectl get -o name prints.
+// It does not leave the latter to the Builder, which would also read other resources, such as Secrets.
 func bareNames(args []string) ([]string, error) {
 	var names []string
 	for _, arg := range args {
-		kind, name, ok := strings.Cut(arg, "/")
-		if !ok {
-			names = append(names, arg)
-			continue
+		name := arg
+		if kind, rest, ok := strings.Cut(arg, "/"); ok {
+			kind, _, _ = strings.Cut(kind, ".")
+			if !slices.Contains([]string{"agm", "agentgroupmapping", "agentgroupmappings"}, strings.ToLower(kind)) {
+				return nil, fmt.Errorf("%q is not an AgentGroupMapping; kubectl get agm lists them", arg)
+			}
+			name = rest
 		}
-		switch kind, _, _ := strings.Cut(kind, "."); strings.ToLower(kind) {
-		case "agm", "agentgroupmapping", "agentgroupmappings":
+		if !slices.Contains(names, name) {
 			names = append(names, name)
-		default:
-			return nil, fmt.Errorf("%q is not an AgentGroupMapping; kubectl get agm lists them", arg)
 		}
 	}
 	return names, nil

@@ -140,8 +140,8 @@ func newEntry(mapping *v1alpha1.AgentGroupMapping) Entry {
 	return e
 }
 
-// notInSyncReason returns why groups of the mapping are not in sync, if any are not, and whether the mapping is known not to
-// be Ready.
+// notInSyncReason returns the reason and message for groups of the mapping that are not in sync, and whether the mapping
+// is known not to be Ready.
 func notInSyncReason(mapping *v1alpha1.AgentGroupMapping) (reason, message string, notReady bool) {
 	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
 	current := ready != nil && ready.ObservedGeneration == mapping.Generation
