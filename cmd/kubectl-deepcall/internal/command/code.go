@@ -18,20 +18,20 @@ import (
 func newCodeCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "code [CODE|REASON]",
-		Short: "Say what a code of DeepCall or a reason means, and what to do",
-		Long: `Say what a code of DeepCall, or the reason of a condition, means, what the operator does about it, and what to do.
-Without an argument all of them are listed. No cluster is asked.`,
-		Example: `  # A code of DeepCall
+		Short: "Explain a DeepCall code or a reason, and what to do about it",
+		Long: `Explain a DeepCall code or the reason of a condition: what it means, what the operator does, and what to do about it.
+Without an argument, list all codes and reasons. The command does not access the cluster.`,
+		Example: `  # Explain a DeepCall code
   kubectl deepcall code 1505
 
-  # The REASON that kubectl get agm,dca shows
+  # Explain a REASON that kubectl get agm,dca shows
   kubectl deepcall code AccountNotReady
 
-  # All
+  # List all codes and reasons
   kubectl deepcall code`,
 		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-			return completeCodes(begun), cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return completeCodes(prefix), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -85,15 +85,15 @@ func codeText(t reason.Entry) string {
 	return strconv.Itoa(t.Code)
 }
 
-func completeCodes(begun string) []string {
-	var words []string
+func completeCodes(prefix string) []string {
+	var matches []string
 	for _, t := range reason.Entries() {
-		for _, word := range []string{codeText(t), t.Reason} {
-			if word != "" && strings.HasPrefix(strings.ToLower(word), strings.ToLower(begun)) {
-				words = append(words, word)
+		for _, candidate := range []string{codeText(t), t.Reason} {
+			if candidate != "" && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(prefix)) {
+				matches = append(matches, candidate)
 			}
 		}
 	}
-	slices.Sort(words)
-	return slices.Compact(words)
+	slices.Sort(matches)
+	return slices.Compact(matches)
 }

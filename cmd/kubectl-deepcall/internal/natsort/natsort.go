@@ -1,13 +1,13 @@
-// Package natural orders IDs as people count.
-package natural
+// Package natsort compares IDs in natural sort order: 9 before 10.
+package natsort
 
 import (
 	"cmp"
 	"strings"
 )
 
-// Compare orders IDs as people count: 9 before 10, and a9 before a10. IDs that count the same, such as 7 and 07, go
-// by their bytes, so that the order is total. The empty ID comes last.
+// Compare compares two IDs. It compares runs of digits as numbers: 9 sorts before 10, and a9 before a10. IDs with equal
+// numbers, such as 7 and 07, are compared as strings, so that the order is total. The empty ID sorts last.
 func Compare(a, b string) int {
 	if a == "" || b == "" {
 		return cmp.Compare(len(b), len(a))
@@ -15,8 +15,8 @@ func Compare(a, b string) int {
 	restA, restB := a, b
 	for restA != "" && restB != "" {
 		var partA, partB string
-		partA, restA = part(restA)
-		partB, restB = part(restB)
+		partA, restA = cutPart(restA)
+		partB, restB = cutPart(restB)
 		if c := compareParts(partA, partB); c != 0 {
 			return c
 		}
@@ -24,8 +24,8 @@ func Compare(a, b string) int {
 	return cmp.Or(cmp.Compare(len(restA), len(restB)), cmp.Compare(a, b))
 }
 
-// part cuts off the digits, or what is no digits, at the start.
-func part(s string) (first, rest string) {
+// cutPart cuts s after its leading run of digits or of other characters.
+func cutPart(s string) (part, rest string) {
 	end := 1
 	for end < len(s) && isDigit(s[end]) == isDigit(s[0]) {
 		end++

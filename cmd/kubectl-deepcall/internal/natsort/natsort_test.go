@@ -1,27 +1,27 @@
-package natural
+package natsort
 
 import (
 	"slices"
 	"testing"
 )
 
-func TestIDsAreOrderedAsPeopleCount(t *testing.T) {
+func TestCompareIsATotalOrder(t *testing.T) {
 	want := []string{"-1", "7", "07", "9", "10", "10a", "10b", "010.2", "10.10", "99999999999999999999999", "A1", "a", "a9", "a10", "a10b", "b1", ""}
 	slices.SortFunc(want, Compare)
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, Compare)
 	if !slices.Equal(got, want) {
-		t.Errorf("the order depends on where one starts: %q, %q", got, want)
+		t.Errorf("the order depends on the input order: %q, %q", got, want)
 	}
 	for i := 1; i < len(want); i++ {
 		if Compare(want[i-1], want[i]) >= 0 || Compare(want[i], want[i-1]) <= 0 {
-			t.Errorf("%q and %q are not in order both ways", want[i-1], want[i])
+			t.Errorf("got %q and %q in inconsistent order", want[i-1], want[i])
 		}
 	}
 }
 
-func TestPairsOfIDs(t *testing.T) {
+func TestCompare(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"9", "10"},
 		{"a9", "a10"},
@@ -35,10 +35,10 @@ func TestPairsOfIDs(t *testing.T) {
 		{"z", ""},
 	} {
 		if Compare(pair[0], pair[1]) >= 0 {
-			t.Errorf("%q does not come before %q", pair[0], pair[1])
+			t.Errorf("%q does not sort before %q", pair[0], pair[1])
 		}
 	}
 	if Compare("7", "7") != 0 || Compare("", "") != 0 {
-		t.Error("an ID is not equal to itself")
+		t.Error("an ID does not equal itself")
 	}
 }

@@ -1,4 +1,4 @@
-package sheet
+package csvimport
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-func TestNamesAreReadableAndKeepTo(t *testing.T) {
+func TestNameForIsStable(t *testing.T) {
 	for id, want := range map[string]string{
 		"7":      "7",
 		"007":    "007",
@@ -24,34 +24,34 @@ func TestNamesAreReadableAndKeepTo(t *testing.T) {
 		"_":      "id.d2e2adf717",
 		"...":    "id.ab5df625bc",
 	} {
-		if got := nameOf(id); got != want {
-			t.Errorf("the name of %q is %q, want %q: names must stay as they were", id, got, want)
+		if got := nameFor(id); got != want {
+			t.Errorf("nameFor(%q) = %q, want %q", id, got, want)
 		}
 	}
 }
 
 var ids = rapid.StringMatching(`[A-Za-z0-9._-]{1,64}`)
 
-func TestEveryIDHasANameOfItsOwnThatTheAPIServerTakes(t *testing.T) {
+func TestNameForIsValidAndUnique(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		// Few letters, so that IDs come near each other.
-		near := rapid.StringMatching(`[aA.-]{1,5}`)
-		a, b := rapid.OneOf(ids, near).Draw(t, "a"), rapid.OneOf(ids, near).Draw(t, "b")
+		// Few characters, so that similar IDs are frequent.
+		similar := rapid.StringMatching(`[aA.-]{1,5}`)
+		a, b := rapid.OneOf(ids, similar).Draw(t, "a"), rapid.OneOf(ids, similar).Draw(t, "b")
 		for _, id := range []string{a, b} {
-			if wrong := validation.IsDNS1123Subdomain("agent-" + nameOf(id)); len(wrong) > 0 {
-				t.Fatalf("%q: %q: %v", id, nameOf(id), wrong)
+			if errs := validation.IsDNS1123Subdomain("agent-" + nameFor(id)); len(errs) > 0 {
+				t.Fatalf("%q: %q: %v", id, nameFor(id), errs)
 			}
-			if wrong := validation.IsDNS1123Subdomain(nameOf(id)); len(wrong) > 0 {
-				t.Fatalf("%q without a prefix: %q: %v", id, nameOf(id), wrong)
+			if errs := validation.IsDNS1123Subdomain(nameFor(id)); len(errs) > 0 {
+				t.Fatalf("%q without a prefix: %q: %v", id, nameFor(id), errs)
 			}
 		}
-		if a != b && nameOf(a) == nameOf(b) {
-			t.Fatalf("%q and %q share the name %q", a, b, nameOf(a))
+		if a != b && nameFor(a) == nameFor(b) {
+			t.Fatalf("%q and %q share the name %q", a, b, nameFor(a))
 		}
 	})
 }
 
-func TestIDsStayStringsInYAML(t *testing.T) {
+func TestMappingsKeepIDsAsStringsInYAML(t *testing.T) {
 	special := rapid.SampledFrom([]string{"Y", "no", "on", "null", "1e5", "0x1F", "1_000", "7.0", "-", ".", "007", "2026-01-01", "nan", ".inf", "---", "..."})
 	rapid.Check(t, func(t *rapid.T) {
 		id, group := rapid.OneOf(ids, special).Draw(t, "agent"), rapid.OneOf(ids, special).Draw(t, "group")
@@ -63,24 +63,24 @@ func TestIDsStayStringsInYAML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var back v1alpha1.AgentGroupMapping
-		if err := yaml.UnmarshalStrict(text, &back); err != nil {
+		var decoded v1alpha1.AgentGroupMapping
+		if err := yaml.UnmarshalStrict(text, &decoded); err != nil {
 			t.Fatalf("%v in\n%s", err, text)
 		}
-		if back.Spec.AgentID != id || back.Spec.Groups[0].GroupID != group {
-			t.Fatalf("got %+v of\n%s", back.Spec, text)
+		if decoded.Spec.AgentID != id || decoded.Spec.Groups[0].GroupID != group {
+			t.Fatalf("got %+v from\n%s", decoded.Spec, text)
 		}
 	})
 }
 
-func TestTheYAMLSaysWhatIsAskedForAndNoMore(t *testing.T) {
-	table := []byte("agent,group,receives\n7,91,no\n7,90,yes\n")
+func TestMappingsSetOnlyTheGivenOptions(t *testing.T) {
+	file := []byte("agent,group,receives\n7,91,no\n7,90,yes\n")
 	for _, c := range []struct {
 		name    string
 		options Options
 		want    string
 	}{
-		{"the least", acme, `
+		{"required options", acme, `
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: AgentGroupMapping
 metadata:
@@ -95,7 +95,7 @@ spec:
   - groupID: "91"
     receiveCall: false
 `},
-		{"the most", Options{
+		{"all options", Options{
 			Namespace: "support", Account: v1alpha1.AccountReference{Namespace: "apart", Name: "acme"},
 			RemovalPolicy: v1alpha1.RemovalPolicyOrphan, NamePrefix: "night.",
 		}, `
@@ -118,7 +118,7 @@ spec:
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			mappings, problems := Mappings(table, c.options)
+			mappings, problems := Mappings(file, c.options)
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
@@ -136,10 +136,10 @@ spec:
 func FuzzMappings(f *testing.F) {
 	f.Add([]byte("agent,group,receives\n7,90,yes\n"))
 	f.Add([]byte("\ufeffreceives;agent;group\r\n\"y\";7;\"9\n"))
-	f.Fuzz(func(t *testing.T, table []byte) {
-		mappings, problems := Mappings(table, acme)
+	f.Fuzz(func(t *testing.T, file []byte) {
+		mappings, problems := Mappings(file, acme)
 		if (len(mappings) == 0) == (len(problems) == 0) {
-			t.Fatalf("%d mappings and %d problems", len(mappings), len(problems))
+			t.Fatalf("got %d mappings and %d problems", len(mappings), len(problems))
 		}
 		names := map[string]bool{}
 		for _, m := range mappings {
