@@ -39,10 +39,10 @@ func TestParseEventRequiresReadyForTheCurrentGeneration(t *testing.T) {
 
 func TestParseEventIgnoresOtherLines(t *testing.T) {
 	for name, line := range map[string]string{
-		"deleted":     strings.Replace(readyLine, "MODIFIED", "DELETED", 1),
-		"an error":    `{"type":"ERROR","object":{"kind":"Status","code":410}}`,
-		"other name":  strings.Replace(readyLine, "agent-000042", "asha", 1),
-		"empty":       "",
+		"deleted":    strings.Replace(readyLine, "MODIFIED", "DELETED", 1),
+		"an error":   `{"type":"ERROR","object":{"kind":"Status","code":410}}`,
+		"other name": strings.Replace(readyLine, "agent-000042", "asha", 1),
+		"empty":      "",
 	} {
 		if got, ok := parseEvent([]byte(line)); ok {
 			t.Errorf("%s: got %+v", name, got)
