@@ -33,39 +33,41 @@ const (
 	managerAccount   = "deepcall-operator-controller-manager"
 	accountName      = "acme"
 	userID           = "1001"
-	firstToken       = "s3cr3t-1"
-	mostCalls        = 100_000 // the CRD's maximum of requestsPerSecond and burst
+	initialToken     = "s3cr3t-1"
+	maxRate          = 100_000 // the CRD's maximum of requestsPerSecond and burst
 )
 
-// bench is the stage on which all is measured: one control plane, one DeepCall.
+// removeFinalizers is a patch that lets a deletion end without the operator.
+var removeFinalizers = client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+
+// bench holds the control plane and the simulated DeepCall of all measurements.
 type bench struct {
 	config
 	plane    *testenv.ControlPlane
 	admin    client.Client
-	api      *http.Client // an administrator's, for what needs no decoding
+	api      *http.Client // an administrator's, for undecoded responses
 	apiURL   string
 	deepcall *deepCall
 	dir      string
-	// kubeconfig is that of the manager's ServiceAccount, which the floor uses too.
+	// kubeconfig is that of the manager's ServiceAccount, which the floor uses, too.
 	kubeconfig string
-	logs       int // how many there are
+	logs       int // the number of log files
 	progress   io.Writer
 	result     *result
 }
 
-// start brings up the stage.
-func start(ctx context.Context, c config, progress io.Writer) (*bench, error) {
+func newBench(ctx context.Context, c config, progress io.Writer) (*bench, error) {
 	if _, err := os.Stat(c.manager); err != nil {
-		return nil, fmt.Errorf("there is no manager; 'make build' builds it: %w", err)
+		return nil, fmt.Errorf("no manager; build it with 'make build': %w", err)
 	}
 	if c.pprof != "" {
-		if err := canProfile(ctx, c.manager); err != nil {
+		if err := checkProfiling(ctx, c.manager); err != nil {
 			return nil, err
 		}
 	}
 	b := &bench{config: c, progress: progress}
-	b.say("starting the control plane")
-	plane, err := testenv.Start(withRoom)
+	b.logf("starting the control plane")
+	plane, err := testenv.Start(withLargeEtcd)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +81,8 @@ func start(ctx context.Context, c config, progress io.Writer) (*bench, error) {
 	return b, nil
 }
 
-// withRoom lets etcd grow beyond its default of 2 GiB, for the history of 100,000 mappings.
-func withRoom(environment *envtest.Environment) error {
+// withLargeEtcd raises the quota of etcd from 2 GiB, for the history of 100,000 mappings.
+func withLargeEtcd(environment *envtest.Environment) error {
 	etcd := &envtest.Etcd{}
 	etcd.Configure().Set("quota-backend-bytes", fmt.Sprint(8<<30))
 	environment.ControlPlane.Etcd = etcd
@@ -95,16 +97,16 @@ func (b *bench) connect(context.Context) error {
 	b.apiURL = strings.TrimSuffix(b.plane.Config.Host, "/")
 	var err error
 	if b.api, err = rest.HTTPClientFor(b.plane.Config); err != nil {
-		return fmt.Errorf("make an HTTP client: %w", err)
+		return fmt.Errorf("create an HTTP client: %w", err)
 	}
 	if b.admin, err = client.New(b.plane.Config, client.Options{Scheme: scheme, HTTPClient: b.api}); err != nil {
-		return fmt.Errorf("make a client: %w", err)
+		return fmt.Errorf("create a client: %w", err)
 	}
 	b.dir, err = os.MkdirTemp("", "deepcall-scale-")
 	return err
 }
 
-// install gives the manager's ServiceAccount the rights that it is deployed with.
+// install applies config/default and writes a kubeconfig for the manager's ServiceAccount.
 func (b *bench) install(ctx context.Context) error {
 	command := exec.CommandContext(ctx, b.plane.Kubectl, "--kubeconfig", b.plane.Kubeconfig,
 		"apply", "-k", filepath.Join(testenv.Root(), "config", "default"))
@@ -115,10 +117,10 @@ func (b *bench) install(ctx context.Context) error {
 	if err := b.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		return fmt.Errorf("create the namespace: %w", err)
 	}
-	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: managerNamespace, Name: managerAccount}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: managerNamespace, Name: managerAccount}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(24 * 60 * 60))}}
-	if err := b.admin.SubResource("token").Create(ctx, owner, request); err != nil {
-		return fmt.Errorf("get a token: %w", err)
+	if err := b.admin.SubResource("token").Create(ctx, account, request); err != nil {
+		return fmt.Errorf("create a token: %w", err)
 	}
 	config, err := clientcmd.LoadFromFile(b.plane.Kubeconfig)
 	if err != nil {
@@ -131,16 +133,15 @@ func (b *bench) install(ctx context.Context) error {
 	return clientcmd.WriteToFile(*config, b.kubeconfig)
 }
 
-// freshAccount replaces account and Secret, so that each round begins alike.
-func (b *bench) freshAccount(ctx context.Context) error {
+// recreateAccount replaces the account and its Secret, so that all rounds start alike.
+func (b *bench) recreateAccount(ctx context.Context) error {
 	account := testenv.Account(accountName, b.deepcall.url).In(namespace).
-		Limits(mostCalls, mostCalls, int32(b.Workers)).Build()
-	secret := testenv.UserToken(accountName, userID, firstToken)
+		Limits(maxRate, maxRate, int32(b.Workers)).Build()
+	secret := testenv.UserToken(accountName, userID, initialToken)
 	secret.Namespace = namespace
 	old := account.DeepCopy()
-	free := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	if err := client.IgnoreNotFound(b.admin.Patch(ctx, old, free)); err != nil {
-		return fmt.Errorf("free the account: %w", err)
+	if err := client.IgnoreNotFound(b.admin.Patch(ctx, old, removeFinalizers)); err != nil {
+		return fmt.Errorf("remove the finalizers of the account: %w", err)
 	}
 	for _, obj := range []client.Object{old, secret.DeepCopy()} {
 		if err := client.IgnoreNotFound(b.admin.Delete(ctx, obj)); err != nil {
@@ -155,16 +156,31 @@ func (b *bench) freshAccount(ctx context.Context) error {
 	return nil
 }
 
-// stop takes down what start brought up.
 func (b *bench) stop() error {
-	b.say("stopping the control plane")
+	b.logf("stopping the control plane")
 	if b.deepcall != nil {
 		b.deepcall.close()
 	}
 	return errors.Join(b.plane.Stop(), os.RemoveAll(b.dir))
 }
 
-// say tells on what the bench is.
-func (b *bench) say(format string, args ...any) {
+// logf logs progress.
+func (b *bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.progress, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+}
+
+// reportProgress logs the progress every ten seconds, until stop is called.
+func (b *bench) reportProgress(progress func() string) (stop func()) {
+	ticker, stopped := time.NewTicker(10*time.Second), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ticker.C:
+				b.logf("%s", progress())
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(stopped) }
 }

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// point is how many mappings were Ready after how long.
+// point is the number of Ready mappings at a time.
 type point struct {
 	Seconds float64 `json:"s"`
 	Ready   int     `json:"n"`
 }
 
-// curve thins out the times at which mappings became Ready, sorted, to what a plot can show.
+// curve reduces the sorted times at which mappings became Ready to the points of a plot.
 func curve(times []time.Duration) []point {
-	const most = 200
-	step := (len(times) + most - 1) / most
+	const maxPoints = 200
+	step := (len(times) + maxPoints - 1) / maxPoints
 	points := []point{{0, 0}}
 	for i := range times {
 		if (i+1)%step == 0 || i+1 == len(times) {
@@ -26,16 +26,16 @@ func curve(times []time.Duration) []point {
 	return points
 }
 
-// The plot's measures, in pixels.
+// The dimensions of the plot in pixels.
 const (
 	plotWidth, plotHeight = 640, 320
 	plotLeft, plotTop     = 70, 40
 	plotTicks             = 5
 )
 
-var colours = map[string]string{theFloor: "#888888", theOperator: "#1f6feb"}
+var colors = map[string]string{subjectFloor: "#888888", subjectOperator: "#1f6feb"}
 
-// plot draws the curves of the scenario converge as SVG; empty if there are none.
+// plot draws the curves of the converge scenario as SVG. It returns "" if there are none.
 func plot(rounds []round) string {
 	var lines strings.Builder
 	var seconds, mappings float64
@@ -49,7 +49,7 @@ func plot(rounds []round) string {
 	seconds = plotTicks * roundStep(seconds/plotTicks)
 	for _, r := range converged(rounds) {
 		fmt.Fprintf(&lines, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>`+"\n",
-			colours[r.Who], path(r.Curve, seconds, mappings))
+			colors[r.Subject], path(r.Curve, seconds, mappings))
 	}
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">
 <rect width="100%%" height="100%%" fill="white"/>
@@ -58,7 +58,7 @@ func plot(rounds []round) string {
 `, plotLeft+plotWidth+40, plotTop+plotHeight+40, plotLeft, axes(seconds, mappings), lines.String(), legend())
 }
 
-// roundStep is the next number with one or two digits that people like to count by.
+// roundStep returns the next 1, 2, 2.5, 5 or 10 times a power of ten.
 func roundStep(least float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(least)))
 	for _, digits := range []float64{1, 2, 2.5, 5} {
@@ -80,17 +80,17 @@ func converged(rounds []round) []round {
 }
 
 func path(points []point, seconds, mappings float64) string {
-	var words []string
+	var coordinates []string
 	for _, p := range points {
-		words = append(words, fmt.Sprintf("%.1f,%.1f", plotX(p.Seconds/seconds), plotY(float64(p.Ready)/mappings)))
+		coordinates = append(coordinates, fmt.Sprintf("%.1f,%.1f", plotX(p.Seconds/seconds), plotY(float64(p.Ready)/mappings)))
 	}
-	return strings.Join(words, " ")
+	return strings.Join(coordinates, " ")
 }
 
 func plotX(share float64) float64 { return plotLeft + share*plotWidth }
 func plotY(share float64) float64 { return plotTop + (1-share)*plotHeight }
 
-// axes are the frame, and lines with numbers across it.
+// axes draws the grid and its labels.
 func axes(seconds, mappings float64) string {
 	var b strings.Builder
 	for i := range plotTicks + 1 {
@@ -105,10 +105,10 @@ func axes(seconds, mappings float64) string {
 
 func legend() string {
 	var b strings.Builder
-	for i, who := range []string{theFloor, theOperator} {
+	for i, subject := range []string{subjectFloor, subjectOperator} {
 		y := plotTop + 20 + 18*i
-		fmt.Fprintf(&b, `<path stroke="%s" stroke-width="3" d="M%d %dh20"/>`+"\n", colours[who], plotLeft+12, y-4)
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", plotLeft+38, y, who)
+		fmt.Fprintf(&b, `<path stroke="%s" stroke-width="3" d="M%d %dh20"/>`+"\n", colors[subject], plotLeft+12, y-4)
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", plotLeft+38, y, subject)
 	}
 	return b.String()
 }
