@@ -18,7 +18,7 @@ func committed(t *testing.T, page string) string {
 	return string(text)
 }
 
-// The other two pages take longer to make; make check-generated compares all.
+// The other two pages take longer to make; make verify-generated compares all.
 func TestThePagesAreThoseOfTheCode(t *testing.T) {
 	named, err := constants(api)
 	if err != nil {

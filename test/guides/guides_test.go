@@ -185,11 +185,11 @@ func listed(page string, block testenv.Block) string {
 
 // besides prints what the demo tells of DeepCall behind a command's own output, where a page shows it.
 func besides(shown string) string {
-	if !strings.Contains(shown, "  DeepCall got: ") {
+	if !strings.Contains(shown, "  DeepCall received: ") {
 		return ""
 	}
 	return `
-echo "  DeepCall got: $(tail -n 1 bin/playground/simulator.log)"
+echo "  DeepCall received: $(tail -n 1 bin/playground/simulator.log)"
 echo "  DeepCall has: agent 7  $(curl -s "$DEEPCALL/_sim/agents/7?format=text" | sed -n '2s|.*/[0-9]*  *||p')"
 `
 }
