@@ -58,7 +58,7 @@ func TestTheTestdataAreObjectsOfOurKinds(t *testing.T) {
 }
 
 func TestHealthOfHostileObjects(t *testing.T) {
-	const waiting = "Waiting for the operator to look at this generation"
+	const waiting = "Waiting for the operator to observe this generation"
 	cases := []struct{ name, text, status, message string }{
 		{"no status", `{metadata: {generation: 1}, spec: {}}`, Progressing, waiting},
 		{"a null status", `{metadata: {generation: 1}, status: null}`, Progressing, waiting},

@@ -211,9 +211,9 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		"networkPolicy: {egressPorts: [https]}":     "at '/networkPolicy/egressPorts/0'",
 		// What the schema can't say, the templates do.
 		"{watchNamespaces: [support], metrics: {secure: true}}":                        "metrics.secure can't be true with watchNamespaces",
-		"serviceAccount: {create: false}":                                              "serviceAccount.name is needed when serviceAccount.create is false",
-		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled needs metrics.enabled",
-		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled needs metrics.enabled",
+		"serviceAccount: {create: false}":                                              "serviceAccount.name is required when serviceAccount.create is false",
+		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled requires metrics.enabled",
+		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled requires metrics.enabled",
 		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}": "at '/metrics/readers/0/name'",
 	} {
 		if out, err := template(operatorRelease, given); err == nil || !strings.Contains(out, want) {
