@@ -129,7 +129,7 @@ func TestSampleIsConsistent(t *testing.T) {
 	}
 	operator, found := syncs[team.Spec.DependsOn[0].Name]
 	if !found {
-		t.Fatalf("there is no Kustomization %q", team.Spec.DependsOn[0].Name)
+		t.Fatalf("Kustomization %q not found", team.Spec.DependsOn[0].Name)
 	}
 	if _, err := os.Stat(filepath.Join(testenv.Root(), operator.Spec.Path, "kustomization.yaml")); err != nil {
 		t.Errorf("the operator's path: %v", err)

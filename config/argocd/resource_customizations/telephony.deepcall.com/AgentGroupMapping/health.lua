@@ -1,5 +1,5 @@
--- The conditions follow kstatus: Reconciling is true while the operator retries, Stalled when the user
--- must act, and never both.
+-- The conditions follow kstatus. The operator sets Reconciling while it retries, or Stalled when the user
+-- must act, but never both.
 local hs = {
   status = "Progressing",
   message = "Waiting for the operator to observe this generation"
