@@ -28,12 +28,12 @@ var _ = Describe("metrics", func() {
 		Eventually(env.samples).WithArguments("deepcall_mappings").Should(ConsistOf(
 			"ready=True reason=Synced 1", "ready=False reason=InvalidGroupData 1", "ready=False reason=Conflict 1"))
 		account := "account=acme account_namespace=" + env.namespace
-		Expect(env.samples("deepcall_calls_total")).To(ConsistOf(
+		Expect(env.samples("deepcall_api_requests_total")).To(ConsistOf(
 			account+" class=Accepted code=200 reason=Accepted 1",
 			account+" class=Rejected code=1505 reason=InvalidGroupData 1"))
-		Expect(env.samples("deepcall_call_duration_seconds")).To(ConsistOf(account + " 2"))
-		Expect(env.samples("deepcall_limit_wait_seconds")).To(ConsistOf(account + " 2"))
-		Expect(env.samples("deepcall_calls_in_flight")).To(ConsistOf(account + " 0"))
+		Expect(env.samples("deepcall_api_request_duration_seconds")).To(ConsistOf(account + " 2"))
+		Expect(env.samples("deepcall_api_request_wait_seconds")).To(ConsistOf(account + " 2"))
+		Expect(env.samples("deepcall_api_requests_in_flight")).To(ConsistOf(account + " 0"))
 		Expect(env.samples("deepcall_account_state")).To(ContainElements(account+" state=Usable 1", account+" state=Refused 0"))
 
 		By("denying the account")
@@ -55,7 +55,7 @@ var _ = Describe("metrics", func() {
 		}
 		env.delete(env.account("acme"))
 		env.waitForAccountDeletion("acme")
-		for _, name := range []string{"deepcall_mappings", "deepcall_calls_total", "deepcall_account_state", "deepcall_resync_lag_seconds"} {
+		for _, name := range []string{"deepcall_mappings", "deepcall_api_requests_total", "deepcall_account_state", "deepcall_resync_lag_seconds"} {
 			Eventually(env.samples).WithArguments(name).Should(BeEmpty(), name)
 		}
 	})

@@ -266,14 +266,14 @@ func FuzzWaitsAreWithinTheirBounds(f *testing.F) {
 	f.Fuzz(func(t *testing.T, owner string, seconds, interval int64, failures int, seed float64) {
 		const longest = 3 * 99999 * time.Hour // which the CRD allows
 		last, every := time.Unix(seconds%(1<<33), 0).UTC(), time.Duration(interval)%longest
-		switch at := resyncAt(owner, last, every); {
+		switch at := ResyncAt(owner, last, every); {
 		case every <= 0:
 			if !at.IsZero() {
 				t.Errorf("an interval of %s ends at %s", every, at)
 			}
 		case at.Sub(last) < every-every/10-time.Microsecond || at.Sub(last) > every+every/10+time.Microsecond:
 			t.Errorf("an interval of %s took %s", every, at.Sub(last))
-		case !at.Equal(resyncAt(owner, last.Add(time.Millisecond).Local(), every).Add(-time.Millisecond)):
+		case !at.Equal(ResyncAt(owner, last.Add(time.Millisecond).Local(), every).Add(-time.Millisecond)):
 			t.Errorf("the spread of %s depends on more than owner and second", owner)
 		}
 		if !(seed >= 0 && seed < 1) {

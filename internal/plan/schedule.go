@@ -53,12 +53,12 @@ func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool) time.Time {
 	if last.IsZero() || m.Spec.ResyncInterval == nil {
 		return time.Time{}
 	}
-	return resyncAt(string(m.UID), last, m.Spec.ResyncInterval.Duration)
+	return ResyncAt(string(m.UID), last, m.Spec.ResyncInterval.Duration)
 }
 
-// resyncAt is when groups that were last sent at the given time are sent again: after the interval, plus or minus a tenth.
+// ResyncAt returns when groups that were last sent at the given time are sent again: after the interval, plus or minus a tenth.
 // The variation depends on the arguments alone, so that a restart does not change it. Zero if the interval is zero: never.
-func resyncAt(seed string, last time.Time, interval time.Duration) time.Time {
+func ResyncAt(seed string, last time.Time, interval time.Duration) time.Time {
 	if interval <= 0 {
 		return time.Time{}
 	}

@@ -44,7 +44,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 
 	t.Run("never when the interval is zero", func(t *testing.T) {
 		for _, interval := range []time.Duration{0, -time.Second} {
-			if at := resyncAt("support/asha", last, interval); !at.IsZero() {
+			if at := ResyncAt("support/asha", last, interval); !at.IsZero() {
 				t.Errorf("%s: at %s", interval, at)
 			}
 		}
@@ -55,7 +55,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 			var buckets [10]int
 			least, most := interval*9/10, interval*11/10
 			for n := range owners {
-				after := resyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
+				after := ResyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
 				if after < least || after > most {
 					t.Fatalf("after %s", after)
 				}
@@ -70,17 +70,17 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 	}
 
 	t.Run("at the same time after a restart", func(t *testing.T) {
-		at := resyncAt("support/asha", last, time.Hour)
-		if again := resyncAt("support/asha", last, time.Hour); !again.Equal(at) {
+		at := ResyncAt("support/asha", last, time.Hour)
+		if again := ResyncAt("support/asha", last, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
 		}
 		// A restart reads the time from the status, which has neither fractions nor our time zone.
 		read := last.In(time.FixedZone("", 3600)).Truncate(time.Second)
-		if again := resyncAt("support/asha", read, time.Hour); !again.Equal(at) {
+		if again := ResyncAt("support/asha", read, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
 		}
 		written := last.Add(300 * time.Millisecond)
-		if shift := resyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
+		if shift := ResyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
 			t.Errorf("a fraction of a second shifts it by %s", shift)
 		}
 	})
@@ -89,7 +89,7 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 		seen := map[time.Duration]bool{}
 		for n := range 50 {
 			sent := last.Add(time.Duration(n) * time.Hour)
-			seen[resyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
+			seen[ResyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
 		}
 		if len(seen) < 25 {
 			t.Errorf("only %d different ones", len(seen))

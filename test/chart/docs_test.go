@@ -15,8 +15,8 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// howTo are the commands of docs/install-helm.md, by section, one string for each block.
-func howTo(t *testing.T) map[string][]string {
+// pageSections returns the blocks of commands in docs/install-helm.md by section.
+func pageSections(t *testing.T) map[string][]string {
 	t.Helper()
 	sections := map[string][]string{}
 	for _, block := range testenv.Blocks(t, "docs/install-helm.md", "sh") {
@@ -25,7 +25,7 @@ func howTo(t *testing.T) map[string][]string {
 	return sections
 }
 
-// bash runs commands as a person does in a checkout.
+// bash runs commands in the root directory of a checkout.
 func bash(t *testing.T, commands string) string {
 	t.Helper()
 	checkout := t.TempDir()
@@ -43,14 +43,14 @@ func bash(t *testing.T, commands string) string {
 	return string(output)
 }
 
-func TestTheHowToIsTrue(t *testing.T) {
-	sections := howTo(t)
+func TestCommandsOfTheInstallPage(t *testing.T) {
+	sections := pageSections(t)
 	if got := slices.Sorted(maps.Keys(sections)); len(got) != 6 {
-		t.Fatalf("got the sections %q", got)
+		t.Fatalf("got the sections %q, want 6", got)
 	}
 	for title, blocks := range sections {
 		if strings.HasPrefix(title, "Uninstall") {
-			continue // see below
+			continue // tested by TestUninstall
 		}
 		t.Run(title, func(t *testing.T) {
 			t.Cleanup(func() {
@@ -62,15 +62,15 @@ func TestTheHowToIsTrue(t *testing.T) {
 				mustHelm(t, "", "install", operatorRelease, chart, "-n", operatorNamespace)
 			}
 			for _, block := range blocks {
-				bash(t, withoutPods(block))
+				bash(t, withoutRolloutStatus(block))
 			}
-			watchedApart(t)
+			expectDistinctOperators(t)
 		})
 	}
 }
 
-// watchedApart expects that no two operators that the page had installed watch one namespace, or stand in one.
-func watchedApart(t *testing.T) {
+// expectDistinctOperators expects that no two installed operators watch the same namespace or share a lease.
+func expectDistinctOperators(t *testing.T) {
 	t.Helper()
 	operators := &unstructured.UnstructuredList{}
 	operators.SetAPIVersion("apps/v1")
@@ -78,33 +78,33 @@ func watchedApart(t *testing.T) {
 	if err := admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"}); err != nil {
 		t.Fatal(err)
 	}
-	watched, stand := map[string]string{}, map[string]string{}
+	watchedBy, installedIn := map[string]string{}, map[string]string{}
 	for _, operator := range operators.Items {
 		name := operator.GetNamespace() + "/" + operator.GetName()
-		if other := stand[operator.GetNamespace()]; other != "" {
+		if other := installedIn[operator.GetNamespace()]; other != "" {
 			t.Errorf("%s and %s share a lease", name, other)
 		}
-		stand[operator.GetNamespace()] = name
-		for _, arg := range argsOf(t, &operator) {
-			list, _ := strings.CutPrefix(arg, "--watch-namespaces=")
-			if list == arg {
+		installedIn[operator.GetNamespace()] = name
+		for _, arg := range managerArgs(t, &operator) {
+			list, found := strings.CutPrefix(arg, "--watch-namespaces=")
+			if !found {
 				continue
 			}
 			for _, namespace := range strings.Split(list, ",") {
-				if other := watched[namespace]; other != "" {
+				if other := watchedBy[namespace]; other != "" {
 					t.Errorf("%s and %s both watch %s", name, other, namespace)
 				}
-				watched[namespace] = name
+				watchedBy[namespace] = name
 			}
 		}
 	}
-	if len(stand) == 0 {
-		t.Error("there is no operator")
+	if len(installedIn) == 0 {
+		t.Error("no operator is installed")
 	}
 }
 
-// withoutPods leaves out what waits for Pods: none run here.
-func withoutPods(commands string) string {
+// withoutRolloutStatus removes the commands that wait for Pods, because the control plane runs none.
+func withoutRolloutStatus(commands string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(commands) {
 		if !strings.Contains(line, "rollout status") {
@@ -114,33 +114,33 @@ func withoutPods(commands string) string {
 	return kept.String()
 }
 
-func TestUninstallingDoesToTheCallsWhatTheHowToSays(t *testing.T) {
-	sections := howTo(t)
-	leave, stop := sections["Uninstall, and leave DeepCall as it is"], sections["Uninstall, and stop the calls"]
-	if len(leave) != 2 || len(stop) != 1 {
-		t.Fatalf("got %d and %d blocks", len(leave), len(stop))
+func TestUninstall(t *testing.T) {
+	sections := pageSections(t)
+	keepCalls, stopCalls := sections["Uninstall, and leave DeepCall as it is"], sections["Uninstall, and stop the calls"]
+	if len(keepCalls) != 2 || len(stopCalls) != 1 {
+		t.Fatalf("got %d and %d blocks, want 2 and 1", len(keepCalls), len(stopCalls))
 	}
 	for _, test := range []struct {
-		name, commands, receives string
-		objects                  bool
+		name, commands, receiveCall string
+		keepsObjects                bool
 	}{
-		{"the operator alone", leave[0], "Y", true},
-		{"everything, without stopping calls", leave[1], "Y", false},
-		{"everything, with the calls stopped", stop[0], "N", false},
+		{"only the operator", keepCalls[0], "Y", true},
+		{"all objects, without stopping calls", keepCalls[1], "Y", false},
+		{"all objects, stopping calls", stopCalls[0], "N", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			install(t, "allowInsecureEndpoints: true")
-			established(t)
+			waitForCRDs(t)
 			m := start(t)
-			deepcall, remove := synced(t)
+			deepcall, remove := createSyncedMapping(t)
 			t.Cleanup(remove)
 			bash(t, test.commands)
-			expectCRDs(t, test.objects)
-			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": test.receives}) {
-				t.Errorf("DeepCall has %v, want %s", got, test.receives)
+			expectCRDs(t, test.keepsObjects)
+			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": test.receiveCall}) {
+				t.Errorf("DeepCall has %v, want %s", got, test.receiveCall)
 			}
 			m.kill()
-			if test.objects && !there(t, "telephony.deepcall.com/v1alpha1", "AgentGroupMapping", supportNamespace, "asha") {
+			if test.keepsObjects && !exists(t, "telephony.deepcall.com/v1alpha1", "AgentGroupMapping", supportNamespace, "asha") {
 				t.Error("the mapping is gone")
 			}
 		})

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the manager and the kubectl plugin twice for each of PLATFORMS: here, with this machine's build cache, and
-# in another place with an empty one, from nothing but what the Dockerfile copies. Fails if the bytes differ. An
-# empty cache takes minutes for each platform; CI does one, a release all.
+# Verifies that release builds are reproducible. It builds the manager and the kubectl plugin twice for each of
+# PLATFORMS: in this directory with the current build cache, and in another directory with an empty cache, from only the
+# files that the Dockerfile copies. It fails if the bytes differ. A build with an empty cache takes minutes, so CI
+# verifies one platform and a release verifies all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 platforms=${PLATFORMS:-linux/amd64,linux/arm64}
@@ -9,13 +10,13 @@ platforms=${PLATFORMS:-linux/amd64,linux/arm64}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# sources are the paths that the Dockerfile copies into the build.
-sources() {
+# list_sources prints the paths that the Dockerfile copies into the build.
+list_sources() {
 	local word rest
 	while read -r word rest; do
 		if [[ $word == COPY && $rest != --from=* ]]; then
 			set -f
-			# shellcheck disable=SC2086 # the words of one COPY; the last is where they go
+			# shellcheck disable=SC2086 # the arguments of COPY; the last one is the destination
 			set -- $rest
 			printf '%s\n' "${@:1:$#-1}"
 			set +f
@@ -23,12 +24,12 @@ sources() {
 	done <Dockerfile
 }
 
-copy=$work/another/place
-for path in $(sources); do
+copy=$work/other/directory
+for path in $(list_sources); do
 	mkdir -p "$copy/$(dirname "$path")"
 	cp -R "$path" "$copy/$(dirname "$path")/"
 done
-find "$copy" -name '*_test.go' -delete # .dockerignore leaves them out
+find "$copy" -name '*_test.go' -delete # as .dockerignore does
 
 export VERSION=v0.0.0 REVISION=0000000 GOOS GOARCH
 for platform in ${platforms//,/ }; do

@@ -9,26 +9,26 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// entry is a way to use the chart, and what is special about what comes out.
-type entry struct {
+// scenario is a set of values with checks of the rendered objects.
+type scenario struct {
 	name, release, values string
 	check                 func(t *testing.T, r rendering)
 }
 
-func matrix(t *testing.T) []entry {
-	return []entry{
+func scenarios(t *testing.T) []scenario {
+	return []scenario{
 		{"defaults", operatorRelease, "", func(t *testing.T, r rendering) {
-			r.wants(t, "--leader-elect", "--metrics-bind-address=:8443")
-			r.lacks(t, "--metrics-secure=false", "--allow-insecure-endpoints")
+			r.expectArgs(t, "--leader-elect", "--metrics-bind-address=:8443")
+			r.expectNoArgs(t, "--metrics-secure=false", "--allow-insecure-endpoints")
 			for _, kind := range []string{"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap"} {
 				if len(r.kind(kind)) > 0 {
-					t.Errorf("there is a %s", kind)
+					t.Errorf("unexpected %s", kind)
 				}
 			}
 		}},
-		{"everything on", "all", testdata(t, "everything.yaml"), checkEverything},
+		{"everything on", "all", testdata(t, "everything.yaml"), expectEverything},
 		{"namespaced", operatorRelease, "watchNamespaces: [support, sales]", func(t *testing.T, r rendering) {
-			r.wants(t, "--watch-namespaces=support,sales", "--metrics-secure=false", "--metrics-bind-address=:8080")
+			r.expectArgs(t, "--watch-namespaces=support,sales", "--metrics-secure=false", "--metrics-bind-address=:8080")
 			if len(r.kind("ClusterRoleBinding")) > 0 {
 				t.Error("the manager is bound to a ClusterRole")
 			}
@@ -40,10 +40,10 @@ func matrix(t *testing.T) []entry {
 				t.Errorf("got the Roles %s", got)
 			}
 		}},
-		{"namespaced, with nothing cluster-wide", operatorRelease, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}", func(t *testing.T, r rendering) {
+		{"namespaced, without cluster-scoped objects", operatorRelease, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}", func(t *testing.T, r rendering) {
 			for _, obj := range r.objects {
 				if clusterScoped(obj) {
-					t.Errorf("there is the %s %s", obj.GetKind(), obj.GetName())
+					t.Errorf("unexpected %s %s", obj.GetKind(), obj.GetName())
 				}
 			}
 		}},
@@ -52,11 +52,11 @@ func matrix(t *testing.T) []entry {
 			if field(t, budget, "spec", "maxUnavailable") != int64(1) {
 				t.Errorf("got the budget %v", budget.Object)
 			}
-			r.selects(t, budget, "spec", "selector", "matchLabels")
+			r.expectSelectsPods(t, budget, "spec", "selector", "matchLabels")
 		}},
 		{"three replicas without a budget", operatorRelease, "{replicas: 3, podDisruptionBudget: {enabled: false}}", func(t *testing.T, r rendering) {
 			if len(r.kind("PodDisruptionBudget")) > 0 {
-				t.Error("there is a PodDisruptionBudget")
+				t.Error("unexpected PodDisruptionBudget")
 			}
 		}},
 		{"a digest", operatorRelease, "image: {repository: registry.example.com/deepcall, tag: v9, digest: sha256:" + strings.Repeat("a", 64) + "}", func(t *testing.T, r rendering) {
@@ -70,9 +70,9 @@ func matrix(t *testing.T) []entry {
 				t.Errorf("got the image %v", got)
 			}
 		}},
-		{"a ServiceAccount that exists", operatorRelease, "serviceAccount: {create: false, name: telephony}", func(t *testing.T, r rendering) {
+		{"an existing ServiceAccount", operatorRelease, "serviceAccount: {create: false, name: telephony}", func(t *testing.T, r rendering) {
 			if len(r.kind("ServiceAccount")) > 0 {
-				t.Error("there is a ServiceAccount")
+				t.Error("unexpected ServiceAccount")
 			}
 			if got := field(t, r.only(t, "Deployment"), "spec", "template", "spec", "serviceAccountName"); got != "telephony" {
 				t.Errorf("the Pods run as %v", got)
@@ -83,21 +83,21 @@ func matrix(t *testing.T) []entry {
 				}
 			}
 		}},
-		{"plain metrics for the whole cluster", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
-			r.wants(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
+		{"insecure metrics for all namespaces", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
+			r.expectArgs(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
 			if strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "bearerTokenFile") {
-				t.Error("tokens are asked for")
+				t.Error("unexpected authentication")
 			}
 		}},
 		{"no metrics", operatorRelease, "metrics: {enabled: false}", func(t *testing.T, r rendering) {
 			if len(r.kind("Service")) > 0 || strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "--metrics") {
-				t.Error("something of the metrics is left")
+				t.Error("unexpected metrics objects or flags")
 			}
 		}},
 		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
-			r.wants(t, "--allow-insecure-endpoints")
+			r.expectArgs(t, "--allow-insecure-endpoints")
 		}},
-		{"names of one's own", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
+		{"custom names", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
 			if got := r.only(t, "Deployment"); got.GetName() != "calls-of-support-controller-manager" || got.GetLabels()["app.kubernetes.io/name"] != "calls" {
 				t.Errorf("got %s with the labels %v", got.GetName(), got.GetLabels())
 			}
@@ -105,19 +105,19 @@ func matrix(t *testing.T) []entry {
 				t.Error("the ServiceAccount has another name")
 			}
 		}},
-		{"a name that is not the chart's", "acme", "", func(t *testing.T, r rendering) {
+		{"a release name without the chart name", "acme", "", func(t *testing.T, r rendering) {
 			if got := r.only(t, "Deployment").GetName(); got != "acme-deepcall-operator-controller-manager" {
 				t.Errorf("got %s", got)
 			}
 		}},
-		{"a name as long as can be", strings.Repeat("a", 53), "{replicas: 2, metrics: {dashboard: {enabled: true}}, networkPolicy: {enabled: true}}", shortNames},
-		{"a name that begins with a digit and has dots", "1.2-support", "replicas: 2", shortNames},
+		{"a release name of maximum length", strings.Repeat("a", 53), "{replicas: 2, metrics: {dashboard: {enabled: true}}, networkPolicy: {enabled: true}}", expectShortNames},
+		{"a release name that starts with a digit and contains dots", "1.2-support", "replicas: 2", expectShortNames},
 		{"no RBAC", operatorRelease, "rbac: {create: false, aggregate: false}", func(t *testing.T, r rendering) {
 			if strings.Contains(r.text, "rbac.authorization.k8s.io/v1") {
-				t.Error("there is RBAC")
+				t.Error("unexpected RBAC objects")
 			}
 		}},
-		{"monitoring that stands elsewhere", operatorRelease, "metrics: {port: 9443, serviceMonitor: {enabled: true, namespace: support}, prometheusRule: {enabled: true, namespace: support}, dashboard: {enabled: true, namespace: sales, labels: {grafana_dashboard: null, dashboards: all}}}", func(t *testing.T, r rendering) {
+		{"monitoring in another namespace", operatorRelease, "metrics: {port: 9443, serviceMonitor: {enabled: true, namespace: support}, prometheusRule: {enabled: true, namespace: support}, dashboard: {enabled: true, namespace: sales, labels: {grafana_dashboard: null, dashboards: all}}}", func(t *testing.T, r rendering) {
 			monitor := r.only(t, "ServiceMonitor")
 			if monitor.GetNamespace() != supportNamespace || fmt.Sprint(field(t, monitor, "spec", "namespaceSelector", "matchNames")) != "[deepcall-operator-system]" {
 				t.Errorf("got %v", monitor.Object)
@@ -125,26 +125,26 @@ func matrix(t *testing.T) []entry {
 			if dashboard := r.only(t, "ConfigMap"); dashboard.GetNamespace() != salesNamespace || dashboard.GetLabels()["grafana_dashboard"] != "" || dashboard.GetLabels()["dashboards"] != "all" {
 				t.Errorf("got the dashboard in %s with %v", dashboard.GetNamespace(), dashboard.GetLabels())
 			}
-			r.wants(t, "--metrics-bind-address=:9443")
+			r.expectArgs(t, "--metrics-bind-address=:9443")
 		}},
-		{"a network policy that lets nobody in", operatorRelease, "networkPolicy: {enabled: true, metricsFrom: [], egressPorts: [443]}", func(t *testing.T, r rendering) {
+		{"a network policy without ingress", operatorRelease, "networkPolicy: {enabled: true, metricsFrom: [], egressPorts: [443]}", func(t *testing.T, r rendering) {
 			policy := r.only(t, "NetworkPolicy")
 			if field(t, policy, "spec", "ingress") != nil || fmt.Sprint(field(t, policy, "spec", "policyTypes")) != "[Ingress Egress]" {
 				t.Errorf("got %v", policy.Object["spec"])
 			}
 		}},
-		{"labels and annotations that the chart has, too", operatorRelease, "{commonLabels: {app.kubernetes.io/name: other, control-plane: other}, podLabels: {app.kubernetes.io/instance: other}, podAnnotations: {kubectl.kubernetes.io/default-container: other}, commonAnnotations: {a: common}, deploymentAnnotations: {a: own}}", func(t *testing.T, r rendering) {
+		{"labels and annotations that conflict with the chart's", operatorRelease, "{commonLabels: {app.kubernetes.io/name: other, control-plane: other}, podLabels: {app.kubernetes.io/instance: other}, podAnnotations: {kubectl.kubernetes.io/default-container: other}, commonAnnotations: {a: common}, deploymentAnnotations: {a: own}}", func(t *testing.T, r rendering) {
 			deployment := r.only(t, "Deployment")
-			r.selects(t, deployment, "spec", "selector", "matchLabels")
+			r.expectSelectsPods(t, deployment, "spec", "selector", "matchLabels")
 			if deployment.GetAnnotations()["a"] != "own" {
-				t.Errorf("a Deployment's own annotations do not go before common ones: %v", deployment.GetAnnotations())
+				t.Errorf("deploymentAnnotations don't override commonAnnotations: %v", deployment.GetAnnotations())
 			}
 		}},
 	}
 }
 
-func checkEverything(t *testing.T, r rendering) {
-	r.wants(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
+func expectEverything(t *testing.T, r rendering) {
+	r.expectArgs(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
 		"--zap-encoder=console", "--zap-stacktrace-level=panic")
 	deployment := r.only(t, "Deployment")
 	if env := fmt.Sprint(container(t, deployment)["env"]); !strings.Contains(env, "name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317") {
@@ -158,33 +158,33 @@ func checkEverything(t *testing.T, r rendering) {
 	spread, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "topologySpreadConstraints")
 	if len(spread) != 2 || !reflect.DeepEqual(spread[0].(map[string]any)["labelSelector"], field(t, deployment, "spec", "selector")) ||
 		fmt.Sprint(spread[1].(map[string]any)["labelSelector"]) != "map[matchLabels:map[a:pod]]" {
-		t.Errorf("the Pods are spread by %v", spread)
+		t.Errorf("got the topology spread constraints %v", spread)
 	}
 	monitor := r.only(t, "ServiceMonitor")
 	service := r.only(t, "Service")
 	for key, value := range field(t, monitor, "spec", "selector", "matchLabels").(map[string]any) {
 		if service.GetLabels()[key] != value {
-			t.Errorf("the ServiceMonitor wants %s=%s, the Service has %v", key, value, service.GetLabels())
+			t.Errorf("the ServiceMonitor selects %s=%s, the Service has %v", key, value, service.GetLabels())
 		}
 	}
 	endpoint := field(t, monitor, "spec", "endpoints").([]any)[0].(map[string]any)
 	port := field(t, service, "spec", "ports").([]any)[0].(map[string]any)
 	if endpoint["port"] != port["name"] || endpoint["scheme"] != "https" || endpoint["bearerTokenFile"] == nil {
-		t.Errorf("the ServiceMonitor reads %v of the ports %v", endpoint, port)
+		t.Errorf("the ServiceMonitor scrapes %v of the ports %v", endpoint, port)
 	}
-	r.selects(t, service, "spec", "selector")
-	r.selects(t, r.only(t, "PodDisruptionBudget"), "spec", "selector", "matchLabels")
-	r.selects(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
+	r.expectSelectsPods(t, service, "spec", "selector")
+	r.expectSelectsPods(t, r.only(t, "PodDisruptionBudget"), "spec", "selector", "matchLabels")
+	r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
 	if !strings.Contains(r.text, "name: prometheus-k8s") {
-		t.Error("Prometheus may not read the metrics")
+		t.Error("Prometheus can't read the metrics")
 	}
 	if r.only(t, "ConfigMap").GetLabels()["grafana_dashboard"] != "1" {
-		t.Error("Grafana's sidecar does not find the dashboard")
+		t.Error("the dashboard lacks the label of Grafana's sidecar")
 	}
 }
 
-// shortNames expects names that any kind takes, also Services, and Pods that have one.
-func shortNames(t *testing.T, r rendering) {
+// expectShortNames expects names of at most 63 characters, which are valid for all kinds.
+func expectShortNames(t *testing.T, r rendering) {
 	for _, obj := range r.objects {
 		if len(obj.GetName()) > 63 && obj.GetKind() != "CustomResourceDefinition" {
 			t.Errorf("the %s %s has a name of %d characters", obj.GetKind(), obj.GetName(), len(obj.GetName()))
