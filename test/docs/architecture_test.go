@@ -71,9 +71,9 @@ func checkLink(text, target string) error {
 	return nil
 }
 
-// declares reports whether the file declares name. Methods of the reconciler can be named without their type.
+// declares reports whether the file declares name. The methods of a Reconciler can be named without their type.
 func (s source) declares(name string) bool {
-	return s.names[name] || s.names["AgentReconciler."+name]
+	return s.names[name] || s.names["Reconciler."+name]
 }
 
 func TestNamesInTheDiagramExist(t *testing.T) {
@@ -117,6 +117,9 @@ func declarations(t *testing.T) (functions, files map[string]bool) {
 	return functions, files
 }
 
+// notImplemented are the rules that have no tests yet. Their rows state that.
+var notImplemented = map[string]bool{"R17": true}
+
 func TestRulesLinkToCodeAndTests(t *testing.T) {
 	rows := map[string]string{}
 	for _, row := range ruleRow.FindAllStringSubmatch(read(t, architecture), -1) {
@@ -125,15 +128,18 @@ func TestRulesLinkToCodeAndTests(t *testing.T) {
 		}
 		rows[row[1]] = row[0]
 	}
-	for i := 1; i <= 15; i++ {
+	for i := 1; i <= 17; i++ {
 		rule := fmt.Sprintf("R%d", i)
 		cells := strings.Split(rows[rule], " | ")
 		if len(cells) != 3 {
 			t.Errorf("%s: found no row with rule, code and tests", rule)
 			continue
 		}
+		if states := strings.Contains(cells[0], "Not implemented yet."); states != notImplemented[rule] {
+			t.Errorf("%s: the row states that the rule is not implemented: %t, want %t", rule, states, notImplemented[rule])
+		}
 		codeLinks, testLinks := link.FindAllStringSubmatch(cells[1], -1), link.FindAllStringSubmatch(cells[2], -1)
-		if len(codeLinks) == 0 || len(testLinks) == 0 {
+		if len(codeLinks) == 0 || (len(testLinks) == 0 && !notImplemented[rule]) {
 			t.Errorf("%s: found %d links to code and %d to tests, want at least one of each", rule, len(codeLinks), len(testLinks))
 		}
 		for _, test := range testLinks {
@@ -142,8 +148,8 @@ func TestRulesLinkToCodeAndTests(t *testing.T) {
 			}
 		}
 	}
-	if len(rows) != 15 {
-		t.Errorf("got %d rules, want R1 to R15", len(rows))
+	if len(rows) != 17 {
+		t.Errorf("got %d rules, want R1 to R17", len(rows))
 	}
 }
 
