@@ -163,7 +163,7 @@ func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err err
 
 // withoutStale returns err without the errors that an object causes which is outdated or gone.
 func withoutStale(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts are looked at one by one
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var failed []error
 		for _, each := range joined.Unwrap() {
 			failed = append(failed, withoutStale(each))
