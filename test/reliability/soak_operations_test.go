@@ -19,48 +19,48 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// soakActs are what happens, and how often among a thousand steps.
-var soakActs = []struct {
-	name string
-	of   int
-	do   func(*soak)
+// soakOperations are the operations of the soak. The weights add up to 1000.
+var soakOperations = []struct {
+	name   string
+	weight int
+	do     func(*soak)
 }{
-	{"edits", 670, (*soak).change},
-	{"hand-overs", 80, (*soak).handOver},
-	{"deletions", 60, (*soak).remove},
-	{"suspensions and resumptions", 60, (*soak).suspend},
-	{"faults", 50, (*soak).fault},
+	{"edits", 670, (*soak).editMapping},
+	{"handovers", 80, (*soak).handOver},
+	{"deletions", 60, (*soak).deleteMapping},
+	{"suspensions and resumptions", 60, (*soak).toggleSuspend},
+	{"faults", 50, (*soak).addFault},
 	{"drifts", 50, (*soak).drift},
 	{"rotations", 16, func(s *soak) { s.rotate(time.Duration(s.random.IntN(1500)) * time.Millisecond) }},
 	{"kills of the manager", 10, func(s *soak) { s.manager.kill() }},
 	{"kills of the API server", 4, func(s *soak) { s.apiServer.kill(); s.pause(time.Second); s.apiServer.start() }},
 }
 
-// step does one thing, and waits for a moment.
+// step pauses, then runs a random operation.
 func (s *soak) step() {
 	s.pause(time.Duration(s.random.IntN(150)) * time.Millisecond)
-	drawn := s.random.IntN(1000)
-	for _, act := range soakActs {
-		if drawn -= act.of; drawn < 0 {
-			act.do(s)
-			s.counts[act.name]++
+	n := s.random.IntN(1000)
+	for _, op := range soakOperations {
+		if n -= op.weight; n < 0 {
+			op.do(s)
+			s.counts[op.name]++
 			return
 		}
 	}
 }
 
-// change creates a mapping, or changes a group of it. Each agent has two, whose groups differ.
-func (s *soak) change() {
+// editMapping creates a mapping, or changes a group of it. Each agent has two mappings with different groups.
+func (s *soak) editMapping() {
 	agent := s.random.IntN(soakAgents)
 	first, second := fmt.Sprintf("a-%d", agent), fmt.Sprintf("b-%d", agent)
 	if s.random.IntN(2) == 0 {
 		first, second = second, first
 	}
 	id := fmt.Sprint(90 + s.random.IntN(8))
-	if _, taken := s.declared[second][id]; taken {
+	if _, declared := s.declared[second][id]; declared {
 		return
 	}
-	if _, there := s.declared[first]; !there {
+	if _, exists := s.declared[first]; !exists {
 		s.declared[first] = map[string]bool{}
 	}
 	if s.random.IntN(4) == 0 {
@@ -71,46 +71,43 @@ func (s *soak) change() {
 	s.declare(first, agent)
 }
 
-// handOver has one mapping of an agent take a group from the other.
+// handOver hands a group over from one mapping of an agent to the other.
 func (s *soak) handOver() {
 	agent := s.random.IntN(soakAgents)
-	giver, taker := fmt.Sprintf("a-%d", agent), fmt.Sprintf("b-%d", agent)
-	if len(s.declared[giver]) == 0 || s.declared[taker] == nil {
+	from, to := fmt.Sprintf("a-%d", agent), fmt.Sprintf("b-%d", agent)
+	if len(s.declared[from]) == 0 || s.declared[to] == nil {
 		return
 	}
-	id := slices.Sorted(maps.Keys(s.declared[giver]))[0]
-	s.declared[taker][id] = s.declared[giver][id]
-	delete(s.declared[giver], id)
+	id := slices.Sorted(maps.Keys(s.declared[from]))[0]
+	s.declared[to][id] = s.declared[from][id]
+	delete(s.declared[from], id)
 	if s.random.IntN(2) == 0 { // a conflict at first
-		s.declare(taker, agent)
-		s.declare(giver, agent)
-		return
+		from, to = to, from
 	}
-	s.declare(giver, agent)
-	s.declare(taker, agent)
+	s.declare(from, agent)
+	s.declare(to, agent)
 }
 
-func (s *soak) remove() {
+func (s *soak) deleteMapping() {
 	if len(s.declared) == 0 {
 		return
 	}
-	name := s.anyone()
-	// One that is suspended would go without a call, and leave its groups as they are.
-	s.edit(name, func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = false })
+	name := s.randomMapping()
+	// The groups of a suspended mapping would not be removed.
+	s.edit(name, setSuspend(false))
 	delete(s.declared, name)
 	mapping := testenv.Mapping(name).In(s.namespace).Build()
-	s.do(func() error { return client.IgnoreNotFound(admin.Delete(context.Background(), mapping)) })
+	s.retry(func() error { return client.IgnoreNotFound(k8sClient.Delete(context.Background(), mapping)) })
 }
 
-func (s *soak) suspend() {
+func (s *soak) toggleSuspend() {
 	if len(s.declared) == 0 {
 		return
 	}
-	name := s.anyone()
-	s.edit(name, func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = !m.Spec.Suspend })
+	s.edit(s.randomMapping(), func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = !m.Spec.Suspend })
 }
 
-func (s *soak) fault() {
+func (s *soak) addFault() {
 	faults := []deepcalltest.Fault{
 		deepcalltest.Code(1501), deepcalltest.Status(500), deepcalltest.Status(503).RetryAfter("1"), deepcalltest.Status(429).RetryAfter("1"),
 		deepcalltest.CutBefore(), deepcalltest.CutAfter(), deepcalltest.Hang().AfterApplying(), deepcalltest.Hang(),
@@ -122,36 +119,36 @@ func (s *soak) fault() {
 	}
 }
 
-// drift has somebody stop calls in DeepCall.
+// drift sets all groups of an agent to N in DeepCall.
 func (s *soak) drift() {
 	agent := fmt.Sprint(s.random.IntN(soakAgents))
-	holds := s.deepcall.Agent(agent)
-	for id := range holds {
-		holds[id] = "N"
+	groups := s.deepcall.Agent(agent)
+	for id := range groups {
+		groups[id] = "N"
 	}
-	if len(holds) > 0 {
+	if len(groups) > 0 {
 		s.drifted[agent] = true
-		s.deepcall.SetAgent(agent, holds)
+		s.deepcall.SetAgent(agent, groups)
 	}
 }
 
-// rotate changes the token in DeepCall and, a while later, in the Secret.
-func (s *soak) rotate(later time.Duration) {
+// rotate changes the token in DeepCall and, after a delay, in the Secret.
+func (s *soak) rotate(delay time.Duration) {
 	token := s.newToken()
 	s.secrets = append(s.secrets, token)
 	s.deepcall.RotateToken(s.secrets[0], token)
-	s.pause(later)
-	s.do(func() error {
+	s.pause(delay)
+	s.retry(func() error {
 		var secret corev1.Secret
-		if err := admin.Get(context.Background(), client.ObjectKey{Namespace: s.namespace, Name: "acme-deepcall"}, &secret); err != nil {
+		if err := k8sClient.Get(context.Background(), client.ObjectKey{Namespace: s.namespace, Name: "acme-deepcall"}, &secret); err != nil {
 			return err
 		}
 		secret.Data["token"] = []byte(token)
-		return admin.Update(context.Background(), &secret)
+		return k8sClient.Update(context.Background(), &secret)
 	})
 }
 
-// declare creates a mapping, or edits it to what is declared.
+// declare creates or edits a mapping with the declared groups.
 func (s *soak) declare(name string, agent int) {
 	s.edit(name, func(m *v1alpha1.AgentGroupMapping) {
 		if m.ResourceVersion == "" {
@@ -164,29 +161,29 @@ func (s *soak) declare(name string, agent int) {
 	})
 }
 
-// edit changes a mapping, after its former self of that name is gone.
-func (s *soak) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
+// edit creates or edits a mapping, after a former mapping of the same name is deleted.
+func (s *soak) edit(name string, change mutation) {
 	ctx := context.Background()
-	s.do(func() error {
+	s.retry(func() error {
 		mapping := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
-		err := admin.Get(ctx, client.ObjectKeyFromObject(mapping), mapping)
+		err := k8sClient.Get(ctx, client.ObjectKeyFromObject(mapping), mapping)
 		switch {
 		case apierrors.IsNotFound(err):
 			change(mapping)
-			return admin.Create(ctx, mapping)
+			return k8sClient.Create(ctx, mapping)
 		case err != nil:
 			return err
 		case mapping.DeletionTimestamp != nil:
-			s.deepcall.ClearFaults() // or it may take its time: an account that fails is probed a minute apart
+			s.deepcall.ClearFaults() // a failing account is probed up to a minute apart
 			s.deepcall.Release()
 			return fmt.Errorf("%s is still being deleted", name)
 		}
 		change(mapping)
-		return admin.Update(ctx, mapping)
+		return k8sClient.Update(ctx, mapping)
 	})
 }
 
-func (s *soak) anyone() string {
-	names := slices.Sorted(maps.Keys(s.declared)) // in order, so that a seed draws the same again
+func (s *soak) randomMapping() string {
+	names := slices.Sorted(maps.Keys(s.declared)) // sorted, so that the seed determines the mapping
 	return names[s.random.IntN(len(names))]
 }
