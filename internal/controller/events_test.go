@@ -13,7 +13,7 @@ import (
 
 var _ = Describe("The events", func() {
 	const refusal = "Warning InvalidGroupData: DeepCall error 1505: Invalid group data. " +
-		"Whoever owns the mapping corrects spec.groups, or creates the group in DeepCall."
+		"The mapping's owner corrects spec.groups, or creates the group in DeepCall."
 
 	It("tell of a mapping that needs a person's eye, and of its recovery, once each", func() {
 		w := newWorld()
@@ -47,7 +47,7 @@ var _ = Describe("The events", func() {
 		w.eventually("asha", "Ready=False AccountNotReady Reconciling")
 		Eventually(w.events).WithArguments("acme").Should(ConsistOf(
 			"Warning InvalidToken: DeepCall error 1014: Invalid token (invalid or expired). " +
-				"Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names."))
+				"The account's owner puts a new token into the Secret that spec.credentialsSecretRef names."))
 		Consistently(w.events).WithArguments("asha").Should(BeEmpty())
 	})
 

@@ -102,7 +102,7 @@ Message:     DeepCall error 1014: Invalid token (invalid or expired)
 Class:       Denied
 Meaning:     DeepCall does not accept the token, or it has expired.
 Operator:    It all but stops calling with this account, until its Secret or the account changes; it probes with a single call after 5 minutes, and then ever more seldom, up to every hour. Once the cause is mended in DeepCall, this has it try at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at=now
-What to do:  Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names.
+What to do:  The account's owner puts a new token into the Secret that spec.credentialsSecretRef names.
 `
 	if got != (result{0, want, ""}) {
 		t.Errorf("got %+v", got)
