@@ -91,9 +91,6 @@ func (a *Account) Configure(s Settings) {
 		if first || old.Limits != s.Limits {
 			a.limiter = rate.NewLimiter(rate.Limit(s.Limits.RequestsPerSecond), s.Limits.Burst)
 		}
-		if old.Client != nil && old.Client != s.Client {
-			old.Client.CloseIdleConnections()
-		}
 		fresh := old.Endpoint != s.Endpoint || (!s.Credentials.IsZero() && !s.Credentials.Equal(a.last))
 		if !s.Credentials.IsZero() {
 			a.last = s.Credentials
@@ -202,9 +199,6 @@ func (a *Account) close() []string {
 	a.closed = true
 	if a.timer != nil {
 		a.timer.Stop()
-	}
-	if a.settings.Client != nil {
-		a.settings.Client.CloseIdleConnections()
 	}
 	return a.queue.agents()
 }

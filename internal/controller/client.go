@@ -34,7 +34,6 @@ func clientFactory(options Options, clk clock.PassiveClock) func(v1alpha1.DeepCa
 			Timeout:       MaxRequestTimeout,
 			CABundle:      spec.CABundle,
 			AllowInsecure: options.AllowInsecureEndpoints,
-			MaxConns:      int(spec.Limits.MaxInFlight),
 			WrapTransport: options.WrapTransport,
 			Now:           clk.Now,
 		}
