@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// FaultHelp describes the text form of faults, for people.
-const FaultHelp = `A fault is written as settings with commas between them:
+// FaultHelp describes the text form of faults.
+const FaultHelp = `A fault is a comma-separated list of settings:
   code=1505           answer this DeepCall code
   status=503          answer this HTTP status
   retry-after=2       with this Retry-After header
   header=Name: value  with this header
-  body=...            answer these bytes; the last setting, it may hold commas
-  cut-before          cut the connection; nothing is applied
-  cut-after           apply, then cut the connection
-  hang                hold the call until the client leaves or it is released
+  body=...            answer these bytes; must be last, can contain commas
+  cut-before          close the connection; nothing is applied
+  cut-after           apply the request, then close the connection
+  hang                hold the request until the client disconnects or it is released
   late                hold it until it is released, then apply it in any case
   drip=200ms          send the answer byte by byte, with this pause
   applied             apply the request although the answer says otherwise
-  agent=7             only calls for this agent
-  skip=3              let three such calls pass first
-  times=2             hit two calls; the default is 1, -1 is for ever
+  agent=7             only requests for this agent
+  skip=3              let three such requests pass first
+  times=2             apply to two requests; the default is 1, -1 means all
 Examples: code=1505,times=2,agent=7   status=503,retry-after=2   hang   drip=200ms
 `
 
-// ParseFault reads a fault from its text form, such as
-// "code=1505,times=2,agent=7". FaultHelp has all settings.
+// ParseFault parses the text form of a fault, such as "code=1505,times=2,agent=7".
+// FaultHelp lists all settings.
 func ParseFault(s string) (Fault, error) {
 	var f Fault
 	for rest, more := s, true; more; {
@@ -54,12 +54,12 @@ func ParseFault(s string) (Fault, error) {
 	return f, nil
 }
 
-// UnmarshalJSON reads a fault from its text form as a JSON string, or from an
-// object with the same settings: {"code": 1505, "times": 2, "agent": "7"}.
+// UnmarshalJSON parses the text form in a JSON string, or an object with the same
+// settings: {"code": 1505, "times": 2, "agent": "7"}.
 func (f *Fault) UnmarshalJSON(data []byte) error {
-	var line string
-	if json.Unmarshal(data, &line) == nil {
-		parsed, err := ParseFault(line)
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		parsed, err := ParseFault(text)
 		*f = parsed
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// set changes one setting of the text form.
+// set sets the value of a setting.
 func (f *Fault) set(key, value string) (err error) {
 	switch key {
 	case "code":
@@ -115,7 +115,7 @@ func (f *Fault) set(key, value string) (err error) {
 	case "times":
 		f.Count, err = strconv.Atoi(value)
 		if err == nil && f.Count == 0 {
-			err = errors.New("times=0 never happens")
+			err = errors.New("times=0 has no effect")
 		}
 	default:
 		return f.setFlag(key, value)
@@ -123,7 +123,7 @@ func (f *Fault) set(key, value string) (err error) {
 	return err
 }
 
-// setFlag changes a setting of the text form that has no value.
+// setFlag sets a setting without a value.
 func (f *Fault) setFlag(key, value string) error {
 	switch key {
 	case "cut-before":
@@ -145,10 +145,10 @@ func (f *Fault) setFlag(key, value string) error {
 	return nil
 }
 
-// MarshalJSON writes the text form as a JSON string.
+// MarshalJSON returns the text form as a JSON string.
 func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(f.String()) }
 
-// String is the text form of the fault, and empty for one without effect.
+// String returns the text form. It is empty for a fault without effect.
 func (f Fault) String() string {
 	settings := f.effects()
 	if f.Agent != "" {
@@ -166,7 +166,7 @@ func (f Fault) String() string {
 	return strings.Join(settings, ",")
 }
 
-// effects are the settings for what happens, but for the body, which goes last.
+// effects returns the settings for the effects except the body, which must be last.
 func (f Fault) effects() []string {
 	var out []string
 	if f.Code != 0 {

@@ -2,13 +2,13 @@ package deepcalltest
 
 import "testing"
 
-func TestBothReadingsOfThePage(t *testing.T) {
+func TestSemantics(t *testing.T) {
 	for semantics, want := range map[Semantics]string{
 		"":      "90=N 91=N 92=Y",
 		Merge:   "90=N 91=N 92=Y",
 		Replace: "90=N 92=Y",
 	} {
-		t.Run("groups left out, read as "+string(semantics), func(t *testing.T) {
+		t.Run("omitted groups with "+string(semantics), func(t *testing.T) {
 			sim, url := Start(t, Options{Semantics: semantics})
 			wantCode(t, post(t.Context(), url, body("90=Y 91=N")), 200)
 			wantCode(t, post(t.Context(), url, body("90=N 92=Y")), 200)
@@ -17,13 +17,13 @@ func TestBothReadingsOfThePage(t *testing.T) {
 	}
 }
 
-func TestARequestIsAppliedAsAWholeOrNotAtAll(t *testing.T) {
+func TestRequestsAreAppliedAtomically(t *testing.T) {
 	sim, url := Start(t, Options{Groups: []string{"90", "91"}})
 	wantCode(t, post(t.Context(), url, body("90=Y 99=Y 91=N")), 1505)
 	wantAgent(t, sim, "7", "")
 }
 
-func TestWhatExistsCanChange(t *testing.T) {
+func TestAgentsAndGroupsCanBeAddedAndRemoved(t *testing.T) {
 	sim, url := Start(t, Options{Agents: []string{"1"}, Groups: []string{"90"}})
 	wantCode(t, post(t.Context(), url, body("90=Y")), 1509)
 	sim.AddAgents("7")
@@ -38,7 +38,7 @@ func TestWhatExistsCanChange(t *testing.T) {
 	wantCode(t, post(t.Context(), url, body("90=Y")), 1509)
 }
 
-func TestWhereEverythingExistsThingsCanStillBeRemoved(t *testing.T) {
+func TestAgentsAndGroupsCanBeRemovedWhereAllExist(t *testing.T) {
 	sim, url := Start(t, Options{})
 	wantCode(t, post(t.Context(), url, body("90=Y")), 200)
 	sim.RemoveGroups("90")
@@ -48,7 +48,7 @@ func TestWhereEverythingExistsThingsCanStillBeRemoved(t *testing.T) {
 	wantCode(t, post(t.Context(), url, bodyFor("8", "91=Y")), 200)
 }
 
-func TestDriftReplacesAnAgentsGroups(t *testing.T) {
+func TestSetAgentReplacesTheGroups(t *testing.T) {
 	sim, url := Start(t, Options{Agents: []string{"1"}})
 	sim.SetAgent("7", map[string]string{"90": "N"})
 	sim.SetAgent("7", map[string]string{"91": "Y"})
@@ -60,7 +60,7 @@ func TestDriftReplacesAnAgentsGroups(t *testing.T) {
 	}
 }
 
-func TestWhatIsReadIsACopy(t *testing.T) {
+func TestReturnedValuesAreCopies(t *testing.T) {
 	sim, url := Start(t, Options{})
 	wantCode(t, post(t.Context(), url, body("90=Y")), 200)
 	sim.Agent("7")["90"] = "N"
@@ -68,11 +68,11 @@ func TestWhatIsReadIsACopy(t *testing.T) {
 	sim.Calls()[0].Groups["90"] = "N"
 	wantAgent(t, sim, "7", "90=Y")
 	if sim.Calls()[0].Groups["90"] != "Y" {
-		t.Fatal("the ledger was changed from outside")
+		t.Fatal("a change of the copy changed the ledger")
 	}
 }
 
-func TestAccountsCanChange(t *testing.T) {
+func TestAccountsCanBeChanged(t *testing.T) {
 	sim, url := Start(t, Options{Accounts: []Account{{UserID: "1001", Token: "s3cr3t"}}})
 	session := `{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":"Y"}}}`
 	for _, step := range []struct {
@@ -81,18 +81,18 @@ func TestAccountsCanChange(t *testing.T) {
 		body   string
 		code   int
 	}{
-		{"at first the token is good", func() {}, body("90=Y"), 200},
-		{"after a rotation it isn't", func() { sim.RotateToken("1001", "other") }, body("90=Y"), 1014},
-		{"until it is rotated back", func() { sim.RotateToken("1001", "s3cr3t") }, body("90=Y"), 200},
-		{"a suspended account is refused", func() { sim.Suspend("1001", true) }, body("90=Y"), 1039},
-		{"and taken again later", func() { sim.Suspend("1001", false) }, body("90=Y"), 200},
-		{"permission can be denied", func() { sim.Deny("1001", true) }, body("90=Y"), 1015},
-		{"and given back", func() { sim.Deny("1001", false) }, body("90=Y"), 200},
-		{"no session is open", func() {}, session, 1014},
-		{"one can be opened", func() { sim.RotateSession("1001", "abc") }, session, 200},
-		{"and ended", func() { sim.RotateSession("1001") }, session, 1014},
-		{"all accounts can be replaced", func() { sim.SetAccounts(Account{UserID: "2", Token: "t"}) }, body("90=Y"), 1014},
-		{"without accounts everybody may call", func() { sim.SetAccounts() }, session, 200},
+		{"accepts the token", func() {}, body("90=Y"), 200},
+		{"rejects the token after a rotation", func() { sim.RotateToken("1001", "other") }, body("90=Y"), 1014},
+		{"accepts the token when it is rotated back", func() { sim.RotateToken("1001", "s3cr3t") }, body("90=Y"), 200},
+		{"rejects a suspended account", func() { sim.Suspend("1001", true) }, body("90=Y"), 1039},
+		{"accepts a reactivated account", func() { sim.Suspend("1001", false) }, body("90=Y"), 200},
+		{"rejects an account without permission", func() { sim.Deny("1001", true) }, body("90=Y"), 1015},
+		{"accepts an account with permission", func() { sim.Deny("1001", false) }, body("90=Y"), 200},
+		{"rejects an unknown session", func() {}, session, 1014},
+		{"accepts a new session", func() { sim.RotateSession("1001", "abc") }, session, 200},
+		{"rejects a removed session", func() { sim.RotateSession("1001") }, session, 1014},
+		{"rejects an account that was replaced", func() { sim.SetAccounts(Account{UserID: "2", Token: "t"}) }, body("90=Y"), 1014},
+		{"accepts all credentials without accounts", func() { sim.SetAccounts() }, session, 200},
 	} {
 		step.change()
 		if r := post(t.Context(), url, step.body); r.Code != step.code {

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// DNS as it is on the wire, as much of it as is needed here (RFC 1035).
+// The types and codes of DNS that are needed here (RFC 1035).
 const (
 	typeA, typeCNAME, typeAAAA      = 1, 5, 28
 	noError, serverFailure, refused = 0, 2, 5
 	noSuchName                      = 3
 )
 
-// query is a question to the name server.
+// query is a query to the name server.
 type query struct {
 	raw  []byte // the whole message
 	name string
@@ -33,14 +33,14 @@ func parseQuery(raw []byte) query {
 		at += 1 + int(raw[at])
 	}
 	q.kind = binary.BigEndian.Uint16(raw[at+1:])
-	q.raw = raw[:at+5] // without what follows the question
+	q.raw = raw[:at+5] // without additional records
 	return q
 }
 
-// reply answers with a code and records.
+// reply returns an answer with a code and records.
 func (q query) reply(code byte, records ...[]byte) []byte {
 	out := append([]byte{}, q.raw...)
-	out[2], out[3] = 0x85, 0x80|code // a reply, with authority and recursion
+	out[2], out[3] = 0x85, 0x80|code // an authoritative answer, with recursion
 	binary.BigEndian.PutUint16(out[4:], 1)
 	binary.BigEndian.PutUint16(out[6:], uint16(len(records)))
 	binary.BigEndian.PutUint32(out[8:], 0)
@@ -50,13 +50,13 @@ func (q query) reply(code byte, records ...[]byte) []byte {
 	return out
 }
 
-// record is about the name that was asked for.
+// record returns a record of the queried name.
 func record(kind uint16, data []byte) []byte {
 	out := []byte{0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 0}
 	return append(binary.BigEndian.AppendUint16(out, uint16(len(data))), data...)
 }
 
-// addresses answers with those of the kind that was asked for.
+// addresses answers with the addresses of the queried kind.
 func addresses(all ...string) func(query) []byte {
 	return func(q query) []byte {
 		var records [][]byte
@@ -70,7 +70,7 @@ func addresses(all ...string) func(query) []byte {
 	}
 }
 
-// alias answers with a name, and the address of that.
+// alias answers with an alias and its address.
 func alias(name, address string) func(query) []byte {
 	return func(q query) []byte {
 		if q.kind != typeA {
@@ -87,17 +87,17 @@ func alias(name, address string) func(query) []byte {
 	}
 }
 
-// resolve has this answer all questions for addresses, in this process, until the test ends. Nil is silence.
-// Go waits for it for five seconds, though nobody waits for Go any more: hangUp ends that.
-func resolve(t *testing.T, answer func(query) []byte) (hangUp func()) {
+// resolve replaces the name server of the process until the test ends. It does not answer if the answer is nil. Go's
+// resolver then waits for five seconds even after the request has ended; closeConns ends that.
+func resolve(t *testing.T, answer func(query) []byte) (closeConns func()) {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	over := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(stopped)
 		buffer := make([]byte, 1500)
 		for {
 			n, from, err := server.ReadFrom(buffer)
@@ -110,44 +110,44 @@ func resolve(t *testing.T, answer func(query) []byte) (hangUp func()) {
 		}
 	}()
 	before := net.DefaultResolver
-	var lines lines
+	var conns dnsConns
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return lines.dial(ctx, server.LocalAddr().String())
+		return conns.dial(ctx, server.LocalAddr().String())
 	}}
 	t.Cleanup(func() {
 		net.DefaultResolver = before
 		_ = server.Close()
-		<-over
+		<-stopped
 	})
-	return lines.hangUp
+	return conns.close
 }
 
-// lines are the connections to the name server.
-type lines struct {
-	mu   sync.Mutex
-	open []net.Conn
-	dead bool
+// dnsConns are the connections to the name server.
+type dnsConns struct {
+	mu     sync.Mutex
+	open   []net.Conn
+	closed bool
 }
 
-func (l *lines) dial(ctx context.Context, address string) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead {
-		return nil, errors.New("hung up")
+func (c *dnsConns) dial(ctx context.Context, address string) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errors.New("closed")
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "udp", address)
 	if err == nil {
-		l.open = append(l.open, conn)
+		c.open = append(c.open, conn)
 	}
 	return conn, err
 }
 
-func (l *lines) hangUp() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-	for _, conn := range l.open {
+func (c *dnsConns) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, conn := range c.open {
 		_ = conn.Close()
 	}
 }

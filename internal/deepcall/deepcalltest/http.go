@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-func set[T any](field *T, value *T) {
+func setIfPresent[T any](field *T, value *T) {
 	if value != nil {
 		*field = *value
 	}
@@ -15,7 +15,8 @@ func set[T any](field *T, value *T) {
 
 func wantsText(r *http.Request) bool { return r.URL.Query().Get("format") == "text" }
 
-// readJSON reads the body; an empty one leaves into as it is.
+// readJSON decodes the body into a value, which an empty body does not change. It
+// answers an invalid body and returns false.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
@@ -30,7 +31,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // the client may have left
+	_ = e.Encode(v) // the client can have disconnected
 }
 
 func writeText(w http.ResponseWriter, text string) {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// authority is a CA that signs what it is asked to.
+// authority is a certificate authority.
 type authority struct {
 	cert   *x509.Certificate
 	key    *ecdsa.PrivateKey
@@ -22,8 +22,8 @@ type authority struct {
 }
 
 var (
-	ours   = newAuthority("Ours")
-	theirs = newAuthority("Theirs")
+	trustedCA = newAuthority("Trusted")
+	otherCA   = newAuthority("Other")
 )
 
 func must[T any](value T, err error) T {
@@ -53,49 +53,50 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-// server is a server's configuration, with a certificate that was changed before it was signed.
+// server returns the configuration of a server. changes apply to the certificate before it is signed.
 func (a *authority) server(changes ...func(*x509.Certificate)) *tls.Config {
 	template := template("DeepCall")
 	for _, change := range changes {
 		change(template)
 	}
 	leaf, key := sign(template, a.cert, a.key)
-	return present(key, leaf.Raw)
+	return serverConfig(key, leaf.Raw)
 }
 
-// own is the configuration of a server that shows the authority's own certificate.
-func (a *authority) own() *tls.Config { return present(a.key, a.cert.Raw) }
+// selfSigned returns the configuration of a server with the authority's own certificate.
+func (a *authority) selfSigned() *tls.Config { return serverConfig(a.key, a.cert.Raw) }
 
-// withKeyOf shows a good certificate, and has another key.
-func (a *authority) withKeyOf(other *authority) *tls.Config {
+// serverWithKeyOf returns the configuration of a server with a key that does not fit its certificate.
+func (a *authority) serverWithKeyOf(other *authority) *tls.Config {
 	config := a.server()
 	config.Certificates[0].PrivateKey = other.key
 	return config
 }
 
-// whole shows a chain of two.
-func (a *authority) whole() *tls.Config {
-	between, key := a.intermediate(true)
-	leaf, leafKey := sign(template("DeepCall"), between, key)
-	return present(leafKey, leaf.Raw, between.Raw)
+// serverWithChain returns the configuration of a server with an intermediate certificate.
+func (a *authority) serverWithChain() *tls.Config {
+	intermediate, key := a.signIntermediate(true)
+	leaf, leafKey := sign(template("DeepCall"), intermediate, key)
+	return serverConfig(leafKey, leaf.Raw, intermediate.Raw)
 }
 
-// chained shows a chain that is no good: with the middle left out, or with one in the middle that may not sign.
-func (a *authority) chained(leftOut bool) *tls.Config {
-	between, key := a.intermediate(leftOut)
-	leaf, leafKey := sign(template("DeepCall"), between, key)
-	if leftOut {
-		return present(leafKey, leaf.Raw)
+// serverWithBadChain returns the configuration of a server whose intermediate certificate is omitted, or is not
+// permitted to sign.
+func (a *authority) serverWithBadChain(omitted bool) *tls.Config {
+	intermediate, key := a.signIntermediate(omitted)
+	leaf, leafKey := sign(template("DeepCall"), intermediate, key)
+	if omitted {
+		return serverConfig(leafKey, leaf.Raw)
 	}
-	return present(leafKey, leaf.Raw, between.Raw)
+	return serverConfig(leafKey, leaf.Raw, intermediate.Raw)
 }
 
-func (a *authority) intermediate(signs bool) (*x509.Certificate, *ecdsa.PrivateKey) {
-	between := template("Between")
-	if signs {
-		between.IsCA, between.BasicConstraintsValid, between.KeyUsage = true, true, x509.KeyUsageCertSign
+func (a *authority) signIntermediate(canSign bool) (*x509.Certificate, *ecdsa.PrivateKey) {
+	intermediate := template("Intermediate")
+	if canSign {
+		intermediate.IsCA, intermediate.BasicConstraintsValid, intermediate.KeyUsage = true, true, x509.KeyUsageCertSign
 	}
-	return sign(between, a.cert, a.key)
+	return sign(intermediate, a.cert, a.key)
 }
 
 func sign(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
@@ -104,9 +105,9 @@ func sign(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x50
 	return must(x509.ParseCertificate(raw)), key
 }
 
-func present(key *ecdsa.PrivateKey, chain ...[]byte) *tls.Config {
+func serverConfig(key *ecdsa.PrivateKey, chain ...[]byte) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: key}}, MinVersion: tls.VersionTLS10}
 }
 
-// unknownDemand is an extension that nobody knows, and whoever does not know it has to refuse.
-var unknownDemand = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}
+// unknownExtension is a critical extension, which verifiers must reject because they do not know it.
+var unknownExtension = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}

@@ -2,6 +2,7 @@ package deepcall
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,11 +11,11 @@ import (
 	"time"
 )
 
-func TestEveryCodeGivesItsRow(t *testing.T) {
+func TestClassifyReturnsTheEntryOfTheCode(t *testing.T) {
 	for _, status := range []int{200, 201, 400, 404, 422} {
 		for _, want := range codes {
-			e := verdict(t, status, fmt.Sprintf(`{"status":"error","code":%d,"message":"m"}`, want.Code), nil)
-			if e.Entry != want || e.HTTPStatus != status || e.Answer == nil || *e.Answer != (Answer{want.Code, "m"}) {
+			e := classify(t, status, fmt.Sprintf(`{"status":"error","code":%d,"message":"m"}`, want.Code), nil)
+			if e.Entry != want || e.HTTPStatus != status || e.Answer == nil || *e.Answer != (Answer{want.Code, want.Description}) {
 				t.Errorf("HTTP %d, code %d: got %+v", status, want.Code, e)
 			}
 			if e.Uncertain != (want.Class == Transient) {
@@ -24,8 +25,8 @@ func TestEveryCodeGivesItsRow(t *testing.T) {
 	}
 }
 
-// roundTrip is a transport without a network. It takes the request's body, as
-// a server would.
+// roundTrip is a transport without a network. It reads the request's body, as a server
+// does.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -33,7 +34,7 @@ func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f(req)
 }
 
-func verdict(t *testing.T, status int, body string, header http.Header) *Error {
+func classify(t *testing.T, status int, body string, header http.Header) *Error {
 	t.Helper()
 	c := client(t, "https://deepcall.invalid", func(cfg *Config) {
 		cfg.Now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
@@ -43,11 +44,11 @@ func verdict(t *testing.T, status int, body string, header http.Header) *Error {
 			})
 		}
 	})
-	_, e := call(t, c, context.Background())
+	_, e := send(t, c, context.Background())
 	return e
 }
 
-func TestTheStatusCountsBeforeTheBody(t *testing.T) {
+func TestClassifyPrefersTheStatusToTheBody(t *testing.T) {
 	const rejected = `{"status":"error","code":1505,"message":"m"}`
 	const unknown = `{"status":"error","code":9999,"message":"m"}`
 	for _, tc := range []struct {
@@ -81,7 +82,7 @@ func TestTheStatusCountsBeforeTheBody(t *testing.T) {
 		{600, success, "UnexpectedStatus", "DeepCall answered HTTP 600", true, 200},
 	} {
 		t.Run(fmt.Sprintf("HTTP %d with %.45s", tc.status, tc.body), func(t *testing.T) {
-			e := verdict(t, tc.status, tc.body, http.Header{})
+			e := classify(t, tc.status, tc.body, http.Header{})
 			code := 0
 			if e.Answer != nil {
 				code = e.Answer.Code
@@ -93,10 +94,10 @@ func TestTheStatusCountsBeforeTheBody(t *testing.T) {
 	}
 }
 
-func TestAmbiguousAnswersAreNoSuccess(t *testing.T) {
+func TestClassifyTakesAmbiguousAnswersAsUnreadable(t *testing.T) {
 	for name, body := range unreadable {
 		t.Run(name, func(t *testing.T) {
-			e := verdict(t, 200, body, nil)
+			e := classify(t, 200, body, nil)
 			if e == nil || e.Entry != entryUnreadableAnswer || e.Answer != nil || !e.Uncertain || e.HTTPStatus != 200 {
 				t.Errorf("got %+v", e)
 			}
@@ -104,12 +105,32 @@ func TestAmbiguousAnswersAreNoSuccess(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsReadWhereItCounts(t *testing.T) {
+func TestClassifyReadsRetryAfter(t *testing.T) {
 	for status, want := range map[int]time.Duration{429: time.Minute, 500: time.Minute, 503: time.Minute, 200: 0, 302: 0, 401: 0, 404: 0} {
 		for _, value := range []string{"60", "Fri, 02 Jan 2026 03:05:05 GMT"} {
-			if e := verdict(t, status, ``, http.Header{"Retry-After": {value}}); e.RetryAfter != want {
+			if e := classify(t, status, ``, http.Header{"Retry-After": {value}}); e.RetryAfter != want {
 				t.Errorf("HTTP %d, %q: got %v, want %v", status, value, e.RetryAfter, want)
 			}
+		}
+	}
+}
+
+func TestClassifyShowsDeepCallsTextOfUnknownCodesOnly(t *testing.T) {
+	for _, tc := range []struct {
+		code int
+		text string
+		want string
+	}{
+		{1505, "one group of yours", "Invalid group data"},
+		{1014, testToken, "Invalid token (invalid or expired)"},
+		{9999, "Out of order", "Out of order"},
+		{9999, "no " + testUserID, redacted},
+		{9999, "no " + testToken, redacted},
+	} {
+		text, _ := json.Marshal(tc.text)
+		e := classify(t, 200, fmt.Sprintf(`{"status":"error","code":%d,"message":%s}`, tc.code, text), nil)
+		if e.Answer == nil || *e.Answer != (Answer{tc.code, tc.want}) {
+			t.Errorf("%d with %q: got %+v", tc.code, tc.text, e.Answer)
 		}
 	}
 }

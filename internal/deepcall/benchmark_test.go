@@ -24,7 +24,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
+func BenchmarkParseReply(b *testing.B) {
 	raw := []byte(`{"status":"success","code":200,"message":"Agent group mapping updated successfully"}`)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -41,6 +41,6 @@ func BenchmarkRedact(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		cred.Redact("Agent group mapping updated successfully")
+		cred.redact("Agent group mapping updated successfully")
 	}
 }

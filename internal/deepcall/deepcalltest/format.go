@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// maxShown is how many groups one line shows.
+// maxShown bounds the groups in a line.
 const maxShown = 12
 
-// String is the call on one line, for people:
+// String formats the request as a line:
 //
 //	12:00:01.123 #3 agent 7  90=Y 91=N 92=Y  -> 200 success  (2ms)
 func (c Call) String() string {
@@ -43,12 +43,12 @@ func (c Call) String() string {
 	return b.String()
 }
 
-// formatGroups returns "90=Y 91=N", at most so many of them.
-func formatGroups(groups map[string]string, most int) string {
+// formatGroups returns the groups as "90=Y 91=N", up to a maximum.
+func formatGroups(groups map[string]string, limit int) string {
 	var out []string
 	for _, id := range sortIDs(slices.Collect(maps.Keys(groups))) {
-		if len(out) == most {
-			out = append(out, fmt.Sprintf("and %d more", len(groups)-most))
+		if len(out) == limit {
+			out = append(out, fmt.Sprintf("and %d more", len(groups)-limit))
 			break
 		}
 		out = append(out, printable(id)+"="+printable(groups[id]))
@@ -56,12 +56,12 @@ func formatGroups(groups map[string]string, most int) string {
 	return strings.Join(out, " ")
 }
 
-var plainText = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var validID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// printable quotes what isn't an ordinary ID: it comes from the network and goes
-// to a terminal.
+// printable quotes text that is not a valid ID, since it comes from the network and is
+// written to a terminal.
 func printable(s string) string {
-	if plainText.MatchString(s) {
+	if validID.MatchString(s) {
 		return s
 	}
 	return strconv.Quote(s)
