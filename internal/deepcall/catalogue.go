@@ -49,7 +49,7 @@ const (
 	askDeepCall  = "The mapping's owner checks spec.agentID and spec.groups, and contacts DeepCall support about this code if both are right."
 	noAction     = "No action is needed: the operator retries; if it lasts, contact DeepCall support."
 	fixAgent     = "The mapping's owner creates the agent in DeepCall, or creates a new mapping with the right spec.agentID."
-	fixSecret    = "The account's owner corrects the Secret that spec.credentialsSecretRef names."
+	fixLogin     = "The account's owner corrects the Secret that spec.credentialsSecretRef names."
 	fixEndpoint  = "The account's owner checks spec.endpoint."
 	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, firewall, network policy)."
 )
@@ -67,7 +67,7 @@ var codes = withMessages([]Entry{
 	},
 	{
 		Code: 1002, Reason: "UserIDNotProvided", Description: "UserId not provided", Class: Denied,
-		Meaning: "DeepCall found no user ID in the request.", Remedy: fixSecret,
+		Meaning: "DeepCall found no user ID in the request.", Remedy: fixLogin,
 	},
 	{
 		Code: 1003, Reason: "AgentDoesNotExist", Description: "AgentId does not exist", Class: Rejected, UnknownAgent: true,
@@ -85,7 +85,7 @@ var codes = withMessages([]Entry{
 	},
 	{
 		Code: 1020, Reason: "TokenNotFound", Description: "Token not found", Class: Denied,
-		Meaning: "DeepCall does not know the token.", Remedy: fixSecret,
+		Meaning: "DeepCall does not know the token.", Remedy: fixLogin,
 	},
 	{
 		Code: 1032, Reason: "InternalServerError", Description: "Internal server error", Class: Transient,
@@ -170,7 +170,7 @@ var (
 
 	entryUnauthorized = Entry{
 		Reason: "Unauthorized", Message: "DeepCall answered HTTP 401", Class: Denied,
-		Meaning: "DeepCall does not accept the credentials.", Remedy: fixSecret,
+		Meaning: "DeepCall does not accept the credentials.", Remedy: fixLogin,
 	}
 	entryForbidden = Entry{
 		Reason: "Forbidden", Message: "DeepCall answered HTTP 403", Class: Denied,

@@ -63,7 +63,7 @@ func (s secrets) canBeIn(text string) bool {
 // around the secret, for each of its three possible positions.
 func encodings(secret string) []string {
 	raw := []byte(secret)
-	out := []string{secret, fmt.Sprint(raw), hex.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw)}
+	out := []string{secret, fmt.Sprintf("%d", raw), hex.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw)}
 	for shift := range 3 {
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + secret))
 		if core := encoded[(shift*8+5)/6 : (shift+len(secret))*8/6]; core != "" {

@@ -36,7 +36,7 @@ var spellings = map[string]func(string) string{
 	"XML by hex number":       func(s string) string { return unicodeEscapes(s, "&#x%X;") },
 	"hex":                     func(s string) string { return hex.EncodeToString([]byte(s)) },
 	"hex upper":               func(s string) string { return fmt.Sprintf("%X", s) },
-	"decimal bytes":           func(s string) string { return inner(fmt.Sprint([]byte(s))) },
+	"decimal bytes":           func(s string) string { return inner(fmt.Sprintf("%d", []byte(s))) },
 	"spaced out":              func(s string) string { return strings.Join(strings.Split(s, ""), " ") },
 	"lower case":              strings.ToLower,
 	"its first half":          func(s string) string { return s[:(len(s)+1)/2] },

@@ -97,8 +97,9 @@ func (f *freshness) ensureBaseline(ctx context.Context) error {
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-	options := append(f.tenancy.ListOptions()[0], client.Limit(1))
-	if err := f.apiReader.List(ctx, list, options...); err != nil {
+	options := &client.ListOptions{Limit: 1}
+	options.ApplyOptions(f.tenancy.ListOptions()[0])
+	if err := f.apiReader.List(ctx, list, options); err != nil {
 		return fmt.Errorf("read the version of the API server: %w", err)
 	}
 	f.mu.Lock()
