@@ -176,6 +176,8 @@ type AgentGroupMappingStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=agm,categories=deepcall
+// +kubebuilder:selectablefield:JSONPath=`.spec.agentID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.accountRef.name`
 // +kubebuilder:printcolumn:name="Agent",type=string,JSONPath=`.spec.agentID`
 // +kubebuilder:printcolumn:name="Receiving",type=string,JSONPath=`.status.receiving`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`

@@ -8,6 +8,8 @@ import (
 )
 
 // AgentKey identifies a DeepCall agent: the account that reaches it, and its ID there.
+//
+// +kubebuilder:object:generate=false
 type AgentKey struct {
 	Account types.NamespacedName
 	AgentID string

@@ -22,10 +22,10 @@ type sharedCaches struct {
 	counts   *account.MappingCounts
 }
 
-// watch adds the indexes and the event handlers. forget is called for each deleted object, and changed for each account whose
-// mappings changed. It returns a function that reports whether the mappings that existed at the start are counted.
+// watch adds the indexes and the event handlers. observe is called for each version of a mapping, and changed for each account
+// whose mappings changed. It returns a function that reports whether the mappings that existed at the start are counted.
 func (s sharedCaches) watch(
-	ctx context.Context, mgr ctrl.Manager, forget func(client.Object), changed func(types.NamespacedName),
+	ctx context.Context, mgr ctrl.Manager, observe func(*v1alpha1.AgentGroupMapping), changed func(types.NamespacedName),
 ) (synced func() bool, err error) {
 	if err := agent.IndexMappings(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, fmt.Errorf("index the mappings: %w", err)
@@ -34,24 +34,22 @@ func (s sharedCaches) watch(
 		return nil, fmt.Errorf("index the accounts: %w", err)
 	}
 	if _, err := addHandler(ctx, mgr, &v1alpha1.DeepCallAccount{}, handler[*v1alpha1.DeepCallAccount]{
-		set: func(a *v1alpha1.DeepCallAccount) { s.accounts.Observe(a) },
-		delete: func(a *v1alpha1.DeepCallAccount) {
-			s.accounts.Forget(a)
-			forget(a)
-		},
+		set:    func(a *v1alpha1.DeepCallAccount) { s.accounts.Observe(a) },
+		delete: s.accounts.Forget,
 	}); err != nil {
 		return nil, err
 	}
-	registration, err := addHandler(ctx, mgr, &v1alpha1.AgentGroupMapping{}, s.mappingHandler(forget, changed))
+	registration, err := addHandler(ctx, mgr, &v1alpha1.AgentGroupMapping{}, s.mappingHandler(observe, changed))
 	if err != nil {
 		return nil, err
 	}
 	return registration.HasSynced, nil
 }
 
-func (s sharedCaches) mappingHandler(forget func(client.Object), changed func(types.NamespacedName)) handler[*v1alpha1.AgentGroupMapping] {
+func (s sharedCaches) mappingHandler(observe func(*v1alpha1.AgentGroupMapping), changed func(types.NamespacedName)) handler[*v1alpha1.AgentGroupMapping] {
 	return handler[*v1alpha1.AgentGroupMapping]{
 		set: func(m *v1alpha1.AgentGroupMapping) {
+			observe(m)
 			// Counted before the assumed version is dropped, so that no mapping that needs a removal is missed in between.
 			countChanged := s.counts.Set(m)
 			assumed, dropped := s.mappings.Observe(m)
@@ -64,7 +62,6 @@ func (s sharedCaches) mappingHandler(forget func(client.Object), changed func(ty
 				changed(m.AccountKey())
 			}
 			s.mappings.Forget(m)
-			forget(m)
 		},
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -110,7 +109,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
 	})
-	countsSynced, err := shared.watch(ctx, mgr, agents.Forget, func(name types.NamespacedName) {
+	countsSynced, err := shared.watch(ctx, mgr, agents.Observe, func(name types.NamespacedName) {
 		accountQueue.AddAfter(reconcile.Request{NamespacedName: name}, countsDebounce)
 	})
 	if err != nil {
@@ -130,9 +129,6 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	wrapAccounts := traceReconciles(tracer, "reconcile account", accountAttributes)
 	if err := accounts.SetupWithManager(mgr, accountQueue.Source(), wrapAccounts); err != nil {
 		return fmt.Errorf("set up the controller of accounts: %w", err)
-	}
-	if err := mgr.Add(manager.RunnableFunc(agents.CompareCache)); err != nil {
-		return fmt.Errorf("add the comparison of the cache: %w", err)
 	}
 	if err := mgr.Add(agent.NewShutdown(agents, ctx.Done())); err != nil {
 		return fmt.Errorf("add the shutdown: %w", err)

@@ -13,7 +13,7 @@ import (
 )
 
 // releaseHint is appended to the message of a failed removal.
-const releaseHint = ". The deletion waits until DeepCall was told to stop the agent's calls; " +
+const releaseHint = ". The deletion waits until DeepCall confirms that the agent's calls are stopped; " +
 	"to delete without that, set spec.removalPolicy to Orphan"
 
 var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func() {

@@ -90,7 +90,7 @@ func codesOf(class errorClass) []code {
 func accountNotReady(account, response string) observation {
 	return observation{
 		conditions: "Ready=False AccountNotReady Reconciling",
-		message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; kubectl describe dca %[1]s tells why", account),
+		message:    fmt.Sprintf("The DeepCallAccount %q can't be used now; kubectl describe dca %[1]s shows the reason", account),
 		response:   response,
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 var _ = Describe("recording events", func() {
 	const rejection = "Warning InvalidGroupData: DeepCall error 1505: Invalid group data. " +
-		"Whoever owns the mapping corrects spec.groups, or creates the group in DeepCall."
+		"The mapping's owner corrects spec.groups, or creates the group in DeepCall."
 
 	It("reports a rejected mapping and its recovery once each", func() {
 		env := newTestEnv()
@@ -44,7 +44,7 @@ var _ = Describe("recording events", func() {
 		env.waitFor("asha", "Ready=False AccountNotReady Reconciling")
 		Eventually(env.events).WithArguments("acme").Should(ConsistOf(
 			"Warning InvalidToken: DeepCall error 1014: Invalid token (invalid or expired). " +
-				"Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names."))
+				"The account's owner puts a new token into the Secret that spec.credentialsSecretRef names."))
 		Consistently(env.events).WithArguments("asha").Should(BeEmpty())
 	})
 

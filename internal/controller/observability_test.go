@@ -34,13 +34,13 @@ var _ = Describe("metrics", func() {
 		Expect(env.samples("deepcall_api_request_duration_seconds")).To(ConsistOf(account + " 2"))
 		Expect(env.samples("deepcall_api_request_wait_seconds")).To(ConsistOf(account + " 2"))
 		Expect(env.samples("deepcall_api_requests_in_flight")).To(ConsistOf(account + " 0"))
-		Expect(env.samples("deepcall_account_state")).To(ContainElements(account+" state=Usable 1", account+" state=Refused 0"))
+		Expect(env.samples("deepcall_account_state")).To(ContainElements(account+" state=Usable 1", account+" state=Denied 0"))
 
 		By("denying the account")
 		env.deepcall.RotateToken("1001", "another")
 		env.requestReconcile("asha", "now")
 		Eventually(env.samples).WithArguments("deepcall_account_state").
-			Should(ContainElements(account+" state=Usable 0", account+" state=Refused 1"))
+			Should(ContainElements(account+" state=Usable 0", account+" state=Denied 1"))
 
 		By("setting an invalid Secret")
 		env.updateSecret(map[string]string{"token": "alone"})

@@ -35,23 +35,23 @@ func TestParseCredentials(t *testing.T) {
 		data data
 		want secrets
 		auth string
-		err  string // what the error says
+		err  string // a part of the error
 	}{
-		"takes a session ID":                      {data: data{"ssid": []byte("abc")}, want: secrets{ssid: "abc"}, auth: "Session"},
-		"takes a user ID with a token":            {data: data{"userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
+		"accepts a session ID":                    {data: data{"ssid": []byte("abc")}, want: secrets{ssid: "abc"}, auth: "Session"},
+		"accepts a user ID with a token":          {data: data{"userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
 		"trims one newline":                       {data: data{"ssid": []byte("abc\n\n")}, want: secrets{ssid: "abc\n"}, auth: "Session"},
 		"trims one Windows newline":               {data: data{"ssid": []byte("abc\r\n")}, want: secrets{ssid: "abc"}, auth: "Session"},
 		"keeps other white space":                 {data: data{"ssid": []byte(" a b\r")}, want: secrets{ssid: " a b\r"}, auth: "Session"},
-		"takes an empty value for missing":        {data: data{"ssid": []byte("\n"), "userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
+		"takes an empty value as missing":         {data: data{"ssid": []byte("\n"), "userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
 		"ignores other keys":                      {data: data{"ssid": []byte("abc"), "SSID": []byte("x"), "note": {0xff}}, want: secrets{ssid: "abc"}, auth: "Session"},
-		"refuses both":                            {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ"), "token": []byte("QQQ")}, err: "remove either ssid, or userId and token"},
-		"refuses a session ID with a user ID":     {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ")}, err: "both ssid and userId"},
-		"refuses a session ID with a token":       {data: data{"ssid": []byte("QQQ"), "token": []byte("QQQ")}, err: "both ssid and token"},
-		"refuses neither":                         {data: data{}, err: "add ssid, or add userId and token"},
-		"refuses nil":                             {err: "neither ssid nor userId and token"},
-		"refuses a user ID alone":                 {data: data{"userId": []byte("QQQ")}, err: "no token: add token"},
-		"refuses a token alone":                   {data: data{"token": []byte("QQQ"), "userId": []byte("\r\n")}, err: "no userId: add userId"},
-		"refuses invalid UTF-8 and names the key": {data: data{"userId": []byte("QQQ"), "token": []byte("QQQ\xff")}, err: "key token that is not valid UTF-8"},
+		"rejects both":                            {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ"), "token": []byte("QQQ")}, err: "remove either ssid, or userId and token"},
+		"rejects a session ID with a user ID":     {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ")}, err: "both ssid and userId"},
+		"rejects a session ID with a token":       {data: data{"ssid": []byte("QQQ"), "token": []byte("QQQ")}, err: "both ssid and token"},
+		"rejects neither":                         {data: data{}, err: "add ssid, or add userId and token"},
+		"rejects nil":                             {err: "neither ssid nor userId and token"},
+		"rejects a user ID alone":                 {data: data{"userId": []byte("QQQ")}, err: "no token: add token"},
+		"rejects a token alone":                   {data: data{"token": []byte("QQQ"), "userId": []byte("\r\n")}, err: "no userId: add userId"},
+		"rejects invalid UTF-8 and names the key": {data: data{"userId": []byte("QQQ"), "token": []byte("QQQ\xff")}, err: "key token that is not valid UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cred, err := ParseCredentials(tc.data)
@@ -63,23 +63,23 @@ func TestParseCredentials(t *testing.T) {
 			}
 			var typed *CredentialsError
 			if !errors.As(err, &typed) || !strings.Contains(err.Error(), tc.err) || strings.Contains(err.Error(), "QQQ") {
-				t.Fatalf("error %v, want one that says %q", err, tc.err)
+				t.Fatalf("error %v, want %q in it", err, tc.err)
 			}
 			if !cred.IsZero() || cred.Authentication() != "" {
-				t.Fatal("credentials came with the error")
+				t.Fatal("credentials were returned with the error")
 			}
 		})
 	}
 }
 
-func TestCredentialsAreEqualOnlyFieldByField(t *testing.T) {
+func TestCredentialsEqualComparesFields(t *testing.T) {
 	user := credentials(t, "userId", "ab", "token", "c")
 	for name, tc := range map[string]struct {
 		other Credentials
 		want  bool
 	}{
 		"the same values":                 {credentials(t, "userId", "ab", "token", "c\n"), true},
-		"values divided otherwise":        {credentials(t, "userId", "a", "token", "bc"), false},
+		"values split differently":        {credentials(t, "userId", "a", "token", "bc"), false},
 		"another token":                   {credentials(t, "userId", "ab", "token", "d"), false},
 		"a session ID of the same letter": {credentials(t, "ssid", "c"), false},
 		"none":                            {Credentials{}, false},
@@ -95,11 +95,11 @@ func TestCredentialsAreEqualOnlyFieldByField(t *testing.T) {
 	}
 }
 
-func TestNothingPrintsCredentials(t *testing.T) {
+func TestCredentialsAreNotPrinted(t *testing.T) {
 	cred := credentials(t, "userId", testUserID, "token", testToken)
 	type open struct{ Cred Credentials }
 	type openPointer struct{ Cred *Credentials }
-	type hidden struct{ cred Credentials } // fmt calls no methods here
+	type hidden struct{ cred Credentials } // fmt can't use methods here
 	type hiddenPointer struct{ cred *Credentials }
 	values := map[string]any{
 		"a value":                  cred,
@@ -112,7 +112,7 @@ func TestNothingPrintsCredentials(t *testing.T) {
 		"a map of hidden":          map[string]*hidden{"k": {cred}},
 		"a slice":                  []any{cred, &cred, hidden{cred}},
 		"an error":                 fmt.Errorf("with %v", cred),
-		"the client's error":       &Error{Entry: entryTimeout, cause: cred.redactCause(errors.New("at "+testToken), nil)},
+		"the client's error":       &Error{Entry: entryConnectionFailed, cause: connectionCause(errors.New("at " + testToken))},
 	}
 	for name, value := range values {
 		for _, verb := range "vTtbcdoOqxXUeEfFgGspw" {
@@ -146,7 +146,7 @@ func TestNothingPrintsCredentials(t *testing.T) {
 	}
 }
 
-// expectNoSecret looks for parts of the test's secrets, plain and in hex.
+// expectNoSecret checks that a text has no part of the test's secrets, plain or in hex.
 func expectNoSecret(t *testing.T, what, text string) {
 	t.Helper()
 	for _, secret := range []string{"s3cr3t", "user-1001", fmt.Sprintf("%x", "s3cr3t"), fmt.Sprintf("%X", "user-1001")} {

@@ -2,7 +2,7 @@ package deepcall
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -10,28 +10,28 @@ import (
 	"syscall"
 )
 
-// apiPath is where the call lives below the brand's base URL.
+// apiPath is the path of the request below the endpoint.
 const apiPath = "api/v2/Agent/updateAgentGroupMapping"
 
-// EndpointError is returned by NewClient for an endpoint that can't be used.
-// Whoever owns the account corrects it; the text says how.
+// EndpointError is returned by NewClient for an invalid endpoint. Its text says how
+// the account's owner corrects it.
 type EndpointError struct{ Problem string }
 
 func (e *EndpointError) Error() string { return "the endpoint " + e.Problem }
 
-// parseEndpoint returns the URL to call. The endpoint is not quoted in errors,
-// since people put passwords there.
+// parseEndpoint returns the URL of requests. Errors don't quote the endpoint, which
+// can hold a password.
 func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, &EndpointError{"is not a URL: give the brand's base URL, such as https://v4-api.deepcall.com"}
+		return nil, &EndpointError{"is not a URL: give the base URL, such as https://v4-api.deepcall.com"}
 	}
 	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && allowInsecure):
 		return nil, &EndpointError{"must begin with https://"}
 	case u.Hostname() == "":
-		return nil, &EndpointError{"has no host: give the brand's base URL, such as https://v4-api.deepcall.com"}
+		return nil, &EndpointError{"has no host: give the base URL, such as https://v4-api.deepcall.com"}
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && (portErr != nil || port == 0):
 		return nil, &EndpointError{"has an invalid port: give one from 1 to 65535, or none"}
 	case u.User != nil:
@@ -47,25 +47,20 @@ func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 	return u.JoinPath(apiPath), nil
 }
 
-// addressError says that the endpoint resolves to an address that is refused.
-type addressError struct{ address netip.Addr }
+var errAddressNotAllowed = errors.New("the address is not allowed")
 
-func (e *addressError) Error() string { return fmt.Sprintf("address %s is not allowed", e.address) }
-
-// guard refuses an address as it is dialled, so a name that resolves to something
-// else than before does not pass.
-func guard(_ context.Context, _, address string, _ syscall.RawConn) error {
+// dialControl rejects addresses that are not allowed when they are dialed, so that a
+// name is checked each time it resolves.
+func dialControl(_ context.Context, _, address string, _ syscall.RawConn) error {
 	addrPort, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("unexpected address: %w", err)
-	}
-	if !allowed(addrPort.Addr()) {
-		return &addressError{addrPort.Addr()}
+	if err != nil || !allowed(addrPort.Addr()) {
+		return errAddressNotAllowed
 	}
 	return nil
 }
 
-// Prefixes that carry an IPv4 address: at which byte of the sixteen it begins.
+// embedded lists the IPv6 prefixes that embed an IPv4 address, and the byte at which
+// it begins.
 var embedded = []struct {
 	prefix netip.Prefix
 	at     int
@@ -77,10 +72,13 @@ var embedded = []struct {
 }
 
 var (
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // RFC 1122; Linux takes 0.0.0.0 for itself
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // RFC 1122; to Linux 0.0.0.0 is the local host
 	broadcast   = netip.MustParseAddr("255.255.255.255")
 )
 
+// allowed reports whether the address, or the IPv4 address embedded in it, can be
+// that of another machine: not loopback, link-local, unspecified, multicast or
+// broadcast.
 func allowed(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() ||

@@ -78,9 +78,6 @@ func (a *account) configure(config Config, now time.Time) {
 	if isNew || old.Limits != config.Limits {
 		a.limiter = rate.NewLimiter(rate.Limit(config.Limits.RequestsPerSecond), config.Limits.Burst)
 	}
-	if old.Client != nil && old.Client != config.Client {
-		old.Client.CloseIdleConnections()
-	}
 	moved := old.Endpoint != config.Endpoint
 	rotated := !config.Credentials.IsZero() && !config.Credentials.Equal(a.lastCredentials)
 	switch {
@@ -96,13 +93,10 @@ func (a *account) configure(config Config, now time.Time) {
 	}
 }
 
-// stop releases what the account holds outside of the Dispatcher.
+// stop stops the timer.
 func (a *account) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
-	}
-	if a.config.Client != nil {
-		a.config.Client.CloseIdleConnections()
 	}
 }
 

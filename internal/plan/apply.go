@@ -47,14 +47,14 @@ func Apply(snapshot Snapshot, state State) Applied {
 	case r.conclusion != nil:
 		return p.applyConclusion(self, r)
 	case r.isolation != nil && (r.Failure == nil || r.Failure.Class == deepcall.Rejected):
-		return p.applyIsolationStep(r)
+		return p.applyIsolationStep(self, r)
 	default:
 		return p.applyResult(self, r)
 	}
 }
 
 func (p planner) applyResult(self int, r Result) Applied {
-	m, state := p.Mappings[self], p.state.Mappings[r.UID]
+	m, state := p.Mappings[self], p.state.of(p.Mappings[self])
 	if r.Failure != nil && r.Failure.Uncertain {
 		state.CertainAttempt = 0
 	}
@@ -171,8 +171,8 @@ func (p planner) applyRejection(self int, r Result, state MappingState) Applied 
 	return p.continueIsolation(r, state, *q.of(r, groupsAsApplied(p.inputs, p.changes)))
 }
 
-func (p planner) applyIsolationStep(r Result) Applied {
-	state, q := p.state.Mappings[r.UID], *r.isolation
+func (p planner) applyIsolationStep(self int, r Result) Applied {
+	state, q := p.state.of(p.Mappings[self]), *r.isolation
 	if q.outdated(p.inputs, p.changes) {
 		state.MappingIsolation = nil // the change itself is sent again
 		return p.applied(r, state)
@@ -210,7 +210,7 @@ func (p planner) conclude(rejection Result, state MappingState, c conclusion) Ap
 }
 
 func (p planner) applyConclusion(self int, r Result) Applied {
-	c, state := r.conclusion, p.state.Mappings[r.UID]
+	c, state := r.conclusion, p.state.of(p.Mappings[self])
 	a := Applied{State: p.state}
 	if c.rejected {
 		a = p.reject(self, r, state)

@@ -76,15 +76,13 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		deleting:         m.DeletionTimestamp != nil,
 		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
 		requestedAt:      requestedAt(m.AgentGroupMapping),
+		isolation:        state.RemovalIsolation,
 	}
 	if m.Status.LastSyncTime != nil {
 		in.confirmedAt = m.Status.LastSyncTime.Time
 	}
 	if !in.deleting && m.Permitted {
 		in.desired = toGroups(m.Spec.Groups)
-	}
-	if state.RemovalGeneration == m.Generation {
-		in.isolation = state.RemovalIsolation
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
 		(state.RejectedAt == "" || state.RejectedAt == s.Account.Endpoint)

@@ -117,7 +117,7 @@ type planner struct {
 func newPlanner(snapshot Snapshot, state State) planner {
 	p := planner{Snapshot: snapshot, state: state, inputs: make([]input, len(snapshot.Mappings))}
 	for i, m := range snapshot.Mappings {
-		p.inputs[i] = newInput(snapshot, m, state.Mappings[m.UID])
+		p.inputs[i] = newInput(snapshot, m, state.of(m))
 	}
 	p.changes = computeChanges(p.inputs)
 	return p
@@ -165,12 +165,12 @@ func comesBefore(inputs []input, changes []change, a, b int) bool {
 
 func (p planner) next(i int) Next {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
-	state := p.state.Mappings[m.UID]
+	state := p.state.of(m)
 	n := Next{
 		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, Deleting: in.deleting,
 		Priority: priorityOf(m, in, c, state.Backoff),
 	}
-	if q := state.MappingIsolation; q != nil && q.rejection.Generation == m.Generation && !q.outdated(p.inputs, p.changes) {
+	if q := state.MappingIsolation; q != nil && !q.outdated(p.inputs, p.changes) {
 		n.isolation = q
 		n.Request = Request{Groups: q.groups(p.inputs, p.changes), input: in, change: c}
 		return n

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -113,7 +114,7 @@ func (p planner) reportDeletion(i int) Write {
 	}
 	impossible := p.removalImpossible(i)
 	if impossible && m.NamespaceTerminating {
-		w.RemoveFinalizer, w.Abandoned = true, c.removals
+		w.RemoveFinalizer, w.Abandoned = true, slices.Sorted(maps.Keys(p.inputs[i].held()))
 		return w
 	}
 	w.Status = m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {

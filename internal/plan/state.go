@@ -68,6 +68,18 @@ type Result struct {
 	conclusion *conclusion
 }
 
+// of returns the state of a mapping, without what belongs to an earlier generation.
+func (s State) of(m Mapping) MappingState {
+	state := s.Mappings[m.UID]
+	if state.RemovalGeneration != m.Generation {
+		state.RemovalIsolation, state.RemovalGeneration = RemovalIsolation{}, 0
+	}
+	if q := state.MappingIsolation; q != nil && q.rejection.Generation != m.Generation {
+		state.MappingIsolation = nil
+	}
+	return state
+}
+
 // WithResult returns the state after a request ended.
 func (s State) WithResult(result Result) State {
 	s.Result = &result

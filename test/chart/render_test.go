@@ -68,8 +68,8 @@ func TestChartAsDependency(t *testing.T) {
 }
 
 func TestOldKubernetesVersionIsRejected(t *testing.T) {
-	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.28.9")
-	if err == nil || !strings.Contains(out, ">=1.29.0-0") {
+	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.31.9")
+	if err == nil || !strings.Contains(out, ">=1.32.0-0") {
 		t.Errorf("got %v: %s", err, out)
 	}
 	// Suffixes of vendors are ignored.

@@ -30,7 +30,6 @@ func NewClientFactory(clk clock.PassiveClock, allowInsecure bool, wrapTransport 
 			Timeout:       MaxRequestTimeout,
 			CABundle:      spec.CABundle,
 			AllowInsecure: allowInsecure,
-			MaxConns:      int(spec.Limits.MaxInFlight),
 			WrapTransport: wrapTransport,
 			Now:           clk.Now,
 		}

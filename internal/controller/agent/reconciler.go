@@ -87,6 +87,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 		return r.awaitAccount(snap), nil
 	}
 	state := r.states.commit(key, r.states.get(key).Prune(snap.Snapshot))
+	if len(snap.Mappings) == 0 {
+		r.freshness.forget(key)
+	}
 	decisions := plan.Plan(snap.Snapshot, state)
 	unreported := r.write(ctx, snap, decisions.Writes) // of one mapping: the others do not wait for it
 	if snap.dropReleased() {
@@ -142,7 +145,6 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	if err := r.recordAttempt(ctx, snap, next); err != nil {
 		return err
 	}
-	// After the record: its write shows that the mapping is current, so that a new mapping needs no read.
 	if err := r.freshness.verify(ctx, snap); err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err err
 
 // withoutStale returns err without the errors that an object causes which is outdated or gone.
 func withoutStale(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts are looked at one by one
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var failed []error
 		for _, each := range joined.Unwrap() {
 			failed = append(failed, withoutStale(each))

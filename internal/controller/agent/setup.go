@@ -66,14 +66,9 @@ func (r *Reconciler) SetupWithManager(
 		Complete(wrap(r))
 }
 
-// CompareCache compares the cache with the API server as soon as this process leads. It is a runnable for the manager.
-func (r *Reconciler) CompareCache(ctx context.Context) error {
-	return r.freshness.compareEarly(ctx)
-}
-
-// Forget drops what is known of an object that no longer exists.
-func (r *Reconciler) Forget(obj client.Object) {
-	r.freshness.forget(obj)
+// Observe records that a watch has delivered a version of a mapping.
+func (r *Reconciler) Observe(mapping *v1alpha1.AgentGroupMapping) {
+	r.freshness.observe(mapping)
 }
 
 // deletionBegins selects the update that begins the deletion of an object.

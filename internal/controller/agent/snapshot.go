@@ -21,8 +21,8 @@ type snapshot struct {
 	accountCached bool
 	// configured reports whether the dispatcher has this version of the account, or there is none.
 	configured bool
-	// sinceComparison reports whether the snapshot was loaded after the cache was compared with the API server.
-	sinceComparison bool
+	// isFresh reports whether the cache was at least as new as this process's leadership when the snapshot was loaded.
+	isFresh bool
 }
 
 // dropReleased drops the mappings that were released since the snapshot was loaded, and reports whether there are any.
@@ -34,7 +34,7 @@ func (s *snapshot) dropReleased() bool {
 
 // loadSnapshot reads the agent's mappings and its account from the cache, or from assumed objects if these are newer.
 func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*snapshot, error) {
-	snap := &snapshot{sinceComparison: r.freshness.compared()}
+	snap := &snapshot{isFresh: r.freshness.isCaughtUp()}
 	snap.Key, snap.Now = key, r.Clock.Now()
 	assumed := r.Mappings.ByKey(key.String())
 	var list v1alpha1.AgentGroupMappingList

@@ -89,7 +89,6 @@ func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping
 	transform.StripUnused(updated)
 	m.AgentGroupMapping = updated
 	r.Mappings.Assume(updated.DeepCopy())
-	r.freshness.markVerified(updated)
 }
 
 // recordEvent records an event if the mapping's conditions changed in a way that concerns its owner.

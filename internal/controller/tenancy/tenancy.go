@@ -44,6 +44,22 @@ func (t Tenancy) Watches(namespace string) bool {
 	return len(t.watched) == 0 || slices.Contains(t.watched, namespace)
 }
 
+// Streams returns the names of the streams of watch events: one for each watched namespace, or one for all.
+func (t Tenancy) Streams() []string {
+	if len(t.watched) == 0 {
+		return []string{""}
+	}
+	return t.watched
+}
+
+// StreamOf returns the name of the stream that delivers the objects of a namespace.
+func (t Tenancy) StreamOf(namespace string) string {
+	if len(t.watched) == 0 {
+		return ""
+	}
+	return namespace
+}
+
 // ListOptions returns the options of the lists that together contain everything that the operator watches.
 func (t Tenancy) ListOptions() [][]client.ListOption {
 	var selector []client.ListOption

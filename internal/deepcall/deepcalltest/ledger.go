@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// AuthKind is how a call says who makes it.
+// AuthKind is the kind of credentials in a request.
 type AuthKind string
 
-// The kinds of credentials. AuthBoth is refused by DeepCall.
+// The kinds of credentials. DeepCall rejects AuthBoth.
 const (
 	AuthNone    AuthKind = "none"
 	AuthToken   AuthKind = "token"
@@ -18,42 +18,42 @@ const (
 	AuthBoth    AuthKind = "both"
 )
 
-// Call is the ledger's entry of one call. Token and ssid are nowhere in it,
-// unless Options.KeepBodies leaves them in Body.
+// Call is the ledger's entry of a request. It does not contain the token or the session
+// ID, except in Body with Options.KeepBodies.
 type Call struct {
-	Seq           int               `json:"seq"` // 1, 2, … as they came in
+	Seq           int               `json:"seq"` // 1, 2, … in order of arrival
 	Start         time.Time         `json:"start"`
-	End           time.Time         `json:"end,omitzero"` // zero while the server is at it
+	End           time.Time         `json:"end,omitzero"` // zero while the request is served
 	Method        string            `json:"method"`
 	ContentType   string            `json:"contentType,omitempty"`
-	ContentLength int64             `json:"contentLength"` // -1: sent without one
+	ContentLength int64             `json:"contentLength"` // -1 if absent
 	Agent         string            `json:"agent"`
 	Groups        map[string]string `json:"groups,omitempty"` // as sent
 	Auth          AuthKind          `json:"auth,omitempty"`
-	UserID        string            `json:"userId,omitempty"`  // the one whose session it is, for a session
-	Status        int               `json:"status,omitempty"`  // HTTP status answered; 0: no answer
-	Code          int               `json:"code,omitempty"`    // DeepCall code answered; 0: none
-	Outcome       string            `json:"outcome,omitempty"` // the same, and the rest, in words
+	UserID        string            `json:"userId,omitempty"`  // for a session, its owner
+	Status        int               `json:"status,omitempty"`  // HTTP status of the answer, 0 without an answer
+	Code          int               `json:"code,omitempty"`    // DeepCall's code of the answer, 0 if it has none
+	Outcome       string            `json:"outcome,omitempty"` // a description of the result
 	Applied       bool              `json:"applied"`
-	Order         int               `json:"order,omitempty"`      // 1, 2, … as they were applied
-	Fault         string            `json:"fault,omitempty"`      // in the text form
-	Overlaps      []int             `json:"overlaps,omitempty"`   // earlier calls for this agent in flight at Start
-	ClientGone    bool              `json:"clientGone,omitempty"` // the client left before its answer
+	Order         int               `json:"order,omitempty"`      // 1, 2, … in order of application
+	Fault         string            `json:"fault,omitempty"`      // its text form
+	Overlaps      []int             `json:"overlaps,omitempty"`   // earlier requests for the agent in flight at Start
+	ClientGone    bool              `json:"clientGone,omitempty"` // the client disconnected before the answer
 	Body          []byte            `json:"-"`
 }
 
-// noticeTime is how much later than the client leaves the server may learn of it.
-// A call that comes in within that time doesn't overlap the one left behind.
-const noticeTime = 250 * time.Millisecond
+// disconnectLag is how long the server can take to notice that a client disconnected.
+// A request that arrives within that time does not overlap the abandoned one.
+const disconnectLag = 250 * time.Millisecond
 
-// ledger is the record of all calls. A call is in flight as its client sees it:
-// until the answer is about to be sent, or the client has left.
+// ledger records all requests. A request is in flight as its client sees it: until the
+// answer is about to be sent, or the client has disconnected.
 type ledger struct {
 	calls         []*Call
-	open          map[string][]*Call // by agent, in flight
+	open          map[string][]*Call // in flight, by agent
 	inFlight, max int
 	ended, order  int
-	overlaps      int // calls with Overlaps
+	overlaps      int // requests with Overlaps
 }
 
 func newLedger() *ledger { return &ledger{open: map[string][]*Call{}} }
@@ -74,8 +74,8 @@ func (l *ledger) begin(c *Call) {
 	l.max = max(l.max, l.inFlight)
 }
 
-// land takes a call out of those in flight.
-func (l *ledger) land(c *Call) {
+// remove removes a request from those in flight.
+func (l *ledger) remove(c *Call) {
 	open := l.open[c.Agent]
 	i := slices.Index(open, c)
 	if i < 0 {
@@ -93,16 +93,16 @@ func (l *ledger) clientGone(c *Call, now time.Time) {
 		return
 	}
 	c.ClientGone = true
-	l.land(c)
+	l.remove(c)
 	for _, later := range slices.Backward(l.calls) {
-		if later == c || now.Sub(later.Start) >= noticeTime {
+		if later == c || now.Sub(later.Start) >= disconnectLag {
 			return
 		}
-		l.forgetOverlap(later, c.Seq)
+		l.removeOverlap(later, c.Seq)
 	}
 }
 
-func (l *ledger) forgetOverlap(c *Call, seq int) {
+func (l *ledger) removeOverlap(c *Call, seq int) {
 	i := slices.Index(c.Overlaps, seq)
 	if i < 0 {
 		return
@@ -121,7 +121,7 @@ func (l *ledger) applied(c *Call) {
 func (l *ledger) end(c *Call, now time.Time) {
 	c.End = now
 	l.ended++
-	l.land(c)
+	l.remove(c)
 }
 
 func (c *Call) clone() Call {
@@ -132,17 +132,17 @@ func (c *Call) clone() Call {
 	return out
 }
 
-// Calls returns all calls in the order they came in, also those in flight.
+// Calls returns all requests in order of arrival, including those in flight.
 func (s *Server) Calls() []Call {
-	return s.callsIf(func(*Call) bool { return true })
+	return s.filterCalls(func(*Call) bool { return true })
 }
 
-// CallsFor returns the calls for one agent.
+// CallsFor returns the requests for an agent.
 func (s *Server) CallsFor(agent string) []Call {
-	return s.callsIf(func(c *Call) bool { return c.Agent == agent })
+	return s.filterCalls(func(c *Call) bool { return c.Agent == agent })
 }
 
-func (s *Server) callsIf(wanted func(*Call) bool) []Call {
+func (s *Server) filterCalls(wanted func(*Call) bool) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Call
@@ -156,12 +156,12 @@ func (s *Server) callsIf(wanted func(*Call) bool) []Call {
 
 // Stats are the ledger's totals.
 type Stats struct {
-	Calls       int `json:"calls"`       // all of them
-	Ended       int `json:"ended"`       // that the server is done with
-	Applied     int `json:"applied"`     // that changed an agent
-	InFlight    int `json:"inFlight"`    // that a client waits for
-	MaxInFlight int `json:"maxInFlight"` // the most at one time
-	Overlaps    int `json:"overlaps"`    // that came while another for the same agent was in flight
+	Calls       int `json:"calls"`       // all requests
+	Ended       int `json:"ended"`       // completed
+	Applied     int `json:"applied"`     // applied
+	InFlight    int `json:"inFlight"`    // in flight
+	MaxInFlight int `json:"maxInFlight"` // the highest number in flight at a time
+	Overlaps    int `json:"overlaps"`    // arrived while another for the same agent was in flight
 }
 
 // Stats returns the ledger's totals.
@@ -175,24 +175,24 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// Overlaps returns how many calls came in while another call for the same agent
-// was in flight.
+// Overlaps returns the number of requests that arrived while another one for the same
+// agent was in flight.
 func (s *Server) Overlaps() int { return s.Stats().Overlaps }
 
-// InFlight returns how many calls a client waits for.
+// InFlight returns the number of requests in flight.
 func (s *Server) InFlight() int { return s.Stats().InFlight }
 
-// MaxInFlight returns the most calls that were in flight at one time.
+// MaxInFlight returns the highest number of requests in flight at a time.
 func (s *Server) MaxInFlight() int { return s.Stats().MaxInFlight }
 
-// WaitForCalls returns all calls as soon as n have ended. An error is the
-// context's.
+// WaitForCalls waits until n requests have ended and returns all requests. Its error is
+// the context's.
 func (s *Server) WaitForCalls(ctx context.Context, n int) ([]Call, error) {
 	err := s.Wait(ctx, func() bool { return s.Stats().Ended >= n })
 	return s.Calls(), err
 }
 
-// WaitForInFlight returns as soon as n calls are in flight.
+// WaitForInFlight waits until n requests are in flight. Its error is the context's.
 func (s *Server) WaitForInFlight(ctx context.Context, n int) error {
 	return s.Wait(ctx, func() bool { return s.InFlight() >= n })
 }
