@@ -46,9 +46,9 @@ type Options struct {
 	Accounts *assume.Cache[*v1alpha1.DeepCallAccount]
 	Recorder events.EventRecorder
 	Metrics  *metrics.Metrics
-	// Enqueue and EnqueueLowPriority enqueue an agent, EnqueueAccount an account.
-	Enqueue, EnqueueLowPriority func(v1alpha1.AgentKey)
-	EnqueueAccount              func(types.NamespacedName)
+	// EnqueueLowPriority enqueues an agent behind all others, EnqueueAccount an account.
+	EnqueueLowPriority func(v1alpha1.AgentKey)
+	EnqueueAccount     func(types.NamespacedName)
 	// Jitter returns a random number in [0,1) that keeps the retries of different agents apart.
 	Jitter func() float64
 }
