@@ -44,7 +44,7 @@ func (t Tenancy) Watches(namespace string) bool {
 	return len(t.watched) == 0 || slices.Contains(t.watched, namespace)
 }
 
-// ListOptions returns the options of the lists that together contain everything that the operator watches.
+// ListOptions returns the options of lists that together contain all watched objects.
 func (t Tenancy) ListOptions() [][]client.ListOption {
 	var selector []client.ListOption
 	if t.selector != nil {
@@ -60,7 +60,7 @@ func (t Tenancy) ListOptions() [][]client.ListOption {
 	return lists
 }
 
-// Validate returns why an account's allowedNamespaces can't be used; false if it can.
+// Validate returns the error in an account's allowedNamespaces. It reports false if there is none.
 func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, bool) {
 	if allowed.From != v1alpha1.NamespacesFromSelector {
 		return reason.Summary{}, false
