@@ -15,11 +15,24 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 )
 
-// sharedCaches is what both controllers derive from watch events.
+// sharedCaches contains what both controllers derive from watch events.
 type sharedCaches struct {
 	mappings *assume.Cache[*v1alpha1.AgentGroupMapping]
 	accounts *assume.Cache[*v1alpha1.DeepCallAccount]
 	counts   *account.MappingCounts
+}
+
+// newSharedCaches returns empty caches. cached reads from the informers' cache.
+func newSharedCaches(cached client.Reader, counts *account.MappingCounts) sharedCaches {
+	return sharedCaches{
+		mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](cached), func(m *v1alpha1.AgentGroupMapping) []string {
+			return []string{m.AgentKey().String(), m.AccountKey().String()}
+		}),
+		accounts: assume.New(assume.InCache[v1alpha1.DeepCallAccount](cached), func(a *v1alpha1.DeepCallAccount) []string {
+			return []string{client.ObjectKeyFromObject(a).String()}
+		}),
+		counts: counts,
+	}
 }
 
 // watch adds the indexes and the event handlers. observe is called for each version of a mapping, and changed for each account

@@ -14,13 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller/account"
 	"github.com/deepcall/deepcall-operator/internal/controller/agent"
-	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 	"github.com/deepcall/deepcall-operator/internal/controller/enqueue"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -43,7 +41,7 @@ type Options struct {
 	AllowInsecureEndpoints bool
 	// MaxConcurrentReconciles is how many agents are reconciled at the same time.
 	MaxConcurrentReconciles int
-	// Namespaces are those watched; empty is all. With some, labels of namespaces are not read.
+	// Namespaces are the watched ones; empty is all. If there are some, the labels of namespaces are not read.
 	Namespaces []string
 	// Selector matches the labels of the mappings and accounts in the cache; nil matches all.
 	Selector labels.Selector
@@ -57,8 +55,8 @@ type Options struct {
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 }
 
-// The manager's rights in every namespace that it watches, from which config/rbac/role.yaml is generated. Its other rights
-// are in files of their own beside that one.
+// The manager's permissions in every namespace that it watches, from which config/rbac/role.yaml is generated. Its other
+// permissions are in separate files next to that one.
 //
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=deepcallaccounts,verbs=get;list;watch;patch
@@ -77,7 +75,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	tracer := newTracer(options.Tracing)
 	counts := account.NewMappingCounts()
 
-	var collectors *metrics.Metrics // of the dispatcher's requests, while they read its accounts
+	var collectors *metrics.Metrics // declared first: the dispatcher and the collectors read each other
 	dispatcher := dispatch.New(dispatch.Options{
 		Clock:              clk,
 		Enqueue:            agentQueue.Add,
@@ -94,15 +92,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		}
 	}
 
-	shared := sharedCaches{
-		mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](mgr.GetClient()), func(m *v1alpha1.AgentGroupMapping) []string {
-			return []string{m.AgentKey().String(), m.AccountKey().String()}
-		}),
-		accounts: assume.New(assume.InCache[v1alpha1.DeepCallAccount](mgr.GetClient()), func(a *v1alpha1.DeepCallAccount) []string {
-			return []string{client.ObjectKeyFromObject(a).String()}
-		}),
-		counts: counts,
-	}
+	shared := newSharedCaches(mgr.GetClient(), counts)
 	namespaces := tenancy.New(mgr.GetClient(), options.Namespaces, options.Selector)
 	agents := agent.NewReconciler(agent.Options{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,

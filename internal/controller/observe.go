@@ -23,7 +23,7 @@ func newTracer(provider trace.TracerProvider) trace.Tracer {
 	return provider.Tracer(tracerName)
 }
 
-// traceReconciles returns a decorator that gives every reconcile a span.
+// traceReconciles returns a decorator that creates a span for every reconcile.
 func traceReconciles[key comparable](
 	tracer trace.Tracer, name string, attributes func(key) []attribute.KeyValue,
 ) func(reconcile.TypedReconciler[key]) reconcile.TypedReconciler[key] {
@@ -58,7 +58,7 @@ func accountAttributes(request reconcile.Request) []attribute.KeyValue {
 // sendFunc sends one request.
 type sendFunc = func(context.Context) (deepcall.Answer, error)
 
-// traceRequest gives a request a span. Its result is described in the catalogue's words, and not in the server's.
+// traceRequest decorates a request with a span. The span describes the result as the catalogue does, without the server's text.
 func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send sendFunc) sendFunc {
 	return func(ctx context.Context) (deepcall.Answer, error) {
 		ctx, span := tracer.Start(ctx, "updateAgentGroupMapping",

@@ -11,10 +11,10 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Each story is run once without failures, and then again with each of its writes failing, once and several times in a
-// row. The objects, the state and the requests must be the same in the end (R16).
+// Each sequence of events is run once without failures, and then again with each of its writes failing, once and several times
+// in a row. The objects, the state and the requests are the same in the end (R16).
 func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
-	for name, story := range map[string]func(a *agent, one, two *mapping){
+	for name, events := range map[string]func(a *agent, one, two *mapping){
 		"of an accepted change": func(a *agent, one, two *mapping) {
 			one.edit("1=N 4=Y")
 			a.step(answered, nothing)
@@ -26,13 +26,13 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 		},
 		"of a transient failure": func(a *agent, one, two *mapping) {
 			one.edit("1=N")
-			a.step(lostOnWay, nothing)
+			a.step(requestLost, nothing)
 		},
 		"of repeated transient failures": func(a *agent, one, two *mapping) {
 			one.edit("1=N")
-			a.step(lostOnWay, nothing)
-			a.step(lostOnWay, nothing)
-			a.step(lostOnWay, nothing)
+			a.step(requestLost, nothing)
+			a.step(requestLost, nothing)
+			a.step(requestLost, nothing)
 		},
 		"of a denied account": func(a *agent, one, two *mapping) {
 			one.edit("1=N 4=Y")
@@ -40,7 +40,7 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 		},
 		"of a resync that fails": func(a *agent, one, two *mapping) {
 			one.resync(a.now)
-			a.step(lostOnReturn, nothing)
+			a.step(answerLost, nothing)
 		},
 		"of a handover": func(a *agent, one, two *mapping) {
 			one.edit("2=Y")
@@ -52,7 +52,7 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 			one.edit("2=Y")
 			two.edit("3=Y 1=N")
 			a.step(answered, nothing)
-			a.step(lostOnReturn, nothing)
+			a.step(answerLost, nothing)
 		},
 		"of a deletion": func(a *agent, one, two *mapping) {
 			one.delete(a.now)
@@ -72,7 +72,7 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 			one.edit("")
 			a.step(answered, nothing)
 			a.step(answered, nothing)
-			a.step(lostOnWay, nothing)
+			a.step(requestLost, nothing)
 		},
 		"of the isolation of one mapping": func(a *agent, one, two *mapping) {
 			a.vanish("3")
@@ -98,21 +98,21 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 		},
 	} {
 		for _, replaces := range []bool{false, true} {
-			play := func(failsWrite func(n int) bool) *agent {
+			run := func(failsWrite func(n int) bool) *agent {
 				one, two, three := newMapping("one", 1, "1=Y 2=Y"), newMapping("two", 2, "3=Y"), newMapping("three", 3, "5=Y")
 				a := newAgent(replaces, one, two, three)
 				if _, err := a.run(50); err != nil {
 					t.Fatal(err)
 				}
 				a.requests, a.writes, a.failsWrite = nil, 0, failsWrite
-				story(a, one, two)
+				events(a, one, two)
 				return a
 			}
-			want := play(nil)
+			want := run(nil)
 			for _, failures := range []int{1, 3} {
 				for first := 1; first <= want.writes; first++ {
 					t.Run(fmt.Sprintf("%s, replaces=%t, %d failures of write %d", name, replaces, failures, first), func(t *testing.T) {
-						got := play(func(n int) bool { return n >= first && n < first+failures })
+						got := run(func(n int) bool { return n >= first && n < first+failures })
 						expectSameOutcome(t, got, want)
 					})
 				}
@@ -120,8 +120,6 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 		}
 	}
 }
-
-func nothing() {}
 
 func expectSameOutcome(t *testing.T, got, want *agent) {
 	t.Helper()
@@ -138,9 +136,9 @@ func expectSameOutcome(t *testing.T, got, want *agent) {
 	}
 }
 
-// Three failed status writes once turned the first delay of 1 s into 8 s.
+// If each failed status write counted as another failure, three of them would turn the first delay of 1 s into 8 s.
 func TestApply_counts_a_failure_once(t *testing.T) {
-	m := newMapping("me", 1, "1=Y")
+	m := newMapping("mapping", 1, "1=Y")
 	a := newAgent(false, m)
 	next, _ := Plan(a.snapshot(), a.state).Next()
 	a.state = a.state.WithResult(Result{Next: next, At: a.now, Failure: &deepcall.Error{Entry: deepcall.Entry{Reason: "Timeout", Class: deepcall.Transient}}})

@@ -14,8 +14,8 @@ type Attempt struct {
 	Groups []string `json:"groups"`
 }
 
-// maxAttemptsAhead is how far the number of a record can be ahead of the newest answer. A number further ahead was written
-// by a user, and counting on from it could overflow.
+// maxAttemptsAhead bounds how far the number of a record is ahead of the newest answer. A number further ahead was written by
+// a user, and incrementing it could overflow.
 const maxAttemptsAhead = 1 << 32
 
 // AttemptOf reads the record of a mapping. A record that is not valid counts as none.
@@ -28,7 +28,7 @@ func AttemptOf(m *v1alpha1.AgentGroupMapping) Attempt {
 	return attempt
 }
 
-// pendingAdds are the groups that a request may have added, without an answer that confirms it.
+// pendingAdds returns the groups that a request may have added, without an answer that confirms it.
 func pendingAdds(m *v1alpha1.AgentGroupMapping) []string {
 	attempt := AttemptOf(m)
 	if attempt.Number <= m.Status.AnsweredAttempt {

@@ -25,13 +25,13 @@ type change struct {
 	handingOver Groups
 	// takenOver are applied groups that their owner has applied since, sorted.
 	takenOver []string
-	// pending reports that DeepCall has not confirmed the desired groups, or that there are removals.
+	// pending reports whether DeepCall has not confirmed the desired groups, or there are removals.
 	pending bool
-	// statusOnly reports that status.appliedGroups changes without a request.
+	// statusOnly reports whether status.appliedGroups changes without a request.
 	statusOnly bool
 }
 
-// applied is what DeepCall has for the mapping once the change is accepted.
+// applied returns what DeepCall has for the mapping once the change is accepted.
 func (c change) applied() Groups {
 	applied := Groups{}
 	maps.Copy(applied, c.handingOver)
@@ -39,12 +39,12 @@ func (c change) applied() Groups {
 	return applied
 }
 
-// noOp reports that there is nothing to send, and nothing that another mapping takes over.
+// noOp reports whether there is nothing to send, and nothing that another mapping takes over.
 func (c change) noOp() bool {
 	return !c.pending && len(c.handingOver) == 0
 }
 
-// empty reports that the mapping has no groups in DeepCall, and nothing to send.
+// empty reports whether the mapping has no groups in DeepCall, and nothing to send.
 func (c change) empty() bool {
 	return len(c.desired) == 0 && len(c.handingOver) == 0 && len(c.removals) == 0
 }
@@ -107,6 +107,7 @@ func computeOwners(inputs []input) map[string]int {
 	return owners
 }
 
+// precedes reports whether a, and not b, owns a group that both declare.
 func precedes(a, b input, group string) bool {
 	_, aApplied := a.applied[group]
 	_, bApplied := b.applied[group]

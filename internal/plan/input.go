@@ -24,10 +24,10 @@ type input struct {
 	// applied are the groups that DeepCall last confirmed, and confirmedAt is when.
 	applied     Groups
 	confirmedAt time.Time
-	// appliedElsewhere reports that applied does not count: it was confirmed at another endpoint, or DeepCall rejects it
-	// now. These groups are not carried in other mappings' requests.
+	// appliedElsewhere reports whether applied does not count, since it was confirmed at another endpoint, or DeepCall
+	// rejects it now. These groups are not carried in other mappings' requests.
 	appliedElsewhere bool
-	// unconfirmed reports that DeepCall may have other values than applied, since an answer was lost.
+	// unconfirmed reports whether DeepCall may have other values than applied, since an answer was lost.
 	unconfirmed bool
 	// pendingAdds are groups that a request without a definite answer may have added.
 	pendingAdds []string
@@ -35,9 +35,9 @@ type input struct {
 	orphan      bool
 	// hold is why no request is sent for the mapping now.
 	hold hold
-	// rejected reports that DeepCall rejected this generation.
+	// rejected reports whether DeepCall rejected this generation.
 	rejected bool
-	// resyncDue reports that the groups are sent again although nothing changed, resyncAt is when the interval ends, and
+	// resyncDue reports whether the groups are sent again although nothing changed, resyncAt is when the interval ends, and
 	// requestedAt is the requested resync that is not handled yet.
 	resyncDue   bool
 	resyncAt    time.Time
@@ -90,6 +90,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 	return in
 }
 
+// setHold sets the hold, and the times at which it changes.
 func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
 	switch {
 	case m.Spec.Suspend:
@@ -107,10 +108,10 @@ func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
 	switch {
 	case in.rejected && !in.resyncDue:
 		in.hold = heldRejected
-	case !in.retryAt.IsZero():
-		in.hold = heldBackingOff
 	case s.Account.Deleting && !in.orphan && !m.NeedsRemoval():
 		in.hold = heldAccountDeleting
+	case !in.retryAt.IsZero():
+		in.hold = heldBackingOff
 	}
 }
 
@@ -149,7 +150,7 @@ func requestedAt(m *v1alpha1.AgentGroupMapping) string {
 // maxRequestedAt is the maximum length of status.lastHandledReconcileAt, in characters.
 const maxRequestedAt = 1024
 
-// suspended reports whether nothing may be sent for the mapping, whatever its state.
+// suspended reports whether nothing is sent for the mapping, whatever its state.
 func (in input) suspended() bool {
 	return in.hold == heldSuspended || in.hold == heldNotPermitted
 }
@@ -159,7 +160,7 @@ func (in input) canTakeOver() bool {
 	return in.hold == notHeld
 }
 
-// appliedHere are the applied groups that count at the present endpoint.
+// appliedHere returns the applied groups that count at the present endpoint.
 func (in input) appliedHere() Groups {
 	if in.appliedElsewhere {
 		return nil
@@ -172,8 +173,8 @@ func (in input) hasApplied(group string) bool {
 	return has
 }
 
-// held are the groups that DeepCall has, or may have, for the mapping. Those applied elsewhere are among them: one removal
-// too many is better than a phone that goes on ringing.
+// held returns the groups that DeepCall has, or may have, for the mapping. It includes those applied elsewhere: one removal
+// too many is better than a phone that keeps ringing.
 func (in input) held() map[string]bool {
 	held := make(map[string]bool, len(in.applied)+len(in.pendingAdds))
 	for group := range in.applied {

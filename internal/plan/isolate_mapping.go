@@ -8,9 +8,9 @@ import (
 // MappingIsolation finds which mappings caused the rejection of a request that carried other mappings' groups. DeepCall
 // rejects a request as a whole, and may reject groups that it accepted before. No step contains the change itself.
 //
-//	AsApplied     all groups as last applied         accepted: the change is at fault
-//	LeaveOneOut   all but one mapping's groups       accepted: that mapping is at fault
-//	AddOneByOne   one more mapping's groups a time   rejected: that mapping is at fault
+//	AsApplied     all groups as last applied              accepted: the change is at fault
+//	LeaveOneOut   all but one mapping's groups            accepted: that mapping is at fault
+//	AddOneByOne   one more mapping's groups at a time     rejected: that mapping is at fault
 //
 // LeaveOneOut finds a single mapping, and DeepCall keeps the other groups meanwhile under both readings of its page. Only
 // if several mappings are at fault are they added one by one.
@@ -21,12 +21,12 @@ type MappingIsolation struct {
 	Suspects []string
 	// Accepted are the mappings whose groups were accepted by AddOneByOne.
 	Accepted []string
-	// AtFault are the mappings whose groups DeepCall rejects. Once concluded, none means that the change itself is at fault.
+	// AtFault are the mappings whose groups DeepCall rejects. If there are none in the end, the change itself is at fault.
 	AtFault []string
 
 	// rejection is the result that is isolated.
 	rejection Result
-	// asApplied are the applied groups at the rejection. If they change, the answers prove nothing.
+	// asApplied are the applied groups at the rejection. Once they change, DeepCall's answers prove nothing.
 	asApplied Groups
 }
 
@@ -40,12 +40,12 @@ const (
 	LeaveOneOut
 	// AddOneByOne sends the groups of the next suspect with those of the accepted mappings.
 	AddOneByOne
-	// Concluded has its answer in AtFault.
+	// Concluded sends nothing: AtFault is complete.
 	Concluded
 )
 
-// isolateMapping begins an isolation of the rejected request for a mapping. It reports false if the request carried no
-// other mapping's groups: the rejection is the mapping's own.
+// isolateMapping begins to isolate the rejection of a request for self. It reports false if the request carried no other
+// mapping's groups: then self is at fault.
 func isolateMapping(inputs []input, changes []change, self int) (MappingIsolation, bool) {
 	if len(carriedGroups(inputs, changes, self)) == 0 {
 		return MappingIsolation{}, false
@@ -64,14 +64,14 @@ func leaveOneOut(inputs []input, changes []change) MappingIsolation {
 	return MappingIsolation{Step: LeaveOneOut, Suspects: carriers}
 }
 
-// groups are the groups of the next request.
-func (q MappingIsolation) groups(inputs []input, changes []change) Groups {
+// groups returns the groups of the next request.
+func (m MappingIsolation) groups(inputs []input, changes []change) Groups {
 	groups := Groups{}
 	for i, in := range inputs {
-		suspect := len(q.Suspects) > 0 && in.name == q.Suspects[0]
+		suspect := len(m.Suspects) > 0 && in.name == m.Suspects[0]
 		switch {
-		case q.Step == LeaveOneOut && suspect:
-		case q.Step == AddOneByOne && !suspect && !slices.Contains(q.Accepted, in.name):
+		case m.Step == LeaveOneOut && suspect:
+		case m.Step == AddOneByOne && !suspect && !slices.Contains(m.Accepted, in.name):
 		default:
 			maps.Copy(groups, carried(inputs, changes, i))
 		}
@@ -80,17 +80,17 @@ func (q MappingIsolation) groups(inputs []input, changes []change) Groups {
 }
 
 // next returns the isolation after DeepCall accepted or rejected its request.
-func (q MappingIsolation) next(inputs []input, changes []change, accepted bool) MappingIsolation {
-	next := q
+func (m MappingIsolation) next(inputs []input, changes []change, accepted bool) MappingIsolation {
+	next := m
 	switch {
-	case q.Step == AsApplied && accepted:
+	case m.Step == AsApplied && accepted:
 		return MappingIsolation{Step: Concluded}
-	case q.Step == AsApplied:
+	case m.Step == AsApplied:
 		return leaveOneOut(inputs, changes)
-	case q.Step == LeaveOneOut && accepted:
-		return MappingIsolation{Step: Concluded, AtFault: q.Suspects[:1]}
-	case q.Step == LeaveOneOut:
-		next.Suspects = q.Suspects[1:]
+	case m.Step == LeaveOneOut && accepted:
+		return MappingIsolation{Step: Concluded, AtFault: m.Suspects[:1]}
+	case m.Step == LeaveOneOut:
+		next.Suspects = m.Suspects[1:]
 		if len(next.Suspects) > 0 {
 			return next
 		}
@@ -99,33 +99,34 @@ func (q MappingIsolation) next(inputs []input, changes []change, accepted bool) 
 		}
 		return MappingIsolation{Step: Concluded}
 	case accepted:
-		next.Accepted = append(slices.Clone(q.Accepted), q.Suspects[0])
+		next.Accepted = append(slices.Clone(m.Accepted), m.Suspects[0])
 	default:
-		next.AtFault = append(slices.Clone(q.AtFault), q.Suspects[0])
+		next.AtFault = append(slices.Clone(m.AtFault), m.Suspects[0])
 	}
-	next.Suspects = q.Suspects[1:]
+	next.Suspects = m.Suspects[1:]
 	if len(next.Suspects) == 0 {
 		next.Step = Concluded
 	}
 	return next
 }
 
-// of returns the isolation as one of this rejection, with these applied groups.
-func (q MappingIsolation) of(rejection Result, asApplied Groups) *MappingIsolation {
-	q.rejection, q.asApplied = rejection, asApplied
-	return &q
+// withRejection returns the isolation with the rejection that it isolates, and the groups that were applied then.
+func (m MappingIsolation) withRejection(rejection Result, asApplied Groups) *MappingIsolation {
+	m.rejection, m.asApplied = rejection, asApplied
+	return &m
 }
 
 // outdated reports whether the applied groups have changed since the rejection.
-func (q *MappingIsolation) outdated(inputs []input, changes []change) bool {
-	return !maps.Equal(q.asApplied, groupsAsApplied(inputs, changes))
+func (m MappingIsolation) outdated(inputs []input, changes []change) bool {
+	return !maps.Equal(m.asApplied, groupsAsApplied(inputs, changes))
 }
 
+// groupsAsApplied returns the groups of all mappings as last applied.
 func groupsAsApplied(inputs []input, changes []change) Groups {
 	return MappingIsolation{Step: AsApplied}.groups(inputs, changes)
 }
 
-// carriers are the names of the mappings whose groups are carried, in order.
+// carriers returns the names of the mappings whose groups are carried, in order.
 func carriers(inputs []input, changes []change) []string {
 	var names []string
 	for i, in := range inputs {

@@ -12,9 +12,8 @@ import (
 //	WithoutRemovals   the change alone               accepted: one removal at a time
 //	OneRemoval        the change and one removal     rejected: try the next one, then the change alone again
 //
-// A removal that is rejected beside groups that are accepted both before and after it counts as removed. That the groups
-// are accepted before is not required of the only removal if the answers follow each other. The zero value sends all
-// removals together.
+// A removal that is rejected beside groups that are accepted both before and after it counts as removed. An only removal that
+// is rejected at once needs no acceptance before. The zero value sends all removals together.
 type RemovalIsolation struct {
 	// Step is what the next request contains.
 	Step RemovalStep
@@ -40,54 +39,54 @@ const (
 )
 
 // maxRejectedRemovals is how many removals are rejected before the rest is sent again to confirm them. An interruption
-// discards them, so that the isolation would not end where answers fail now and then if there were more.
+// discards unconfirmed ones, so that without a maximum the isolation might never end while some requests fail.
 const maxRejectedRemovals = 10
 
-// interrupted returns the isolation after a request without a conclusive answer. Earlier rejections prove nothing beside
+// interrupted returns the isolation after a request without a conclusive answer. Rejections before it prove nothing beside
 // groups that are accepted some time later.
-func (t RemovalIsolation) interrupted() RemovalIsolation {
-	if t.Step == AllRemovals {
-		return t
+func (r RemovalIsolation) interrupted() RemovalIsolation {
+	if r.Step == AllRemovals {
+		return r
 	}
-	return RemovalIsolation{Step: WithoutRemovals, Removed: t.Removed}
+	return RemovalIsolation{Step: WithoutRemovals, Removed: r.Removed}
 }
 
-// with returns the isolation for the present rest of the request. A removal proves something only beside groups that
-// DeepCall is known to accept, or alone.
-func (t RemovalIsolation) with(rest Groups) RemovalIsolation {
+// with returns the isolation for a request with this rest. The rejection of a removal proves something only beside groups
+// that DeepCall is known to accept, or alone.
+func (r RemovalIsolation) with(rest Groups) RemovalIsolation {
 	switch {
-	case t.Step == AllRemovals:
-		return t
+	case r.Step == AllRemovals:
+		return r
 	case len(rest) == 0:
-		return RemovalIsolation{Step: OneRemoval, Removed: t.Removed}
-	case !maps.Equal(rest, t.Rest):
-		return RemovalIsolation{Step: WithoutRemovals, Removed: t.Removed}
+		return RemovalIsolation{Step: OneRemoval, Removed: r.Removed}
+	case !maps.Equal(rest, r.Rest):
+		return RemovalIsolation{Step: WithoutRemovals, Removed: r.Removed}
 	default:
-		return t
+		return r
 	}
 }
 
-// next are those of the change's removals that the next request contains.
-func (t RemovalIsolation) next(all []string) []string {
-	switch t.Step {
+// next returns those of the change's removals that the next request contains.
+func (r RemovalIsolation) next(all []string) []string {
+	switch r.Step {
 	case WithoutRemovals:
 		return nil
 	case OneRemoval:
-		if len(t.Rejected) >= maxRejectedRemovals {
+		if len(r.Rejected) >= maxRejectedRemovals {
 			return nil
 		}
-		untried := without(all, t.Rejected)
+		untried := without(all, r.Rejected)
 		return untried[:min(1, len(untried))]
 	default:
 		return all
 	}
 }
 
-// progress is what DeepCall's answer to a request means for the change.
+// progress is how far a change has come after DeepCall's answer to a request.
 type progress struct {
-	// applied is what DeepCall has for the mapping now.
+	// applied are the groups that DeepCall has for the mapping now.
 	applied Groups
-	// isolation continues unless done is set.
+	// isolation is how the removals continue unless done is set.
 	isolation RemovalIsolation
 	done      bool
 }
@@ -96,7 +95,7 @@ type progress struct {
 func (r Request) accepted() progress {
 	done := append(slices.Clone(r.isolation.Rejected), r.Removals...)
 	removed := append(slices.Clone(r.isolation.Removed), done...)
-	return r.progress(done, RemovalIsolation{Step: OneRemoval, Rest: r.rest(), Removed: removed})
+	return r.progressAfter(done, RemovalIsolation{Step: OneRemoval, Rest: r.rest(), Removed: removed})
 }
 
 // rejected returns the progress when DeepCall rejected the groups of the request (1505). It reports false when the request
@@ -109,7 +108,7 @@ func (r Request) rejected() (progress, bool) {
 		return progress{}, false
 	case len(r.Removals) == 1 && len(rest) == 0:
 		next.Step, next.Removed = OneRemoval, append(slices.Clone(r.isolation.Removed), r.Removals...)
-		return r.progress(r.Removals, next), true
+		return r.progressAfter(r.Removals, next), true
 	case r.isolation.Step == OneRemoval:
 		next.Rejected = append(slices.Clone(r.isolation.Rejected), r.Removals...)
 	case len(rest) == 0:
@@ -123,8 +122,8 @@ func (r Request) rejected() (progress, bool) {
 	return progress{applied: r.input.applied, isolation: next}, true
 }
 
-// progress returns the progress when DeepCall has the desired groups and these removals are done.
-func (r Request) progress(done []string, next RemovalIsolation) progress {
+// progressAfter returns the progress when DeepCall has the desired groups and these removals are done.
+func (r Request) progressAfter(done []string, next RemovalIsolation) progress {
 	left := without(r.change.removals, done)
 	applied := r.change.applied()
 	for _, group := range left {

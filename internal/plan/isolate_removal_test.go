@@ -2,253 +2,132 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 )
 
-func TestHowATrialGoesOn(t *testing.T) {
-	const (
-		through = "through"
-		refused = "the change is refused"
-	)
+func TestRemovalIsolation(t *testing.T) {
+	const rejected = "the change is rejected"
 	base := groups("1=Y")
-	say := func(p progress, made bool) string {
+	describe := func(p progress, ok bool) string {
 		switch {
-		case !made:
-			return refused
+		case !ok:
+			return rejected
 		case p.done:
-			return through + ", holds " + text(p.applied)
+			return "done, applied " + text(p.applied)
 		default:
-			return fmt.Sprintf("phase %d, refused %v, gone %v, holds %s", p.isolation.Step, p.isolation.Rejected, p.isolation.Removed, text(p.applied))
+			step := [...]string{"AllRemovals", "WithoutRemovals", "OneRemoval"}[p.isolation.Step]
+			return fmt.Sprintf("%s, rejected %v, removed %v, applied %s", step, p.isolation.Rejected, p.isolation.Removed, text(p.applied))
 		}
 	}
 
 	for _, tc := range []struct {
-		name              string
-		declares, applied string
-		isolation         RemovalIsolation
-		accepted, refused string // what follows from either answer
+		name               string
+		desired, applied   string
+		isolation          RemovalIsolation
+		accepted, rejected string // the progress after either answer
 	}{
 		{
-			"a change without stops", "1=Y", "",
+			"is done after a change without removals", "1=Y", "",
 			RemovalIsolation{},
-			"through, holds 1=Y", refused,
+			"done, applied 1=Y", rejected,
 		},
 		{
-			"a change with stops is sent together, and if refused without them", "1=Y", "2=Y 3=Y",
+			"sends the change without removals after a rejection", "1=Y", "2=Y 3=Y",
 			RemovalIsolation{},
-			"through, holds 1=Y", "phase 1, refused [], gone [], holds 2=Y 3=Y",
+			"done, applied 1=Y", "WithoutRemovals, rejected [], removed [], applied 2=Y 3=Y",
 		},
 		{
-			"stops alone follow one by one if they are refused", "", "2=Y 3=Y",
+			"sends removals without a rest one by one after a rejection", "", "2=Y 3=Y",
 			RemovalIsolation{},
-			"through, holds ", "phase 2, refused [], gone [], holds 2=Y 3=Y",
+			"done, applied ", "OneRemoval, rejected [], removed [], applied 2=Y 3=Y",
 		},
 		{
-			"a single stop alone counts as removed if it is refused", "", "2=Y",
+			"counts a rejected removal as removed that was alone in the request", "", "2=Y",
 			RemovalIsolation{},
-			"through, holds ", "through, holds ",
+			"done, applied ", "done, applied ",
 		},
 		{
-			"without its stops, a change is itself to blame if it is refused", "1=Y", "2=Y 3=Y",
+			"rejects a change that is rejected without removals", "1=Y", "2=Y 3=Y",
 			RemovalIsolation{Step: WithoutRemovals},
-			"phase 2, refused [], gone [], holds 1=Y 2=Y 3=Y", refused,
+			"OneRemoval, rejected [], removed [], applied 1=Y 2=Y 3=Y", rejected,
 		},
 		{
-			"a single stop was refused by itself, if the same without it is accepted next", "1=Y", "2=Y",
+			"counts an only rejected removal as removed if the rest is accepted next", "1=Y", "2=Y",
 			RemovalIsolation{Step: WithoutRemovals, Rest: base, Rejected: []string{"2"}},
-			"through, holds 1=Y", refused,
+			"done, applied 1=Y", rejected,
 		},
 		{
-			"but not if it was refused together with another, which is not to be stopped any more", "1=Y", "2=Y",
+			"counts no removal as removed that was rejected together with another one", "1=Y", "2=Y",
 			RemovalIsolation{Step: WithoutRemovals, Rest: base},
-			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+			"OneRemoval, rejected [], removed [], applied 1=Y 2=Y", rejected,
 		},
 		{
-			"nor if the rest was another one then", "1=Y", "2=Y",
+			"counts no removal as removed that was rejected beside another rest", "1=Y", "2=Y",
 			RemovalIsolation{Step: WithoutRemovals, Rest: groups("1=Y 9=Y"), Rejected: []string{"2"}},
-			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+			"OneRemoval, rejected [], removed [], applied 1=Y 2=Y", rejected,
 		},
 		{
-			"an only stop is remembered as refused by itself", "1=Y", "1=Y 2=Y",
+			"remembers the rejection of an only removal", "1=Y", "1=Y 2=Y",
 			RemovalIsolation{},
-			"through, holds 1=Y", "phase 1, refused [2], gone [], holds 1=Y 2=Y",
+			"done, applied 1=Y", "WithoutRemovals, rejected [2], removed [], applied 1=Y 2=Y",
 		},
 		{
-			"the next stop follows on either answer, and one that was refused stays on record", "1=Y", "1=Y 2=Y 3=Y",
+			"sends the next removal after either answer, and remembers a rejection", "1=Y", "1=Y 2=Y 3=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: base},
-			"phase 2, refused [], gone [2], holds 1=Y 3=Y", "phase 2, refused [2], gone [], holds 1=Y 2=Y 3=Y",
+			"OneRemoval, rejected [], removed [2], applied 1=Y 3=Y", "OneRemoval, rejected [2], removed [], applied 1=Y 2=Y 3=Y",
 		},
 		{
-			"a refused stop is through once the rest is accepted again with another stop", "1=Y", "1=Y 2=Y 3=Y 4=Y",
+			"counts a rejected removal as removed once the rest is accepted with another removal", "1=Y", "1=Y 2=Y 3=Y 4=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: base, Rejected: []string{"2"}},
-			"phase 2, refused [], gone [2 3], holds 1=Y 4=Y", "phase 2, refused [2 3], gone [], holds 1=Y 2=Y 3=Y 4=Y",
+			"OneRemoval, rejected [], removed [2 3], applied 1=Y 4=Y", "OneRemoval, rejected [2 3], removed [], applied 1=Y 2=Y 3=Y 4=Y",
 		},
 		{
-			"the last stop ends it, unless it is refused", "1=Y", "1=Y 3=Y",
+			"is done after the last removal unless it is rejected", "1=Y", "1=Y 3=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: base, Removed: []string{"2"}},
-			"through, holds 1=Y", "phase 2, refused [3], gone [2], holds 1=Y 3=Y",
+			"done, applied 1=Y", "OneRemoval, rejected [3], removed [2], applied 1=Y 3=Y",
 		},
 		{
-			"after a last stop that was refused the rest is sent again, and if it is refused now, that is the cause", "1=Y", "1=Y 2=Y 3=Y",
+			"sends the rest again after the last removal was rejected, and rejects the change if it is rejected now", "1=Y", "1=Y 2=Y 3=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: base, Rejected: []string{"2", "3"}},
-			"through, holds 1=Y", refused,
+			"done, applied 1=Y", rejected,
 		},
 		{
-			"what stops were refused beside another rest proves nothing", "1=Y", "2=Y",
+			"forgets removals that were rejected beside another rest", "1=Y", "2=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: groups("1=N"), Rejected: []string{"2"}},
-			"phase 2, refused [], gone [], holds 1=Y 2=Y", refused,
+			"OneRemoval, rejected [], removed [], applied 1=Y 2=Y", rejected,
 		},
 		{
-			"nor does it when there is no rest left", "", "2=Y 3=Y",
+			"forgets removals that were rejected beside a rest that is gone", "", "2=Y 3=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: base, Rejected: []string{"2", "3"}},
-			"phase 2, refused [], gone [2], holds 3=Y", "phase 2, refused [], gone [2], holds 3=Y",
+			"OneRemoval, rejected [], removed [2], applied 3=Y", "OneRemoval, rejected [], removed [2], applied 3=Y",
 		},
 		{
-			"without a rest there is nothing to send without the stops", "", "2=Y",
+			"sends a removal if there is no rest to send without it", "", "2=Y",
 			RemovalIsolation{Step: WithoutRemovals},
-			"through, holds ", "through, holds ",
+			"done, applied ", "done, applied ",
 		},
 		{
-			"a stop proves nothing beside a rest that is not known to be accepted, which goes first", "1=Y", "1=N 2=Y 3=Y",
+			"sends a rest first that is not known to be accepted", "1=Y", "1=N 2=Y 3=Y",
 			RemovalIsolation{Step: OneRemoval, Rest: groups("1=N")},
-			"phase 2, refused [], gone [], holds 1=Y 2=Y 3=Y", refused,
+			"OneRemoval, rejected [], removed [], applied 1=Y 2=Y 3=Y", rejected,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			inputs := []input{{name: "me", desired: groups(tc.declares), applied: groups(tc.applied), isolation: tc.isolation}}
-			call := newRequest(inputs, computeChanges(inputs), 0)
-			expect(t, "accepted", say(call.accepted(), true), tc.accepted)
-			expect(t, "refused", say(call.rejected()), tc.refused)
+			inputs := []input{{name: "mapping", desired: groups(tc.desired), applied: groups(tc.applied), isolation: tc.isolation}}
+			request := newRequest(inputs, computeChanges(inputs), 0)
+			expect(t, "accepted", describe(request.accepted(), true), tc.accepted)
+			expect(t, "rejected", describe(request.rejected()), tc.rejected)
 		})
 	}
 
-	t.Run("a trial shares no memory with the one before", func(t *testing.T) {
+	t.Run("shares no memory with the isolation before", func(t *testing.T) {
 		inputs := []input{{
-			name: "me", desired: groups("1=Y"), applied: groups("1=Y 2=Y 3=Y 4=Y"),
+			name: "mapping", desired: groups("1=Y"), applied: groups("1=Y 2=Y 3=Y 4=Y"),
 			isolation: RemovalIsolation{Step: OneRemoval, Rest: base, Removed: append(make([]string, 0, 8), "2")},
 		}}
-		call := newRequest(inputs, computeChanges(inputs), 0)
-		a, b := call.accepted(), call.accepted()
-		a.isolation.Removed[1] = "spoiled"
+		request := newRequest(inputs, computeChanges(inputs), 0)
+		a, b := request.accepted(), request.accepted()
+		a.isolation.Removed[1] = "changed"
 		expect(t, "the other", fmt.Sprint(b.isolation.Removed), "[2 3]")
 	})
-}
-
-// Each dialogue starts with a mapping that has its groups applied; then some vanish in DeepCall.
-func TestARefusedRemovalIsTakenApart(t *testing.T) {
-	for _, tc := range []struct {
-		name           string
-		before, vanish string
-		edit           string
-		removal        bool
-		attempted      string
-		asked          []string
-		holds          string
-		rejected       bool
-	}{
-		{
-			name:   "an edit that drops groups that are there takes one call",
-			before: "1=Y 2=Y 3=Y", edit: "1=N",
-			asked: []string{"1=N 2=N 3=N"}, holds: "1=N 2=N 3=N",
-		},
-		{
-			name:   "an edit that drops a vanished group is sent without it",
-			before: "1=Y 2=Y", vanish: "2", edit: "1=N",
-			asked: []string{"1=N 2=N", "1=N"}, holds: "1=N",
-		},
-		{
-			name:   "an edit that drops a vanished group among others stops the others one by one",
-			before: "1=Y 2=Y 3=Y 4=Y", vanish: "3", edit: "1=N",
-			asked: []string{"1=N 2=N 3=N 4=N", "1=N", "1=N 2=N", "1=N 3=N", "1=N 4=N"},
-			holds: "1=N 2=N 4=N",
-		},
-		{
-			name:   "an edit that drops only vanished groups ends",
-			before: "1=Y 2=Y 3=Y", vanish: "2 3", edit: "1=Y",
-			asked: []string{"1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N", "1=Y"},
-			holds: "1=Y",
-		},
-		{
-			name:   "an edit that drops everything stops one by one what is there",
-			before: "1=Y 2=Y 3=Y", vanish: "1", edit: "",
-			asked: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
-			holds: "2=N 3=N",
-		},
-		{
-			name:   "an edit that adds an unknown group is refused, whatever it drops",
-			before: "1=Y 2=Y", vanish: "9", edit: "1=Y 9=Y",
-			asked: []string{"1=Y 2=N 9=Y", "1=Y 9=Y"}, holds: "1=Y 2=Y", rejected: true,
-		},
-		{
-			name:   "an edit that adds an unknown group and drops nothing is refused at once",
-			before: "1=Y", vanish: "9", edit: "1=Y 9=Y",
-			asked: []string{"1=Y 9=Y"}, holds: "1=Y", rejected: true,
-		},
-		{
-			name:   "a deletion takes one call when all groups are there",
-			before: "1=Y 2=Y", removal: true,
-			asked: []string{"1=N 2=N"}, holds: "1=N 2=N",
-		},
-		{
-			name:   "a deletion of a single vanished group ends after one call",
-			before: "1=Y", vanish: "1", removal: true,
-			asked: []string{"1=N"},
-		},
-		{
-			name:   "a deletion with a vanished group stops the others one by one",
-			before: "1=Y 2=Y 3=Y", vanish: "2", removal: true,
-			asked: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
-			holds: "1=N 3=N",
-		},
-		{
-			name:   "a deletion of nothing but vanished groups ends",
-			before: "1=Y 2=Y", vanish: "1 2", removal: true,
-			asked: []string{"1=N 2=N", "1=N", "2=N"},
-		},
-		{
-			name:   "a deletion with an attempted group that never existed stops the others",
-			before: "1=Y", vanish: "9", attempted: "9", removal: true,
-			asked: []string{"1=N 9=N", "1=N", "9=N"}, holds: "1=N",
-		},
-	} {
-		for _, replaces := range []bool{false, true} {
-			t.Run(tc.name+map[bool]string{false: ", where DeepCall merges", true: ", where DeepCall replaces"}[replaces], func(t *testing.T) {
-				m := newMapping("me", 1, tc.before)
-				a := newAgent(replaces, m)
-				if _, err := a.run(1); err != nil {
-					t.Fatal(err)
-				}
-				a.vanish(strings.Fields(tc.vanish)...)
-				a.requests = nil
-				if tc.attempted != "" {
-					m.addPending(strings.Fields(tc.attempted)...)
-				}
-				if tc.removal {
-					m.delete(a.now)
-				} else {
-					m.edit(tc.edit)
-				}
-				if _, err := a.run(20); err != nil {
-					t.Fatal(err)
-				}
-				expect(t, "the requests", strings.Join(a.requests, "; "), strings.Join(tc.asked, "; "))
-				if rejected := m.isRejected(); rejected != tc.rejected {
-					t.Errorf("rejected: %v", rejected)
-				}
-				if m.gone != tc.removal {
-					t.Errorf("gone: %v", m.gone)
-				}
-				for group, receives := range groups(tc.holds) {
-					// What a replacing DeepCall was not told again is off as well.
-					if got := a.groups[group]; got != receives {
-						t.Errorf("group %s is at %v", group, got)
-					}
-				}
-				if !tc.removal && !tc.rejected {
-					expect(t, "the record", text(m.applied()), tc.edit)
-				}
-			})
-		}
-	}
 }

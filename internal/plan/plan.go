@@ -16,18 +16,18 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// namespacePollInterval is how long it takes at most to notice that a namespace is being deleted.
+// namespacePollInterval is how often a blocked deletion checks whether its namespace is being deleted.
 const namespacePollInterval = time.Minute
 
 // Write is a change of one mapping object.
 type Write struct {
 	// Mapping is the position of the mapping in the snapshot.
 	Mapping int
-	// AddFinalizer and RemoveFinalizer change the finalizer. A mapping that is being deleted is released by the latter.
+	// AddFinalizer and RemoveFinalizer change the finalizer. Removing it releases a mapping that is being deleted.
 	AddFinalizer, RemoveFinalizer bool
 	// Status is the new status; nil leaves it as it is.
 	Status *v1alpha1.AgentGroupMappingStatus
-	// Abandoned are groups that still receive calls when the mapping is released, since the removal can't be sent any more.
+	// Abandoned are the groups that still receive calls when the mapping is released, since removals can't be sent any more.
 	Abandoned []string
 }
 
@@ -35,7 +35,7 @@ func (w Write) isZero() bool {
 	return !w.AddFinalizer && !w.RemoveFinalizer && w.Status == nil
 }
 
-// Next is the next request of an agent, and what it is sent for.
+// Next is the next request of an agent, with the mapping that it is sent for.
 type Next struct {
 	Request
 	// Mapping is the position of the mapping in the snapshot, UID and Generation identify what the request is for.
@@ -47,21 +47,21 @@ type Next struct {
 	Priority    Priority
 	// Deleting reports whether the mapping is being deleted: the request only removes groups.
 	Deleting bool
-	// Adds are the groups that are recorded before the request, and AddFinalizer whether the finalizer is missing.
+	// Adds are the groups to record before the request. AddFinalizer reports whether to add the finalizer before it.
 	Adds         []string
 	AddFinalizer bool
 
-	// isolation is set if the request is a step of an isolation, and not the change itself.
-	isolation *MappingIsolation
-	// attemptCertain reports that no earlier attempt is without an answer.
+	// mappingIsolation is set if the request is a step of it, and not the change itself.
+	mappingIsolation *MappingIsolation
+	// attemptCertain reports whether every earlier attempt is answered.
 	attemptCertain bool
 }
 
-// Decisions are what an agent needs.
+// Decisions are the result of planning an agent.
 type Decisions struct {
 	// Writes are the changes of objects that need no request.
 	Writes []Write
-	// RequeueAt is the earliest time at which a decision changes although nothing happens; zero if there is none.
+	// RequeueAt is the earliest time at which the decisions change although nothing happens; zero if there is none.
 	RequeueAt time.Time
 	// ResyncAt is the earliest time at which groups are, or were, to be sent again; zero if there is none.
 	ResyncAt time.Time
@@ -70,7 +70,7 @@ type Decisions struct {
 	waiting []Write
 }
 
-// Next returns the request that is to be sent now. It reports false if there is none.
+// Next returns the request to send now. It reports false if there is none.
 func (d Decisions) Next() (Next, bool) {
 	if d.next == nil {
 		return Next{}, false
@@ -78,12 +78,12 @@ func (d Decisions) Next() (Next, bool) {
 	return *d.next, true
 }
 
-// Waiting returns the writes for the time that the next request waits for a permit.
+// Waiting returns the writes to make while the next request waits for a permit.
 func (d Decisions) Waiting() []Write {
 	return d.waiting
 }
 
-// Plan decides what the agent needs.
+// Plan decides which request is sent next, and which writes need no request.
 func Plan(snapshot Snapshot, state State) Decisions {
 	p := newPlanner(snapshot, state)
 	var d Decisions
@@ -123,8 +123,8 @@ func newPlanner(snapshot Snapshot, state State) planner {
 	return p
 }
 
-// nextMapping is the mapping whose request is sent now, or -1. While the account is misconfigured, removals go first:
-// nothing else can be sent.
+// nextMapping returns the mapping whose request is sent now, or -1. While the account is misconfigured, deletions come first:
+// only removals can be sent.
 func (p planner) nextMapping() int {
 	if p.Account.Misconfigured {
 		if next := nextOf(p.inputs, p.changes, true); next >= 0 {
@@ -134,8 +134,8 @@ func (p planner) nextMapping() int {
 	return nextOf(p.inputs, p.changes, false)
 }
 
-// nextOf returns the mapping that comes next, of those being deleted only if deletingOnly is set: changes before resyncs,
-// then the older mapping.
+// nextOf returns the mapping whose request is sent next, or -1: changes come before resyncs, then the older mapping. If
+// deletingOnly is set, only mappings that are being deleted are considered.
 func nextOf(inputs []input, changes []change, deletingOnly bool) int {
 	next := -1
 	for i := range inputs {
@@ -149,6 +149,7 @@ func nextOf(inputs []input, changes []change, deletingOnly bool) int {
 	return next
 }
 
+// sends reports whether a request is sent for the mapping now.
 func sends(in input, c change) bool {
 	if in.hold != notHeld {
 		return false
@@ -163,6 +164,7 @@ func comesBefore(inputs []input, changes []change, a, b int) bool {
 	return older(inputs[a], inputs[b])
 }
 
+// next returns the request for a mapping: the next step of its isolation if there is one, or its change.
 func (p planner) next(i int) Next {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	state := p.state.of(m)
@@ -170,9 +172,9 @@ func (p planner) next(i int) Next {
 		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, Deleting: in.deleting,
 		Priority: priorityOf(m, in, c, state.Backoff),
 	}
-	if q := state.MappingIsolation; q != nil && !q.outdated(p.inputs, p.changes) {
-		n.isolation = q
-		n.Request = Request{Groups: q.groups(p.inputs, p.changes), input: in, change: c}
+	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
+		n.mappingIsolation = isolation
+		n.Request = Request{Groups: isolation.groups(p.inputs, p.changes), input: in, change: c}
 		return n
 	}
 	n.Request = newRequest(p.inputs, p.changes, i)
@@ -195,7 +197,7 @@ func priorityOf(m Mapping, in input, c change, backoff Backoff) Priority {
 	}
 }
 
-// requeueAt is when the decision about a mapping changes although nothing happens; zero is never.
+// requeueAt returns when the decisions about a mapping change although nothing happens; zero is never.
 func (p planner) requeueAt(i int) time.Time {
 	in := p.inputs[i]
 	at := in.retryAt
@@ -203,7 +205,7 @@ func (p planner) requeueAt(i int) time.Time {
 		at = earliest(at, in.resyncAt)
 	}
 	if p.removalImpossible(i) {
-		at = earliest(at, p.Now.Add(namespacePollInterval)) // no watch reports the deletion of another's namespace to us
+		at = earliest(at, p.Now.Add(namespacePollInterval)) // an operator of some namespaces has no watch of namespaces
 	}
 	return at
 }

@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// A plan is made at each look at an agent, a request for each of its calls.
-
-func BenchmarkPlan(b *testing.B) {
+// BenchmarkComputeChanges plans the inputs of an agent, as at each reconcile.
+func BenchmarkComputeChanges(b *testing.B) {
 	for _, size := range sizes {
 		for _, applied := range []bool{false, true} {
 			inputs := size.inputs(applied)
@@ -21,7 +20,7 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-func BenchmarkRequest(b *testing.B) {
+func BenchmarkNewRequest(b *testing.B) {
 	for _, size := range sizes {
 		inputs := size.inputs(true)
 		inputs[0].applied = nil
@@ -35,24 +34,24 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// agentSize is how much is claimed of an agent.
+// agentSize is the number of mappings of an agent, and of groups of each mapping.
 type agentSize struct{ mappings, groups int }
 
 var sizes = []agentSize{{1, 3}, {1, 500}, {5, 3}, {5, 500}}
 
 func (s agentSize) String() string { return fmt.Sprintf("mappings=%d,groups=%d", s.mappings, s.groups) }
 
-// inputs claim different groups each, which are new, or applied as declared.
+// inputs returns inputs with different groups, which are new, or applied as desired.
 func (s agentSize) inputs(applied bool) []input {
 	inputs := make([]input, s.mappings)
 	for i := range inputs {
-		declared := Groups{}
+		desired := Groups{}
 		for group := range s.groups {
-			declared[fmt.Sprint(1000*i+group)] = group%2 == 0
+			desired[fmt.Sprint(1000*i+group)] = group%2 == 0
 		}
-		inputs[i] = input{name: fmt.Sprintf("support/mapping-%d", i), created: day(i + 1), desired: declared}
+		inputs[i] = input{name: fmt.Sprintf("support/mapping-%d", i), created: day(i + 1), desired: desired}
 		if applied {
-			inputs[i].applied, inputs[i].confirmedAt = declared, day(20)
+			inputs[i].applied, inputs[i].confirmedAt = desired, day(20)
 		}
 	}
 	return inputs

@@ -12,9 +12,9 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// Random agents, each with a history of edits, deletions, suspensions, lost answers, crashes, and groups that vanish and
-// return. The invariants hold after every step, and in the end DeepCall has what is declared.
-func TestRandomHistoriesEndAsDeclared(t *testing.T) {
+// Random agents have histories of edits, deletions, suspensions, lost answers, crashes, and groups that vanish and return. The
+// invariants hold after every step, and in the end DeepCall has the desired groups.
+func TestRandomHistories_end_as_desired(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	for n := range uint64(1000) {
@@ -30,14 +30,14 @@ type history struct {
 	*rand.Rand
 	names int
 	log   []string
-	// vanished reports that a group vanished or returned during the isolations of the moment.
+	// vanished reports whether a group vanished or returned during an isolation that is not concluded.
 	vanished bool
 }
 
 func newHistory(r *rand.Rand) *history {
 	h := &history{agent: newAgent(r.IntN(2) == 0), Rand: r}
 	h.order = func(m []*mapping) { r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] }) }
-	if r.IntN(2) == 0 { // statuses can't be written now and then
+	if r.IntN(2) == 0 {
 		h.failsWrite = func(int) bool { return r.IntN(8) == 0 }
 	}
 	return h
@@ -90,7 +90,7 @@ func (h *history) randomGroups() string {
 	return strings.Join(fields, " ")
 }
 
-// event is one event outside of the operator.
+// event simulates an event outside of the operator.
 func (h *history) event(inFlight bool) {
 	live := h.live()
 	if len(live) == 0 || (len(live) < 4 && h.IntN(4) == 0) {
@@ -108,7 +108,7 @@ func (h *history) event(inFlight bool) {
 	switch event := h.IntN(20); {
 	case event < 3:
 		switch {
-		case !h.mayVanish(inFlight): // a removal might be taken for the cause
+		case !h.canVanish(inFlight): // the isolation could blame a removal for it
 		case h.unknown[group]:
 			delete(h.unknown, group)
 			h.logf("group %s returns", group)
@@ -136,10 +136,10 @@ func (h *history) event(inFlight bool) {
 	}
 }
 
-// handsOver reports whether the next request takes over a group of another mapping. Should its answer be lost, and the
-// group be declared there again, only the next resync corrects it.
+// handsOver reports whether the next request takes over a group of another mapping. If its answer is lost, and the other
+// mapping declares the group again, only the next resync corrects it.
 func (h *history) handsOver() bool {
-	h.settle()
+	h.reconcile()
 	p := h.planner()
 	next := p.nextMapping()
 	for i, in := range p.inputs {
@@ -155,9 +155,9 @@ func (h *history) handsOver() bool {
 	return false
 }
 
-// mayVanish reports whether a group may vanish or return now. One such event misleads no isolation, unless it comes
-// between the rejection of an only removal and the next request; of two, the one can hide the other.
-func (h *history) mayVanish(inFlight bool) bool {
+// canVanish reports whether a group can vanish or return now. One such event misleads no isolation unless it comes between
+// the rejection of an only removal and the next request. A second event could hide the first one.
+func (h *history) canVanish(inFlight bool) bool {
 	isolating := h.isolatesRemoval(func(state MappingState) bool { return state.RemovalIsolation.Step != AllRemovals })
 	between := (inFlight && !isolating) || h.isolatesRemoval(func(state MappingState) bool {
 		return state.RemovalIsolation.Step == WithoutRemovals && len(state.RemovalIsolation.Rejected) > 0
@@ -169,7 +169,7 @@ func (h *history) mayVanish(inFlight bool) bool {
 	return true
 }
 
-// isolatesRemoval reports whether the state of any mapping has the property, at its present generation.
+// isolatesRemoval reports whether any mapping has such a state for its present generation.
 func (h *history) isolatesRemoval(has func(MappingState) bool) bool {
 	return slices.ContainsFunc(h.live(), func(m *mapping) bool {
 		state := h.state.Mappings[m.UID]
@@ -195,8 +195,8 @@ func (h *history) request() error {
 }
 
 func (h *history) lastRequest(what fate) string {
-	if what == lostOnWay {
-		return "-> a request for " + h.lastFor + " is lost on its way"
+	if what == requestLost {
+		return "-> a request for " + h.lastFor + " is lost"
 	}
 	result := map[bool]string{true: "accepted", false: "rejected"}[h.lastAccepted]
 	return fmt.Sprintf("-> for %s %s: %s%s", h.lastFor, h.requests[len(h.requests)-1], result, [...]string{"", "", ", its answer lost", ", then a crash"}[what])
@@ -223,12 +223,12 @@ func (h *history) repair() {
 func (h *history) checkInvariants() error {
 	p := h.planner()
 	for group, receives := range h.groups {
-		recorded := !receives || h.left[group]
+		known := !receives || h.left[group]
 		for _, in := range p.inputs {
-			recorded = recorded || in.held()[group]
+			known = known || in.held()[group]
 		}
-		if !recorded {
-			return fmt.Errorf("group %s receives calls, and no mapping has a record of it", group)
+		if !known {
+			return fmt.Errorf("group %s receives calls, and no mapping has it applied or pending", group)
 		}
 	}
 	for i, in := range p.inputs {

@@ -10,7 +10,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// report decides what a mapping's object states without a request.
+// report returns the write of a mapping that needs no request.
 func (p planner) report(i int) Write {
 	if p.inputs[i].deleting {
 		return p.reportDeletion(i)
@@ -37,7 +37,7 @@ func (p planner) report(i int) Write {
 	return w
 }
 
-// holdSummary states why a mapping that has something to send is not sent. It reports false if it is sent, or if its
+// holdSummary returns why no request is sent for a mapping that needs one. It reports false if one is sent, or if the
 // conditions already state why not.
 func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
@@ -67,16 +67,16 @@ func (p planner) accountNotReady(i int) reason.Summary {
 	return reason.AccountNotReady(p.Key.Account, p.Mappings[i].Namespace)
 }
 
-// setConditions sets the conditions for a mapping that is not sent, and nothing else.
+// setConditions sets the conditions of a mapping for which no request is sent.
 func (p planner) setConditions(i int, status *v1alpha1.AgentGroupMappingStatus, summary reason.Summary) {
 	m := p.Mappings[i]
-	// A missed generation must stay known once this one counts as observed.
+	// A missed generation must not be forgotten once this one counts as observed.
 	status.Uncertain = p.inputs[i].unconfirmed
 	reason.SetConditions(&status.Conditions, summary, m.Generation, p.Now)
 	status.ObservedGeneration = m.Generation
 }
 
-// confirm states that the desired groups are the applied ones.
+// confirm sets the status of a mapping whose desired groups are applied.
 func (p planner) confirm(i int, status *v1alpha1.AgentGroupMappingStatus) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	applied := c.applied()
@@ -101,7 +101,7 @@ func (p planner) confirm(i int, status *v1alpha1.AgentGroupMappingStatus) {
 	status.ObservedGeneration = m.Generation
 }
 
-// reportDeletion releases a mapping that has nothing to remove, and states what the others wait for.
+// reportDeletion releases a mapping that has nothing to remove, or sets what its deletion waits for.
 func (p planner) reportDeletion(i int) Write {
 	m, c := p.Mappings[i], p.changes[i]
 	w := Write{Mapping: i}
@@ -145,8 +145,8 @@ func (p planner) removalImpossible(i int) bool {
 	return p.inputs[i].deleting && p.Mappings[i].NeedsRemoval() && !p.leavesGroups(i) && !p.Account.CanRemove
 }
 
-// waiting adds, while the agent gets no permit, to the failures of a mapping that is being deleted that its deletion waits:
-// a Retry-After can pause the account for an hour.
+// waiting returns the write of a mapping while its agent waits for a permit, which can take an hour after a Retry-After. It
+// adds to an earlier failure that the deletion waits for the request.
 func (p planner) waiting(i int) Write {
 	m := p.Mappings[i]
 	failing := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReconciling)
@@ -154,9 +154,9 @@ func (p planner) waiting(i int) Write {
 		return Write{}
 	}
 	summary := reason.Summary{Reason: failing.Reason, Message: failing.Message}
-	return Write{Mapping: i, Status: m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
+	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		p.setConditions(i, status, summary.BlocksDeletion())
-	})}
+	})
 }
 
 // dropTakenOver removes from the applied groups those that their owner has applied.

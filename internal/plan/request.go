@@ -33,7 +33,7 @@ func newRequest(inputs []input, changes []change, self int) Request {
 	return r
 }
 
-// rest is the request without its removals.
+// rest returns the groups of the request without its removals.
 func (r Request) rest() Groups {
 	rest := maps.Clone(r.Groups)
 	for _, group := range r.Removals {
@@ -42,7 +42,7 @@ func (r Request) rest() Groups {
 	return rest
 }
 
-// adds are the groups of the next request that are neither applied nor added before. They are recorded before it. Sorted.
+// adds returns the groups of the next request that are neither applied nor pending, sorted. They are recorded before it.
 func adds(in input, c change) []string {
 	held := in.held()
 	var adds []string
@@ -55,7 +55,7 @@ func adds(in input, c change) []string {
 	return adds
 }
 
-// carriedGroups are the groups of all other mappings.
+// carriedGroups returns the groups of all other mappings that a request for self carries.
 func carriedGroups(inputs []input, changes []change, self int) Groups {
 	groups := Groups{}
 	for i := range inputs {
@@ -66,7 +66,7 @@ func carriedGroups(inputs []input, changes []change, self int) Groups {
 	return groups
 }
 
-// carried are the groups of a mapping that the requests of other mappings carry: as last applied, without those that another
+// carried returns the groups of a mapping that requests for other mappings carry: as last applied, without those that another
 // mapping owns and has applied since, and without removals that are being isolated, since one of them may be at fault. If
 // DeepCall's value is unconfirmed, a group that the change disables is not enabled again.
 func carried(inputs []input, changes []change, i int) Groups {

@@ -2,163 +2,169 @@ package plan
 
 import "testing"
 
-func TestWhoseChangeIsNext(t *testing.T) {
-	changed := func(owner string, age int) input {
-		return input{name: owner, created: day(age), desired: groups(owner + "=Y")}
+func TestNextOf(t *testing.T) {
+	changed := func(name string, age int) input {
+		return input{name: name, created: day(age), desired: groups(name + "=Y")}
 	}
-	due := func(owner string, age int) input {
-		c := changed(owner, age)
-		c.applied, c.resyncDue = c.desired, true
-		return c
+	due := func(name string, age int) input {
+		in := changed(name, age)
+		in.applied, in.resyncDue = in.desired, true
+		return in
 	}
-	with := func(c input, change func(*input)) input {
-		change(&c)
-		return c
+	synced := func(name string, age int) input {
+		in := due(name, age)
+		in.resyncDue = false
+		return in
+	}
+	held := func(in input, h hold) input {
+		in.hold = h
+		return in
 	}
 	for _, tc := range []struct {
 		name   string
 		inputs []input
 		want   string
 	}{
-		{"nobody's when there is no source", nil, ""},
-		{"nobody's when everything is applied", []input{with(due("a", 1), func(c *input) { c.resyncDue = false })}, ""},
-		{"a change", []input{changed("a", 1)}, "a"},
-		{"the older of two changes", []input{changed("a", 2), changed("b", 1)}, "b"},
-		{"by name between two of one age", []input{changed("b", 1), changed("a", 1)}, "a"},
-		{"a repetition that is due", []input{due("a", 1)}, "a"},
-		{"the older of two repetitions", []input{due("a", 2), due("b", 1)}, "b"},
-		{"a change before an older repetition", []input{due("a", 1), changed("b", 2)}, "b"},
-		{"not a suspended change", []input{with(changed("a", 1), func(c *input) { c.hold = heldSuspended }), changed("b", 2)}, "b"},
-		{"not a suspended repetition", []input{with(due("a", 1), func(c *input) { c.hold = heldSuspended })}, ""},
-		{"not a suspended removal", []input{{name: "a", applied: groups("90=Y"), deleting: true, hold: heldSuspended}}, ""},
-		{"not a refused change, which never blocks a good one", []input{with(changed("a", 1), func(c *input) { c.hold = heldRejected }), changed("b", 2)}, "b"},
-		{"a removal", []input{{name: "a", applied: groups("90=Y"), deleting: true}}, "a"},
-		{"not a removal with nothing to stop, due or not", []input{{name: "a", deleting: true, resyncDue: true}}, ""},
+		{"is none without mappings", nil, ""},
+		{"is none if all groups are applied", []input{synced("a", 1)}, ""},
+		{"is a change", []input{changed("a", 1)}, "a"},
+		{"is the older of two changes", []input{changed("a", 2), changed("b", 1)}, "b"},
+		{"is the lower name of two changes of the same age", []input{changed("b", 1), changed("a", 1)}, "a"},
+		{"is a resync that is due", []input{due("a", 1)}, "a"},
+		{"is the older of two resyncs", []input{due("a", 2), due("b", 1)}, "b"},
+		{"is a change before an older resync", []input{due("a", 1), changed("b", 2)}, "b"},
+		{"is no suspended change", []input{held(changed("a", 1), heldSuspended), changed("b", 2)}, "b"},
+		{"is no suspended resync", []input{held(due("a", 1), heldSuspended)}, ""},
+		{"is no suspended deletion", []input{{name: "a", applied: groups("90=Y"), deleting: true, hold: heldSuspended}}, ""},
+		{"is no rejected change, which never blocks another one", []input{held(changed("a", 1), heldRejected), changed("b", 2)}, "b"},
+		{"is a deletion", []input{{name: "a", applied: groups("90=Y"), deleting: true}}, "a"},
+		{"is no deletion without removals, even if a resync is due", []input{{name: "a", deleting: true, resyncDue: true}}, ""},
 		{
-			"not a removal that waits for the taker, due or not",
+			"is no deletion that waits for a handover, even if a resync is due",
 			[]input{{name: "a", created: day(1), applied: groups("b=Y"), deleting: true, resyncDue: true}, changed("b", 2)},
 			"b",
 		},
-		{"not a repetition of nothing", []input{{name: "a", resyncDue: true}}, ""},
-		{"not a repetition of what another owns", []input{
-			with(due("a", 1), func(c *input) { c.resyncDue = false }),
-			{name: "b", created: day(2), desired: groups("a=Y"), resyncDue: true},
-		}, ""},
+		{"is no resync without groups", []input{{name: "a", resyncDue: true}}, ""},
+		{
+			"is no resync of groups that another mapping owns",
+			[]input{synced("a", 1), {name: "b", created: day(2), desired: groups("a=Y"), resyncDue: true}},
+			"",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) { expectNext(t, tc.inputs, tc.want) })
 	}
 }
 
-func TestWhatARequestCarries(t *testing.T) {
+func TestNewRequest(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		inputs []input
 		want   string
 	}{
 		{
-			"all that is declared, not only what changed",
-			[]input{{name: "me", desired: groups("90=Y 91=N"), applied: groups("90=Y 91=Y")}},
+			"contains all desired groups, not only the changed ones",
+			[]input{{name: "mapping", desired: groups("90=Y 91=N"), applied: groups("90=Y 91=Y")}},
 			"90=Y 91=N",
 		},
-		{"the stops with N", []input{{name: "me", desired: groups("90=Y"), applied: groups("90=Y 91=Y")}}, "90=Y 91=N"},
+		{"contains removals with N", []input{{name: "mapping", desired: groups("90=Y"), applied: groups("90=Y 91=Y")}}, "90=Y 91=N"},
 		{
-			"the others as last applied, not as they would change",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", desired: groups("91=N 92=Y"), applied: groups("91=Y")}},
+			"carries other mappings' groups as last applied",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=N 92=Y"), applied: groups("91=Y")}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a suspended source has applied",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), hold: heldSuspended}},
+			"carries the applied groups of a suspended mapping",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), hold: heldSuspended}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a refused source has applied",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", desired: groups("91=N"), applied: groups("91=Y"), hold: heldRejected}},
+			"carries the applied groups of a rejected mapping",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=N"), applied: groups("91=Y"), hold: heldRejected}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a source under removal has not stopped yet",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true}},
+			"carries groups of a deleted mapping that are not removed yet",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true}},
 			"90=Y 91=Y",
 		},
 		{
-			"nothing that others only attempted",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), pendingAdds: []string{"91"}}},
+			"omits pending groups of other mappings",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), pendingAdds: []string{"91"}}},
 			"90=Y",
 		},
 		{
-			"nothing that others applied at another endpoint",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), appliedElsewhere: true}},
+			"omits groups that other mappings applied at another endpoint",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), appliedElsewhere: true}},
 			"90=Y",
 		},
 		{
-			"nothing that a source under removal applied at another endpoint",
-			[]input{{name: "me", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true, appliedElsewhere: true}},
+			"omits groups that a deleted mapping applied at another endpoint",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true, appliedElsewhere: true}},
 			"90=Y",
 		},
 		{
-			"a group taken over, with the taker's value",
-			[]input{{name: "me", desired: groups("90=N")}, {name: "other", applied: groups("90=Y")}},
+			"contains a group that it takes over with its own value",
+			[]input{{name: "mapping", desired: groups("90=N")}, {name: "other", applied: groups("90=Y")}},
 			"90=N",
 		},
 		{
-			"a group kept for its taker, with the holder's value",
-			[]input{{name: "me", desired: groups("91=Y"), applied: groups("90=Y 91=N")}, {name: "other", desired: groups("90=N")}},
+			"contains a group that is being handed over with its applied value",
+			[]input{{name: "mapping", desired: groups("91=Y"), applied: groups("90=Y 91=N")}, {name: "other", desired: groups("90=N")}},
 			"90=Y 91=Y",
 		},
 		{
-			"a group in conflict, with its owner's value",
-			[]input{{name: "me", created: day(2), desired: groups("90=N 91=Y")}, {name: "other", created: day(1), desired: groups("90=Y"), applied: groups("90=Y")}},
+			"carries a group in conflict with its owner's value",
+			[]input{{name: "mapping", created: day(2), desired: groups("90=N 91=Y")}, {name: "other", created: day(1), desired: groups("90=Y"), applied: groups("90=Y")}},
 			"90=Y 91=Y",
 		},
 		{
-			"a group that an outdated record still names, with its owner's value",
+			"carries a group that two mappings have applied with its owner's value",
 			[]input{
-				{name: "me", created: day(3), desired: groups("91=Y")},
-				{name: "loser", created: day(1), desired: groups("99=Y"), applied: groups("90=Y"), hold: heldRejected},
+				{name: "mapping", created: day(3), desired: groups("91=Y")},
+				{name: "former", created: day(1), desired: groups("99=Y"), applied: groups("90=Y"), hold: heldRejected},
 				{name: "owner", created: day(2), desired: groups("90=N"), applied: groups("90=N")},
 			},
 			"90=N 91=Y",
 		},
 		{
-			"nothing of a removal under trial: one of its groups may be what DeepCall refuses",
+			"omits removals of another mapping that are being isolated, since one of them may be at fault",
 			[]input{
-				{name: "me", desired: groups("92=Y")},
+				{name: "mapping", desired: groups("92=Y")},
 				{name: "other", applied: groups("91=Y"), deleting: true, isolation: RemovalIsolation{Step: OneRemoval, Removed: []string{"90"}}},
 			},
 			"92=Y",
 		},
 		{
-			"no stops while a trial leaves them out",
-			[]input{{name: "me", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: WithoutRemovals}}},
+			"omits its removals during WithoutRemovals",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: WithoutRemovals}}},
 			"90=Y",
 		},
 		{
-			"the first stop alone while a trial goes one by one",
-			[]input{{name: "me", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y")}}},
+			"contains only the first removal during OneRemoval",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y")}}},
 			"90=Y 91=N",
 		},
 		{
-			"the next stop once the first is through",
-			[]input{{name: "me", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y"), Removed: []string{"91"}}}},
+			"contains the next removal after the first is removed",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y"), Removed: []string{"91"}}}},
 			"90=Y 92=N",
 		},
 		{
-			"no stop again while the rest differs from what was accepted",
-			[]input{{name: "me", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=N")}}},
+			"omits its removals if the rest differs from the accepted one",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=N")}}},
 			"90=Y",
 		},
 	} {
-		t.Run(tc.name, func(t *testing.T) { expectRequest(t, tc.inputs, "me", tc.want) })
+		t.Run(tc.name, func(t *testing.T) { expectRequest(t, tc.inputs, "mapping", tc.want) })
 	}
 
-	t.Run("and the inputs stay as they were", func(t *testing.T) {
+	t.Run("leaves the inputs unchanged", func(t *testing.T) {
 		inputs := []input{
-			{name: "me", desired: groups("90=Y"), applied: groups("91=Y")},
+			{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y")},
 			{name: "other", desired: groups("92=N"), applied: groups("92=Y")},
 		}
 		newRequest(inputs, computeChanges(inputs), 0)
-		expect(t, "me", text(inputs[0].desired)+", "+text(inputs[0].applied), "90=Y, 91=Y")
+		expect(t, "mapping", text(inputs[0].desired)+", "+text(inputs[0].applied), "90=Y, 91=Y")
 		expect(t, "other", text(inputs[1].desired)+", "+text(inputs[1].applied), "92=N, 92=Y")
 	})
 }

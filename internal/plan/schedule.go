@@ -27,8 +27,8 @@ const (
 	maxRetry   = 5 * time.Minute
 )
 
-// retryDelay is the delay after this many transient failures in a row, at least one: 1 s, doubling up to 5 min. Jitter, in
-// [0,1), varies it by up to a quarter, so that requests that failed together are not repeated together.
+// retryDelay returns the delay after this many transient failures in a row: 1 s, doubling up to 5 min. Jitter, in [0,1),
+// varies it by up to a quarter, so that requests that failed together are not repeated together.
 func retryDelay(failures int, jitter float64) time.Duration {
 	delay := firstRetry
 	for i := 1; i < failures && delay < maxRetry; i++ {
@@ -41,7 +41,7 @@ func retryDelay(failures int, jitter float64) time.Duration {
 	return min(delay+variation, maxRetry)
 }
 
-// nextResync is when the resync interval of a mapping ends; zero is never. The interval begins with the last answer.
+// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer.
 func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool) time.Time {
 	var last time.Time
 	if synced := m.Status.LastSyncTime; synced != nil {
@@ -57,7 +57,8 @@ func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool) time.Time {
 }
 
 // ResyncAt returns when groups that were last sent at the given time are sent again: after the interval, plus or minus a tenth.
-// The variation depends on the arguments alone, so that a restart does not change it. Zero if the interval is zero: never.
+// The variation depends only on the arguments, so that a restart does not change it. The result is zero, for never, if the
+// interval is zero.
 func ResyncAt(seed string, last time.Time, interval time.Duration) time.Time {
 	if interval <= 0 {
 		return time.Time{}

@@ -12,7 +12,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// withStatus returns the changed status of the mapping; nil if that is no change.
+// withStatus returns the mapping's status after a change; nil if it stays the same.
 func (m Mapping) withStatus(change func(*v1alpha1.AgentGroupMappingStatus)) *v1alpha1.AgentGroupMappingStatus {
 	status := m.Status.DeepCopy()
 	change(status)
@@ -120,7 +120,7 @@ func fromGroups(groups Groups) []v1alpha1.AgentGroup {
 	return list
 }
 
-// receiving is how many groups receive calls, such as 2/3.
+// receiving returns how many of the groups receive calls, such as 2/3.
 func receiving(groups Groups) string {
 	n := 0
 	for _, receives := range groups {

@@ -10,8 +10,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// SetConditions sets Ready and, depending on the reason, Reconciling or Stalled. The time of a condition changes only
-// with its status.
+// SetConditions sets Ready and, depending on the reason, Reconciling or Stalled. The time of a condition changes only with its
+// status.
 func SetConditions(conditions *[]metav1.Condition, s Summary, generation int64, now time.Time) {
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
@@ -44,8 +44,8 @@ func Rejected(conditions []metav1.Condition, generation int64) bool {
 	return stalled != nil && stalled.ObservedGeneration == generation && byReason[stalled.Reason].Class == deepcall.Rejected
 }
 
-// Transition returns the event that a change of conditions records; false for none. An object that becomes ready for
-// the first time records none.
+// Transition returns the event that a change of conditions records. It reports false if there is none, as for an object that
+// becomes ready for the first time.
 func Transition(before, after []metav1.Condition) (eventType, reason, note string, ok bool) {
 	was := meta.FindStatusCondition(before, v1alpha1.ConditionReady)
 	is := meta.FindStatusCondition(after, v1alpha1.ConditionReady)

@@ -21,7 +21,7 @@ const (
 	Roster Object = "roster"
 )
 
-// Event is the event that a change to a reason records.
+// Event is the type of the event that a change to a reason records.
 type Event string
 
 const (
@@ -36,7 +36,7 @@ const (
 // Operator is the class of the operator's own reasons.
 const Operator deepcall.Class = "Operator"
 
-// Entry is one reason: where it appears, what it means and who acts.
+// Entry describes one reason: where it appears, what it means and who acts.
 type Entry struct {
 	Reason string
 	// Code is DeepCall's code; 0 if there is none.

@@ -40,7 +40,7 @@ func AccountNotFound(name string) Summary {
 	return summarize(v1alpha1.ReasonAccountNotFound, "<name>", name)
 }
 
-// AccountNotPermitted is the summary of a mapping that does not have the permission to use an account of another namespace.
+// AccountNotPermitted is the summary of a mapping that is not permitted to use an account of another namespace.
 func AccountNotPermitted() Summary { return summarize(v1alpha1.ReasonAccountNotPermitted) }
 
 // AccountNotReady is the summary of a mapping in namespace whose account can't be used now.
@@ -108,7 +108,7 @@ func FromError(err *deepcall.Error) Summary {
 const deletionWaits = ". The deletion waits until DeepCall confirms that the agent's calls are stopped; " +
 	"to delete without that, set spec.removalPolicy to Orphan"
 
-// BlocksDeletion returns s with the note, once, that the deletion waits for DeepCall.
+// BlocksDeletion returns s with a note that the deletion waits for DeepCall. It adds the note only once.
 func (s Summary) BlocksDeletion() Summary {
 	s.Message = strings.TrimSuffix(s.Message, deletionWaits) + deletionWaits
 	return s

@@ -68,7 +68,7 @@ func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallA
 	return config, nil
 }
 
-// newClient returns the account's client, or why its spec can't be used.
+// newClient returns the account's client, or the error in its spec.
 func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Client, dispatch.ConfigError) {
 	made, err := r.NewClient(account.Spec)
 	var caBundle *deepcall.CABundleError

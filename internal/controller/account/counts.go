@@ -18,13 +18,13 @@ type MappingCounts struct {
 	mu          sync.Mutex
 	byAccount   map[types.NamespacedName]map[string]mappingCount
 	byReadiness map[metrics.Readiness]int
-	// counted is what each mapping adds to the counts. The old version of a watch event can be another one.
+	// counted is what each mapping adds to the counts. The old object of a watch event may never have been counted.
 	counted map[types.UID]counted
 	// readiness shares one value between all mappings that have it.
 	readiness map[metrics.Readiness]*metrics.Readiness
 }
 
-// mappingCount is how many mappings use an account, and how many of them need a removal before they are deleted.
+// mappingCount is the number of mappings that use an account, and of those that need a removal before they are deleted.
 type mappingCount struct{ mappings, needRemoval int32 }
 
 // counted is what one mapping adds to the counts.
@@ -44,7 +44,7 @@ func NewMappingCounts() *MappingCounts {
 	}
 }
 
-// Set counts a mapping as it is now. It reports whether the counts of its account changed.
+// Set updates the counts for a created or changed mapping. It reports whether those of its account changed.
 func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	return c.replace(mapping, before, now)
 }
 
-// Delete no longer counts a mapping. It reports whether the counts of its account changed.
+// Delete updates the counts for a deleted mapping. It reports whether those of its account changed.
 func (c *MappingCounts) Delete(mapping *v1alpha1.AgentGroupMapping) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *MappingCounts) addReadiness(readiness *metrics.Readiness, n int) {
 	}
 }
 
-// count is how a mapping uses its account. A released mapping doesn't.
+// count returns how the mapping uses its account. A released mapping does not use it.
 func (c counted) count() mappingCount {
 	switch {
 	case c.readiness == nil, c.released:
@@ -120,7 +120,7 @@ func (c *MappingCounts) byNamespace(account types.NamespacedName) map[string]map
 	return maps.Clone(c.byAccount[account])
 }
 
-// CountByReadiness returns how many mappings there are by the status and reason of their condition Ready.
+// CountByReadiness returns the number of mappings by the status and reason of their Ready condition.
 func (c *MappingCounts) CountByReadiness() map[metrics.Readiness]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

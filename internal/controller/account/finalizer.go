@@ -39,7 +39,7 @@ func (r *Reconciler) usageOf(ctx context.Context, account *v1alpha1.DeepCallAcco
 	return u, nil
 }
 
-// updateFinalizer keeps the account while mappings use it, and releases it after the last removal.
+// updateFinalizer adds the finalizer while mappings use the account, and removes it after the last removal.
 func (r *Reconciler) updateFinalizer(ctx context.Context, account *v1alpha1.DeepCallAccount, u usage) (*v1alpha1.DeepCallAccount, error) {
 	wanted := u.mappings > 0 || u.needsRemoval
 	if account.DeletionTimestamp != nil {
@@ -64,7 +64,7 @@ func (r *Reconciler) updateFinalizer(ctx context.Context, account *v1alpha1.Deep
 	return updated, nil
 }
 
-// isHeld reports whether the account can't vanish during a request: it has the finalizer, or is being deleted and takes none.
+// isHeld reports whether agents can send requests: the account has the finalizer, or it is being deleted and can't get one.
 func isHeld(account *v1alpha1.DeepCallAccount) bool {
 	return account.InUse() || account.DeletionTimestamp != nil
 }

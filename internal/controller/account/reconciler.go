@@ -22,15 +22,16 @@ import (
 )
 
 const (
-	// countsRetryInterval is when an account is reconciled again while the mappings are not counted yet.
+	// countsRetryInterval is the delay until an account is reconciled again while the mappings are not counted yet.
 	countsRetryInterval = 200 * time.Millisecond
-	// forbiddenRetryInterval is when a Secret that can't be read is read again: no watch reports that the right was granted.
+	// forbiddenRetryInterval is the delay until a Secret that the operator is not allowed to read is read again. No watch reports
+	// that the permission was granted.
 	forbiddenRetryInterval = time.Minute
 )
 
 // Options are what a Reconciler depends on.
 type Options struct {
-	// Client reads from the cache, and writes. APIReader reads Secrets from the API server; none is cached.
+	// Client reads from the cache and writes to the API server. APIReader reads Secrets from the API server; none is cached.
 	Client     client.Client
 	APIReader  client.Reader
 	Clock      clock.PassiveClock
@@ -52,7 +53,7 @@ type Options struct {
 // Reconciler configures accounts for use, and reports their health in their status.
 type Reconciler struct {
 	Options
-	// announced is, by account, what its agents were last enqueued for. A restart loses it, and enqueues all agents anyway.
+	// announced contains the last announcement of each account. A restart loses it, and enqueues all agents anyway.
 	announced sync.Map
 }
 
@@ -95,14 +96,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.announce(ctx, request.NamespacedName, news); err != nil {
 		return reconcile.Result{}, err
 	}
-	result := reconcile.Result{}
-	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
-		result.RequeueAfter = forbiddenRetryInterval
+	if err := r.writeStatus(ctx, account, health, usage); err != nil {
+		return reconcile.Result{}, ignoreStale(err)
 	}
-	return result, ignoreStale(r.writeStatus(ctx, account, health, usage))
+	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
+		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
+	}
+	return reconcile.Result{}, nil
 }
 
-// remove drops an account that no longer exists.
+// remove drops a deleted account, and enqueues its agents.
 func (r *Reconciler) remove(ctx context.Context, name types.NamespacedName) error {
 	r.Dispatcher.Remove(name)
 	r.announced.Delete(name)
@@ -118,7 +121,8 @@ type announcement struct {
 	recoveries int
 }
 
-// announce enqueues the account's agents if something changed for them. It is remembered only once they are enqueued.
+// announce enqueues the account's agents if something changed for them. It stores the announcement only after all of them are
+// enqueued.
 func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, news announcement) error {
 	if last, ok := r.announced.Load(name); ok && last == news {
 		return nil
@@ -130,7 +134,7 @@ func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, ne
 	return nil
 }
 
-// ignoreStale drops the errors that an object causes which is outdated or gone: the watch event enqueues the account again.
+// ignoreStale ignores conflicts and deleted objects: their watch events enqueue the account again.
 func ignoreStale(err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil

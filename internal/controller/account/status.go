@@ -57,7 +57,7 @@ func summarize(account *v1alpha1.DeepCallAccount, health dispatch.Health) reason
 	}
 }
 
-// wasUsable reports whether the status, perhaps of an earlier process, states that this spec works.
+// wasUsable reports whether the status states that this spec works. An earlier process may have written it.
 func wasUsable(account *v1alpha1.DeepCallAccount) bool {
 	ready := meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Reason == v1alpha1.ReasonUsable && ready.ObservedGeneration == account.Generation

@@ -19,15 +19,15 @@ func TestSummarize(t *testing.T) {
 		conditions []metav1.Condition
 		want       string
 	}{
-		"states an error in the configuration":   {dispatch.Health{State: dispatch.Usable, ConfigError: invalid}, nil, "InvalidCredentials"},
-		"states it before a denial":              {dispatch.Health{State: dispatch.Denied, ConfigError: invalid}, nil, "InvalidCredentials"},
-		"states why the account is denied":       {dispatch.Health{State: dispatch.Denied, Cause: &deepcall.Error{Entry: denied}}, nil, "InvalidToken"},
-		"states that the account is unreachable": {dispatch.Health{State: dispatch.Unreachable, Cause: &deepcall.Error{}}, nil, "Unreachable"},
-		"states that a new account is untried":   {dispatch.Health{State: dispatch.Untried}, nil, "Untried"},
-		"states that a usable account is usable": {dispatch.Health{State: dispatch.Usable}, nil, "Usable"},
-		"keeps a usable account after a restart": {dispatch.Health{State: dispatch.Untried}, usable, "Usable"},
-		"but not after its credentials changed":  {dispatch.Health{State: dispatch.Untried, Recoveries: 1}, usable, "Untried"},
-		"nor when another generation was usable": {dispatch.Health{State: dispatch.Untried}, []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonUsable, ObservedGeneration: 2}}, "Untried"},
+		"states an error in the configuration":                   {dispatch.Health{State: dispatch.Usable, ConfigError: invalid}, nil, "InvalidCredentials"},
+		"states it before a denial":                              {dispatch.Health{State: dispatch.Denied, ConfigError: invalid}, nil, "InvalidCredentials"},
+		"states why the account is denied":                       {dispatch.Health{State: dispatch.Denied, Cause: &deepcall.Error{Entry: denied}}, nil, "InvalidToken"},
+		"states that the account is unreachable":                 {dispatch.Health{State: dispatch.Unreachable, Cause: &deepcall.Error{}}, nil, "Unreachable"},
+		"states that a new account is untried":                   {dispatch.Health{State: dispatch.Untried}, nil, "Untried"},
+		"states that a usable account is usable":                 {dispatch.Health{State: dispatch.Usable}, nil, "Usable"},
+		"keeps a usable account after a restart":                 {dispatch.Health{State: dispatch.Untried}, usable, "Usable"},
+		"states that an account with new credentials is untried": {dispatch.Health{State: dispatch.Untried, Recoveries: 1}, usable, "Untried"},
+		"states that an account with another spec is untried":    {dispatch.Health{State: dispatch.Untried}, []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonUsable, ObservedGeneration: 2}}, "Untried"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Generation: 3}}

@@ -26,15 +26,15 @@ import (
 )
 
 const (
-	// staleRequeueDelay is when an agent is reconciled again after a conflict, should the watch event that resolves it not come.
+	// staleRequeueDelay is the delay after a conflict or a stale cache, in case no watch event enqueues the agent earlier.
 	staleRequeueDelay = 200 * time.Millisecond
-	// cacheLagLimit is how long the cache can take at most to receive a new account.
+	// cacheLagLimit is the maximum age of an account that the cache is expected to receive.
 	cacheLagLimit = 5 * time.Second
 )
 
 // Options are what a Reconciler depends on.
 type Options struct {
-	// Client reads from the cache, and writes. APIReader reads from the API server.
+	// Client reads from the cache and writes to the API server. APIReader reads from the API server.
 	Client    client.Client
 	APIReader client.Reader
 	Clock     clock.PassiveClock
@@ -46,14 +46,14 @@ type Options struct {
 	Accounts *assume.Cache[*v1alpha1.DeepCallAccount]
 	Recorder events.EventRecorder
 	Metrics  *metrics.Metrics
-	// EnqueueLowPriority enqueues an agent behind all others, EnqueueAccount an account.
+	// EnqueueLowPriority enqueues an agent, EnqueueAccount an account.
 	EnqueueLowPriority func(v1alpha1.AgentKey)
 	EnqueueAccount     func(types.NamespacedName)
-	// Jitter returns a random number in [0,1) that keeps the retries of different agents apart.
+	// Jitter returns a random number in [0,1). It keeps the retries of different agents apart.
 	Jitter func() float64
 }
 
-// Reconciler brings DeepCall in line with the mappings of an agent.
+// Reconciler keeps the groups of agents in DeepCall in line with their mappings.
 type Reconciler struct {
 	Options
 	states    *stateStore
@@ -61,20 +61,20 @@ type Reconciler struct {
 	gate      gate
 }
 
-// NewReconciler returns a Reconciler that has not sent any request.
+// NewReconciler returns a Reconciler without any state.
 func NewReconciler(options Options) *Reconciler {
 	return &Reconciler{Options: options, states: newStateStore(), freshness: newFreshness(options)}
 }
 
-// Reconcile brings an agent one step further: it persists the result of the last request, reports what needs no request, and
-// sends the next one. A request occupies no worker; its end enqueues the agent again.
+// Reconcile applies the result of the agent's last request, makes the writes that need no request, and sends the next request.
+// It does not wait for the request, whose end enqueues the agent again.
 func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reconcile.Result, error) {
 	if !r.gate.enter() {
 		return reconcile.Result{}, nil // the manager is stopping
 	}
 	defer r.gate.leave()
 	if r.Dispatcher.InFlight(key) {
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, nil // the end of the request enqueues the agent
 	}
 	snap, err := r.loadSnapshot(ctx, key)
 	if err != nil {
@@ -91,20 +91,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 		r.freshness.forget(key)
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
-	unreported := r.write(ctx, snap, decisions.Writes) // of one mapping: the others do not wait for it
+	writeErr := r.write(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
 	if snap.dropReleased() {
 		decisions = plan.Plan(snap.Snapshot, state)
 	}
-	unsent := r.sendNext(ctx, snap, decisions)
-	if err := errors.Join(unreported, unsent); err != nil {
+	sendErr := r.sendNext(ctx, snap, decisions)
+	if err := errors.Join(writeErr, sendErr); err != nil {
 		return r.requeue(ctx, key, err)
 	}
 	r.Metrics.Resyncs.SetDue(key.Account, key.AgentID, decisions.ResyncAt)
 	return requeueAt(snap.Now, decisions.RequeueAt), nil
 }
 
-// applyResult writes what the result of the last request changes, and only then commits the new state. Until then, no other
-// request is sent.
+// applyResult writes the statuses that the result of the last request changes, and then commits the new state. No other request
+// is sent before that.
 func (r *Reconciler) applyResult(ctx context.Context, snap *snapshot) error {
 	for state := r.states.get(snap.Key); state.Result != nil; {
 		next := plan.Apply(snap.Snapshot, state)
@@ -116,7 +116,7 @@ func (r *Reconciler) applyResult(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// awaitAccount waits until the account's own reconciler has configured the present version, which enqueues the agent again.
+// awaitAccount leaves the agent to the account's reconciler, which configures the present version and enqueues the agent.
 func (r *Reconciler) awaitAccount(snap *snapshot) reconcile.Result {
 	r.Dispatcher.Release(snap.Key)
 	if !snap.accountCached {
@@ -126,7 +126,7 @@ func (r *Reconciler) awaitAccount(snap *snapshot) reconcile.Result {
 	return reconcile.Result{}
 }
 
-// sendNext sends the next request, if there is one and the agent has a permit.
+// sendNext sends the next request if there is one and the agent gets a permit.
 func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions plan.Decisions) error {
 	next, ok := decisions.Next()
 	if !ok {
@@ -135,12 +135,12 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	}
 	if !snap.account.InUse() && snap.account.DeletionTimestamp == nil {
 		r.Dispatcher.Release(snap.Key)
-		r.EnqueueAccount(snap.Key.Account) // which adds the finalizer that keeps the account, and enqueues the agent
+		r.EnqueueAccount(snap.Key.Account) // its reconciler adds the finalizer, and enqueues the agent
 		return nil
 	}
 	permit := r.Dispatcher.Acquire(snap.Key, dispatch.Ask{Priority: dispatchPriority(next.Priority), Removal: next.Deleting})
 	if permit == nil {
-		return r.write(ctx, snap, decisions.Waiting()) // the agent is enqueued when it has a permit
+		return r.write(ctx, snap, decisions.Waiting()) // a permit enqueues the agent
 	}
 	if err := r.recordAttempt(ctx, snap, next); err != nil {
 		return err
@@ -152,18 +152,18 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	return nil
 }
 
-// requeue repeats a reconcile after an error, with back-off. A conflict or an outdated cache resolves itself and needs none,
-// but it never hides another error.
+// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache resolve themselves and need no back-off,
+// unless there is another error.
 func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err error) (reconcile.Result, error) {
 	r.Dispatcher.Release(key)
 	if failed := withoutStale(err); failed != nil {
 		return reconcile.Result{}, failed
 	}
-	log.FromContext(ctx).V(1).Info("The object has changed meanwhile", "cause", err.Error())
+	log.FromContext(ctx).V(1).Info("Requeued after a conflict or with a stale cache", "cause", err.Error())
 	return reconcile.Result{RequeueAfter: staleRequeueDelay}, nil
 }
 
-// withoutStale returns err without the errors that an object causes which is outdated or gone.
+// withoutStale returns err without conflicts, deleted objects and stale caches.
 func withoutStale(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var failed []error

@@ -18,7 +18,7 @@ import (
 )
 
 // Agents that wait for their next resync, and are enqueued with all others of their account, must not delay an edit.
-func TestRequeueAt_leaves_precedence_to_an_edit(t *testing.T) {
+func TestRequeueAt_lets_an_edit_go_first(t *testing.T) {
 	now := clock.RealClock{}.Now()
 	waiting := requeueAt(now, now.Add(time.Hour))
 	if waiting.RequeueAfter != time.Hour {

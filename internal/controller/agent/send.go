@@ -14,8 +14,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// recordAttempt records, before a request, the groups that it may add, and adds the finalizer that keeps the mapping until
-// they are removed. Should the answer be lost, they are removed all the same (R5).
+// recordAttempt records the groups that a request may add before it is sent, and adds the finalizer that keeps the mapping until
+// they are removed. So they are removed later even if the answer is lost (R5).
 func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
 	if len(next.Adds) == 0 && !next.AddFinalizer {
 		return nil
@@ -40,7 +40,7 @@ func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next pla
 	return nil
 }
 
-// send sends the request. Its result is kept until the statuses that it changes are written.
+// send sends the request. Its result stays in the state until the statuses that it changes are written.
 func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, permit *dispatch.Permit) {
 	m := snap.Mappings[next.Mapping]
 	logger := log.FromContext(ctx).WithValues("mapping", client.ObjectKeyFromObject(m), "generation", next.Generation)
@@ -72,7 +72,7 @@ func asError(err error) *deepcall.Error {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	// The client returns no other error; if it did, DeepCall's answer would not be known.
+	// The client returns no other error. If it did, DeepCall's answer would not be known.
 	return &deepcall.Error{
 		Entry:     deepcall.Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: deepcall.Transient},
 		Uncertain: true,

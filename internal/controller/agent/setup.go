@@ -18,7 +18,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 )
 
-// The cache finds mappings by agent and by account.
+// Indexes of the mappings in the cache.
 const (
 	AgentIndex   = "agent"
 	AccountIndex = "account"
@@ -37,8 +37,8 @@ func IndexMappings(ctx context.Context, indexer client.FieldIndexer) error {
 	})
 }
 
-// SetupWithManager adds the controller of agents. queue is its source of keys beside the watches; wrap decorates the
-// reconciler.
+// SetupWithManager adds the controller of agents to the manager. queue is its source of keys beside the watches. wrap decorates
+// the reconciler.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, workers int, queue source.TypedSource[v1alpha1.AgentKey],
 	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
@@ -71,13 +71,13 @@ func (r *Reconciler) Observe(mapping *v1alpha1.AgentGroupMapping) {
 	r.freshness.observe(mapping)
 }
 
-// deletionBegins selects the update that begins the deletion of an object.
+// deletionBegins selects the update that sets the deletion timestamp.
 var deletionBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
 }}
 
-// agentsOfNamespace returns the agents whose account of another namespace may allow or not allow this one by its labels; if
-// the namespace is being deleted, all its agents.
+// agentsOfNamespace returns the agents of a namespace whose account is in another one, which can select namespaces by label. If
+// the namespace is being deleted, it returns all agents.
 func (r *Reconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []v1alpha1.AgentKey {
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
@@ -89,7 +89,7 @@ func (r *Reconciler) agentsOfNamespace(ctx context.Context, namespace client.Obj
 		key := list.Items[i].AgentKey()
 		if key.Account.Namespace != namespace.GetName() || namespace.GetDeletionTimestamp() != nil {
 			keys = append(keys, key)
-			r.EnqueueAccount(key.Account) // which counts the mappings that use it
+			r.EnqueueAccount(key.Account) // its status contains the number of permitted mappings
 		}
 	}
 	return keys

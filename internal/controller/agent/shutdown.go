@@ -15,13 +15,13 @@ import (
 // writeResultsTimeout bounds the writes of the last results when the manager stops.
 const writeResultsTimeout = 10 * time.Second
 
-// gate lets reconciles in until it is closed.
+// gate admits reconciles until it is closed.
 type gate struct {
 	running sync.RWMutex
 	closed  bool
 }
 
-// enter reports whether the gate is open. If it is, leave must follow.
+// enter reports whether the gate is open. If it is, the caller must call leave.
 func (g *gate) enter() bool {
 	g.running.RLock()
 	if g.closed {
@@ -40,8 +40,8 @@ func (g *gate) close() {
 	g.closed = true
 }
 
-// Shutdown ends the work in order: no request starts, those in flight end, their results are written, and only then, when
-// Start returns, is the lease released (R14).
+// Shutdown ends the work in order: it starts no request, waits for those in flight, and writes their results. The lease is
+// released after Start returns (R14).
 type Shutdown struct {
 	reconciler *Reconciler
 	stopping   <-chan struct{}
@@ -49,8 +49,8 @@ type Shutdown struct {
 
 var _ manager.LeaderElectionRunnable = &Shutdown{}
 
-// NewShutdown returns a runnable for the manager. stopping is closed when the manager was asked to stop; if Start's context
-// ends without that, the lease is lost.
+// NewShutdown returns a runnable for the manager. stopping is closed when the manager is asked to stop. If Start's context ends
+// and stopping is open, the lease is lost.
 func NewShutdown(reconciler *Reconciler, stopping <-chan struct{}) *Shutdown {
 	return &Shutdown{reconciler: reconciler, stopping: stopping}
 }
@@ -58,8 +58,8 @@ func NewShutdown(reconciler *Reconciler, stopping <-chan struct{}) *Shutdown {
 // NeedLeaderElection returns true: only the leader sends requests.
 func (s *Shutdown) NeedLeaderElection() bool { return true }
 
-// Start waits for the end of ctx, and returns when all results are written. After the loss of the lease nothing may be sent
-// or written, so that it only cancels the requests in flight.
+// Start waits for the end of ctx, and returns when all results are written. If the lease is lost, another process can already
+// be the leader: Start cancels the requests in flight and writes nothing.
 func (s *Shutdown) Start(ctx context.Context) error {
 	<-ctx.Done()
 	select {
@@ -80,7 +80,7 @@ func (r *Reconciler) drain() {
 	r.Dispatcher.Wait()
 }
 
-// writeResults writes what the remaining results change.
+// writeResults writes the statuses that the remaining results change.
 func (r *Reconciler) writeResults() error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeResultsTimeout)
 	defer cancel()

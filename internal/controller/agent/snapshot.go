@@ -13,13 +13,13 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// snapshot is the planner's snapshot, and what the reconciler needs beside it.
+// snapshot is the planner's snapshot with what only the reconciler needs.
 type snapshot struct {
 	plan.Snapshot
 	account *v1alpha1.DeepCallAccount // nil if there is none
 	// accountCached reports whether the cache has the account.
 	accountCached bool
-	// configured reports whether the dispatcher has this version of the account, or there is none.
+	// configured reports whether the dispatcher has this version of the account. It is set if there is no account.
 	configured bool
 	// isFresh reports whether the cache was at least as new as this process's leadership when the snapshot was loaded.
 	isFresh bool
@@ -32,7 +32,7 @@ func (s *snapshot) dropReleased() bool {
 	return len(s.Mappings) < before
 }
 
-// loadSnapshot reads the agent's mappings and its account from the cache, or from assumed objects if these are newer.
+// loadSnapshot reads the agent's mappings and its account from the cache, or the assumed objects if these are newer.
 func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*snapshot, error) {
 	snap := &snapshot{isFresh: r.freshness.isCaughtUp()}
 	snap.Key, snap.Now = key, r.Clock.Now()
@@ -58,6 +58,7 @@ func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*
 	return snap, nil
 }
 
+// newMapping returns a mapping of the snapshot, whose account must be loaded.
 func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1alpha1.AgentGroupMapping) (plan.Mapping, error) {
 	permitted, err := r.Tenancy.Permits(ctx, snap.account, mapping.Namespace)
 	if err != nil {
@@ -97,8 +98,8 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// loadNewAccount reads an account that the cache doesn't have from the API server: one that was created a moment ago, perhaps
-// together with the mapping, is not missing.
+// loadNewAccount reads an account that is not in the cache from the API server, so that one that was created together with the
+// mapping is not reported as missing.
 func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	var live v1alpha1.DeepCallAccount
 	err := r.APIReader.Get(ctx, snap.Key.Account, &live)
@@ -109,8 +110,8 @@ func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	return client.IgnoreNotFound(err)
 }
 
-// isTerminating reports whether the namespace is being deleted. Without the right to read namespaces it reports false: then
-// the mapping's owner has to set removalPolicy Orphan.
+// isTerminating reports whether the namespace is being deleted. Without permission to read namespaces it reports false: then only
+// removalPolicy Orphan ends the deletion of the mapping.
 func (r *Reconciler) isTerminating(ctx context.Context, name string) (bool, error) {
 	var namespace corev1.Namespace
 	err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &namespace)

@@ -19,7 +19,7 @@ import (
 // actionSync is the action of events about mappings.
 const actionSync = "Sync"
 
-// write makes the planned writes. A mapping that can't be written does not keep the others from it.
+// write makes the planned writes. If one fails, the others are made nevertheless.
 func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) error {
 	var failed []error
 	for _, w := range writes {
@@ -60,7 +60,7 @@ func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan
 	return err
 }
 
-// writeStatus updates the status of the version that the snapshot contains.
+// writeStatus updates the status of the version in the snapshot.
 func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v1alpha1.AgentGroupMappingStatus) error {
 	updated := m.DeepCopy()
 	updated.Status = *status
@@ -72,7 +72,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v
 	return nil
 }
 
-// patch changes the metadata of the version that the snapshot contains.
+// patch changes the metadata of the version in the snapshot.
 func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1alpha1.AgentGroupMapping)) error {
 	updated := m.DeepCopy()
 	change(updated)
@@ -84,7 +84,7 @@ func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1
 	return nil
 }
 
-// assume makes the result of a write the version in the snapshot, and in later ones until the cache has it.
+// assume puts the result of a write into the snapshot, and into later ones until the cache has it.
 func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping) {
 	transform.StripUnused(updated)
 	m.AgentGroupMapping = updated

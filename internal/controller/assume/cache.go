@@ -1,5 +1,5 @@
-// Package assume overlays a cache of objects with the versions that this process wrote itself, as kube-scheduler's assume
-// cache does, so that no decision is made twice from an outdated version.
+// Package assume overlays the informer's cache with the versions that this process wrote, as kube-scheduler's assume cache does,
+// so that no decision is made twice from an old version.
 package assume
 
 import (
@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Cache holds assumed objects: the results of our writes, until the informer's cache has a version at least as new. It never
-// waits for the informer.
+// Cache contains assumed objects: the results of writes until the informer's cache has a version at least as new. It never waits
+// for the informer.
 type Cache[T client.Object] struct {
 	inCache func(T) bool
 	keys    func(T) []string
@@ -34,7 +34,7 @@ func (c *Cache[T]) Assume(obj T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.inCache(obj) {
-		return // deleted; checked under the lock, since Observe may already have been called for its deletion
+		return // deleted; checked under the lock, since Forget may already have been called
 	}
 	c.objects[obj.GetUID()] = obj
 	for _, key := range c.keys(obj) {
@@ -48,15 +48,15 @@ func (c *Cache[T]) Assume(obj T) {
 // Assumed are the assumed objects of a key at one moment.
 type Assumed[T client.Object] map[types.UID]T
 
-// ByKey returns the assumed objects of a key. Call it before reading the informer's cache: an object that the informer
-// catches up with in between is dropped here, although an older version may have been read there.
+// ByKey returns the assumed objects of a key. Call it before reading the informer's cache: if the informer catches up in between,
+// the assumed object is dropped, although an older version may have been read.
 func (c *Cache[T]) ByKey(key string) Assumed[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.byKey[key])
 }
 
-// Latest returns the newer one of a cached object and its assumed version. The caller owns the result.
+// Latest returns the newer version of a cached object and its assumed object. The caller owns the result.
 func (a Assumed[T]) Latest(cached T) T {
 	assumed, ok := a[cached.GetUID()]
 	if !ok || isCurrent(cached, assumed) {
@@ -65,7 +65,7 @@ func (a Assumed[T]) Latest(cached T) T {
 	return assumed.DeepCopyObject().(T) //nolint:forcetypeassert // a deep copy has the type of the original
 }
 
-// Observe drops the assumed version of an object that the informer's cache has caught up with, and returns it.
+// Observe drops and returns the assumed object if the informer's cache has caught up with it.
 func (c *Cache[T]) Observe(cached T) (dropped T, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +77,7 @@ func (c *Cache[T]) Observe(cached T) (dropped T, ok bool) {
 	return assumed, true
 }
 
-// Forget drops an object that no longer exists.
+// Forget drops a deleted object.
 func (c *Cache[T]) Forget(deleted T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,10 +106,10 @@ func InCache[T any, P interface {
 	}
 }
 
-// isCurrent reports whether the cached version is at least as new as the assumed one.
+// isCurrent reports whether the cached version is at least as new as the assumed object.
 func isCurrent(cached, assumed client.Object) bool {
 	if assumed.GetDeletionTimestamp() != nil && len(assumed.GetFinalizers()) == 0 {
-		return false // only the deletion can follow; the API server returned the object with the version before it
+		return false // only the deletion can follow, and the API server returned the version before it
 	}
 	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), assumed.GetResourceVersion())
 	return err != nil || order >= 0

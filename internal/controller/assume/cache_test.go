@@ -56,7 +56,7 @@ func TestCache(t *testing.T) {
 		}
 	})
 
-	t.Run("keeps what was looked up before the informer caught up", func(t *testing.T) {
+	t.Run("returns an object that was looked up before the informer caught up", func(t *testing.T) {
 		c := newTestCache(always)
 		c.Assume(version("12"))
 		assumed := c.ByKey(key)
@@ -77,7 +77,7 @@ func TestCache(t *testing.T) {
 		}
 	})
 
-	t.Run("does not keep a deleted object, though its last write returns later", func(t *testing.T) {
+	t.Run("does not keep a deleted object whose last write returns later", func(t *testing.T) {
 		exists := true
 		c := newTestCache(func(*v1alpha1.AgentGroupMapping) bool { return exists })
 		c.Assume(version("12"))
@@ -89,7 +89,7 @@ func TestCache(t *testing.T) {
 		}
 	})
 
-	t.Run("keeps a released object until it is deleted, though its version did not change", func(t *testing.T) {
+	t.Run("keeps a released object until it is deleted, even if its version did not change", func(t *testing.T) {
 		c := newTestCache(always)
 		now := metav1.Now()
 		held, released := version("12"), version("12")

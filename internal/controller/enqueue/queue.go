@@ -12,18 +12,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// Queue is the work queue of a controller. The controller sets it when it starts; until then, Add and AddLowPriority wait.
+// Queue is the work queue of a controller. Add and AddLowPriority block until the controller starts.
 type Queue[key comparable] struct {
 	queue   workqueue.TypedRateLimitingInterface[key]
 	started chan struct{}
 }
 
-// New returns the queue of a controller that is to watch its Source.
+// New returns the queue of the controller that watches its Source.
 func New[key comparable]() *Queue[key] {
 	return &Queue[key]{started: make(chan struct{})}
 }
 
-// Source is a source without events, from which the queue becomes known.
+// Source returns a source without events. The controller passes its queue to it when it starts.
 func (q *Queue[key]) Source() source.TypedSource[key] {
 	return source.TypedFunc[key](func(_ context.Context, queue workqueue.TypedRateLimitingInterface[key]) error {
 		q.queue = queue
@@ -38,7 +38,7 @@ func (q *Queue[key]) Add(k key) {
 	q.queue.Add(k)
 }
 
-// AddAfter enqueues a key after a delay. Before the controller starts there is no need to: all objects are enqueued then.
+// AddAfter enqueues a key after a delay. It does nothing before the controller starts, which enqueues all objects.
 func (q *Queue[key]) AddAfter(k key, delay time.Duration) {
 	select {
 	case <-q.started:
@@ -58,8 +58,8 @@ func (q *Queue[key]) AddLowPriority(k key) {
 	q.queue.Add(k)
 }
 
-// RateLimiter returns how failed reconciles, mostly errors of the API server, are repeated: after 100 ms up to 30 s, and at
-// most 50 per second in total.
+// RateLimiter returns the rate limiter of failed reconciles: each is repeated after 100 ms up to 30 s, and at most 50 per second
+// in total.
 func RateLimiter[key comparable]() workqueue.TypedRateLimiter[key] {
 	return workqueue.NewTypedMaxOfRateLimiter(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 30*time.Second),

@@ -76,7 +76,7 @@ func (t Tenancy) ListOptions() [][]client.ListOption {
 	return lists
 }
 
-// Validate returns why an account's allowedNamespaces can't be used; false if it can.
+// Validate returns the error in an account's allowedNamespaces. It reports false if there is none.
 func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, bool) {
 	if allowed.From != v1alpha1.NamespacesFromSelector {
 		return reason.Summary{}, false

@@ -13,9 +13,9 @@ import (
 // readAnnotations are the annotations that the operator reads.
 var readAnnotations = []string{v1alpha1.AttemptedGroupsAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}
 
-// Mapping is a cache transform: it removes from a mapping what the operator never reads, such as managedFields and the copy
-// of the manifest that kubectl apply leaves in an annotation, and shares strings between mappings. Writes lose nothing: a
-// patch contains only the difference, and the API server takes nothing but the status from a status update.
+// Mapping is a cache transform. It removes the parts of a mapping that the operator never reads, such as managedFields and the
+// manifest that kubectl apply stores in an annotation, and shares strings between mappings. Writes don't remove these parts: a
+// patch contains only the difference, and a status update changes only the status.
 func Mapping(obj any) (any, error) {
 	if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok { // not a tombstone
 		StripUnused(mapping)
@@ -24,7 +24,7 @@ func Mapping(obj any) (any, error) {
 	return obj, nil
 }
 
-// StripUnused removes from a mapping what the operator never reads.
+// StripUnused removes the parts of a mapping that the operator never reads.
 func StripUnused(mapping *v1alpha1.AgentGroupMapping) {
 	mapping.ManagedFields, mapping.Labels, mapping.OwnerReferences = nil, nil, nil
 	answered := plan.AttemptOf(mapping).Number <= mapping.Status.AnsweredAttempt
@@ -37,7 +37,7 @@ func StripUnused(mapping *v1alpha1.AgentGroupMapping) {
 	}
 }
 
-// internStrings makes mappings share the strings that many of them have in common.
+// internStrings shares the strings that many mappings have in common.
 func internStrings(mapping *v1alpha1.AgentGroupMapping) {
 	spec, status := &mapping.Spec, &mapping.Status
 	fields := []*string{

@@ -2,8 +2,8 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,140 +12,9 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
-	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// deepCall is a model of DeepCall's side of one agent, under one of the two readings of its page.
-type deepCall struct {
-	// replaces reports that a request replaces all groups. Otherwise groups that it omits stay as they are.
-	replaces bool
-	// unknown groups don't exist: a request with one of them is rejected as a whole (1505).
-	unknown map[string]bool
-	groups  Groups
-	// drifted groups were changed by others since they were last sent.
-	drifted map[string]bool
-	// requests are the requests so far, in order.
-	requests     []string
-	lastAccepted bool
-}
-
-func (d *deepCall) update(request Groups) (accepted bool) {
-	d.requests = append(d.requests, text(request))
-	defer func() { d.lastAccepted = accepted }()
-	if len(request) == 0 {
-		return false
-	}
-	for group := range request {
-		if d.unknown[group] {
-			return false
-		}
-	}
-	if d.replaces || d.groups == nil {
-		d.groups = Groups{}
-	}
-	maps.Copy(d.groups, request)
-	for group := range request {
-		delete(d.drifted, group)
-	}
-	return true
-}
-
-// vanish deletes groups in DeepCall.
-func (d *deepCall) vanish(groups ...string) {
-	for _, group := range groups {
-		d.unknown[group], d.drifted[group] = true, true
-		delete(d.groups, group)
-	}
-}
-
-// mapping is an object, and whether it still exists.
-type mapping struct {
-	*v1alpha1.AgentGroupMapping
-	gone bool
-}
-
-func newMapping(name string, age int, desired string) *mapping {
-	object := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Namespace: "support", UID: types.UID(name), Generation: 1, CreationTimestamp: metav1.NewTime(day(age)),
-	}}
-	object.Spec.AgentID = "7"
-	object.Spec.AccountRef.Name = "acme"
-	object.Spec.RemovalPolicy = v1alpha1.RemovalPolicyStopCalls
-	object.Spec.Groups = fromGroups(groups(desired))
-	object.Status.ObservedGeneration = -1
-	return &mapping{AgentGroupMapping: object}
-}
-
-// change changes the object as a user does: in a copy, as a new generation.
-func (m *mapping) change(change func(*v1alpha1.AgentGroupMapping)) {
-	m.AgentGroupMapping = m.DeepCopy()
-	change(m.AgentGroupMapping)
-	m.Generation++
-}
-
-func (m *mapping) edit(desired string) {
-	m.change(func(object *v1alpha1.AgentGroupMapping) { object.Spec.Groups = fromGroups(groups(desired)) })
-}
-
-func (m *mapping) suspend(suspended bool) {
-	m.change(func(object *v1alpha1.AgentGroupMapping) { object.Spec.Suspend = suspended })
-}
-
-func (m *mapping) orphan() {
-	m.change(func(object *v1alpha1.AgentGroupMapping) { object.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan })
-}
-
-func (m *mapping) delete(now time.Time) {
-	m.change(func(object *v1alpha1.AgentGroupMapping) { object.DeletionTimestamp = &metav1.Time{Time: now} })
-}
-
-// wait has nothing sent for the mapping, as while it backs off: the generation stays.
-func (m *mapping) wait(wait bool) {
-	m.suspend(wait)
-	m.Generation--
-}
-
-// resync requests a resync.
-func (m *mapping) resync(at time.Time) {
-	m.change(func(object *v1alpha1.AgentGroupMapping) {
-		object.Generation--
-		metav1.SetMetaDataAnnotation(&object.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, at.Format(time.RFC3339Nano))
-	})
-}
-
-// markRejected has the status state that DeepCall rejected this generation.
-func (m *mapping) markRejected() {
-	m.AgentGroupMapping = m.DeepCopy()
-	reason.SetConditions(&m.Status.Conditions, reason.FromError(failure(invalidGroup)), m.Generation, day(1))
-}
-
-func (m *mapping) clearRejection() {
-	m.AgentGroupMapping = m.DeepCopy()
-	m.Status.Conditions = nil
-}
-
-// addPending records groups that a request without an answer may have added.
-func (m *mapping) addPending(adds ...string) {
-	m.AgentGroupMapping = m.DeepCopy()
-	metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, adds))
-}
-
-func (m *mapping) isRejected() bool { return reason.Rejected(m.Status.Conditions, m.Generation) }
-func (m *mapping) applied() Groups  { return toGroups(m.Status.AppliedGroups) }
-func (m *mapping) desired() Groups  { return toGroups(m.Spec.Groups) }
-
-const (
-	invalidGroup = 1505
-	invalidToken = 1014
-	endpoint     = "https://v4-api.deepcall.com"
-)
-
-func failure(code int) *deepcall.Error {
-	entry, _ := deepcall.Lookup(code)
-	return &deepcall.Error{Entry: entry, Answer: &deepcall.Answer{Code: code, Message: entry.Message}}
-}
-
-// agent is an agent with its mappings and the controller's state, and DeepCall behind it.
+// agent is an agent in DeepCall, with its mappings and the planner's state.
 type agent struct {
 	deepCall
 	mappings []*mapping
@@ -218,10 +87,10 @@ func (a *agent) write(s Snapshot, writes []Write) bool {
 	return true
 }
 
-// settle applies the result of the last request, and then writes the decisions that need no request.
-func (a *agent) settle() {
+// reconcile applies the result of the last request, and then makes the writes that need no request.
+func (a *agent) reconcile() {
 	for _, m := range a.mappings {
-		if m.Released() && !m.gone { // without a finalizer it was deleted at once
+		if m.Released() && !m.gone { // the API server deleted it at once, without a finalizer
 			m.gone = true
 			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping)}).held() {
 				a.left[group] = true
@@ -239,13 +108,14 @@ func (a *agent) settle() {
 		s := a.snapshot()
 		a.noteLeftGroups(s)
 		a.state = a.state.Prune(s)
-		if writes := Plan(s, a.state).Writes; len(writes) == 0 {
+		writes := Plan(s, a.state).Writes
+		if len(writes) == 0 {
 			return
-		} else if a.writes > maxWrites {
-			panic(fmt.Sprintf("the decisions do not come to rest: %+v", writes))
-		} else {
-			a.write(s, writes)
 		}
+		if a.writes > maxWrites {
+			panic(fmt.Sprintf("the decisions do not converge: %+v", writes))
+		}
+		a.write(s, writes)
 	}
 }
 
@@ -271,16 +141,18 @@ func (a *agent) noteLeftGroups(s Snapshot) {
 type fate int
 
 const (
-	answered     fate = iota
-	lostOnWay         // the request never arrived, which is not known
-	lostOnReturn      // the request was applied, which is not known
-	crashed           // the same, and the process ended before it wrote anything
-	denied            // DeepCall denied the account
+	answered    fate = iota
+	requestLost      // DeepCall did not get the request, and the planner does not know
+	answerLost       // DeepCall handled the request, and the planner does not know
+	crashed          // the process ended before it wrote the result
+	denied           // DeepCall denied the account
 )
+
+func nothing() {}
 
 // step sends the next request, if there is one. meanwhile runs while it is in flight.
 func (a *agent) step(what fate, meanwhile func()) bool {
-	a.settle()
+	a.reconcile()
 	next, ok := Plan(a.snapshot(), a.state).Next()
 	if !ok {
 		return false
@@ -290,14 +162,14 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	a.record(m, next)
 	result := Result{Next: next, Endpoint: a.account.Endpoint, Attempt: AttemptOf(m.AgentGroupMapping).Number}
 	a.noteOmitted(next)
-	accepted := what != lostOnWay && what != denied && a.update(next.Groups)
+	accepted := what != requestLost && what != denied && a.update(next.Groups)
 	meanwhile()
 	a.now = a.now.Add(time.Second)
 	result.At = a.now
 	switch {
 	case what == crashed:
 		a.state = State{}
-		a.settle()
+		a.reconcile()
 		return true
 	case what == denied:
 		result.Failure = failure(invalidToken)
@@ -310,7 +182,7 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 		result.Failure = failure(invalidGroup)
 	}
 	a.state = a.state.WithResult(result)
-	a.settle()
+	a.reconcile()
 	return true
 }
 
@@ -328,7 +200,7 @@ func (a *agent) record(m *mapping, next Next) {
 
 // noteOmitted notes the groups that a step of an isolation removes from a DeepCall that replaces.
 func (a *agent) noteOmitted(next Next) {
-	if next.isolation == nil || !a.replaces {
+	if next.mappingIsolation == nil || !a.replaces {
 		return
 	}
 	for group := range a.groups {
@@ -343,7 +215,7 @@ func (a *agent) restart() { a.state = State{} }
 
 // run sends everything that is to be sent, and returns the number of requests.
 func (a *agent) run(limit int) (requests int, err error) {
-	for a.step(answered, func() {}) {
+	for a.step(answered, nothing) {
 		if requests++; requests > limit {
 			return requests, fmt.Errorf("more than %d requests, the last ones\n%s", limit, lines(a.requests[len(a.requests)-min(10, len(a.requests)):]))
 		}
@@ -351,10 +223,28 @@ func (a *agent) run(limit int) (requests int, err error) {
 	return requests, nil
 }
 
-// runAll runs until nothing is left to send.
+// runAll sends everything that is to be sent.
 func (a *agent) runAll(t *testing.T) {
 	t.Helper()
-	if _, err := a.run(50); err != nil {
+	if _, err := a.run(20); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// expectRequests sends everything that is to be sent, and expects these requests.
+func (a *agent) expectRequests(t *testing.T, requests ...string) {
+	t.Helper()
+	a.requests = nil
+	a.runAll(t)
+	expect(t, "the requests", strings.Join(a.requests, "; "), strings.Join(requests, "; "))
+}
+
+// expectGroups expects DeepCall to have these values. A group that it does not have receives no calls.
+func (a *agent) expectGroups(t *testing.T, want string) {
+	t.Helper()
+	for group, receives := range groups(want) {
+		if got := a.groups[group]; got != receives {
+			t.Errorf("DeepCall has %s=%v after\n%s", group, got, lines(a.requests))
+		}
 	}
 }
