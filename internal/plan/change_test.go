@@ -108,7 +108,8 @@ func TestComputeOwners(t *testing.T) {
 		{"prefers it while it is suspended", input{created: day(1)}, input{created: day(2), applied: groups("90=Y"), hold: heldSuspended}, "b"},
 		{
 			"prefers it after the endpoint changed",
-			input{created: day(1), appliedElsewhere: true}, input{created: day(2), applied: groups("90=Y"), appliedElsewhere: true},
+			input{created: day(1), appliedElsewhere: true},
+			input{created: day(2), applied: groups("90=Y"), appliedElsewhere: true},
 			"b",
 		},
 		{"ignores another applied group", input{created: day(1)}, input{created: day(2), applied: groups("91=Y")}, "a"},
