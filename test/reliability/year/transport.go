@@ -14,6 +14,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -118,8 +119,7 @@ func (t *transport) read(request *http.Request, info requestInfo) (*http.Respons
 	}
 	items, version := t.server.list(info.kind, info.key.Namespace)
 	items = slices.DeleteFunc(items, func(o object) bool {
-		key := keyOf(o)
-		return !selector.Matches(fields.Set{"metadata.name": key.Name, "metadata.namespace": key.Namespace})
+		return !selector.Matches(selectableFields(o))
 	})
 	list := object{
 		"apiVersion": info.kind.apiVersion(), "kind": info.kind.name + "List",
@@ -134,6 +134,16 @@ func (t *transport) read(request *http.Request, info requestInfo) (*http.Respons
 	}
 	list["items"] = rendered
 	return jsonResponse(request, http.StatusOK, list), nil
+}
+
+// selectableFields returns the fields of an object that a field selector can match: those of every kind and of the CRD.
+func selectableFields(o object) fields.Set {
+	key := keyOf(o)
+	set := fields.Set{"metadata.name": key.Name, "metadata.namespace": key.Namespace}
+	for _, path := range [][]string{{"spec", "agentID"}, {"spec", "accountRef", "name"}} {
+		set[strings.Join(path, ".")], _, _ = unstructured.NestedString(o, path...)
+	}
+	return set
 }
 
 func (t *transport) write(request *http.Request, info requestInfo, body []byte) (object, error) {
