@@ -54,12 +54,12 @@ func TestManagerRevealsNoCredentials(t *testing.T) {
 	secrets := []string{r.tokens["acme"], r.users["acme"]}
 	for i, echo := range append(escapedForms(secrets[0]), escapedForms(secrets[1])...) {
 		for _, body := range []string{
-			`{"status":"error","code":1505,"message":` + jsonQuote("what is "+echo+"?") + `}`, // for the status
+			`{"status":"error","code":9999,"message":` + jsonQuote("what is "+echo+"?") + `}`, // only the text of unknown codes is shown
 			`{"status":"success","code":200,"message":` + jsonQuote(echo) + `}`,
 		} {
 			r.servers[primary].Script(deepcalltest.Body([]byte(body)).ForAgent("7"))
 		}
-		m.run("the echo is rejected", m.mappingIs("asha", "Ready=False InvalidGroupData Stalled"),
+		m.run("the echo is reported", m.mappingIs("asha", "Ready=False UnknownCode Reconciling"),
 			operation{Do: "apply", On: "asha", To: alternatingGroups(2 * i)})
 		m.run("the echo is accepted", m.mappingIs("asha", readySynced), operation{Do: "apply", On: "asha", To: alternatingGroups(2*i + 1)})
 	}
@@ -89,7 +89,7 @@ func TestManagerRevealsNoCredentials(t *testing.T) {
 
 	sinks := m.allSinks(t)
 	for sink, text := range map[string]string{
-		"a log": "Response Body", "an event": "InvalidGroupData", "an object": "what is [redacted]?",
+		"a log": "Response Body", "an event": "UnknownCode", "an object": `"message":"[redacted]"`,
 		"a metric": `account="acme"`, "a span": "updateAgentGroupMapping",
 	} {
 		if !strings.Contains(sinks[sink], text) {
