@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-var _ = Describe("R15: after a failed write", func() {
+var _ = Describe("R15 and R16: after a failed write", func() {
 	It("retries a status without a second request", func() {
 		env := newTestEnv()
 		env.transport.failWrites("agentgroupmappings/status", 3)

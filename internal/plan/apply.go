@@ -37,7 +37,7 @@ func Apply(snapshot Snapshot, state State) Applied {
 
 func (p planner) applyResult(self int, r Result) Applied {
 	state := p.state.of(p.Mappings[self])
-	state.MappingIsolation = r.mappingIsolation // or none: one that is outdated ends with the next request
+	state.MappingIsolation = r.mappingIsolation // nil unless a step of it failed: then that step is repeated
 	if r.Failure != nil && r.Failure.Uncertain {
 		state.CertainAttempt = 0
 	}
@@ -67,7 +67,7 @@ func (p planner) applyResult(self int, r Result) Applied {
 	}
 }
 
-// newApplied returns the writes that are not empty, and the state with that of the result's mapping replaced.
+// newApplied returns the writes that are not empty, and the agent's state with the new state of the result's mapping.
 func (p planner) newApplied(r Result, state MappingState, writes ...Write) Applied {
 	return Applied{Writes: slices.DeleteFunc(writes, Write.isZero), State: p.state.with(r.UID, state)}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// conclusion is what a rejection turned out to be caused by.
+// conclusion is the cause of a rejection.
 type conclusion struct {
 	// rejected reports whether the mapping of the request is rejected, and appliedToo whether its applied groups are, too.
 	rejected, appliedToo bool

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// change is what one mapping needs. For each group g of a mapping m ("held": applied, or added by a request without answer):
+// change is what one mapping needs. For each group g of a mapping m, where "holds" means that DeepCall has g or may have it:
 //
 //	m desires g, and owns it                       desired: sent with its value
-//	m desires g, another mapping owns it           conflict; not held any more
+//	m desires g, another mapping owns it           conflict; if m holds g, see below
 //	m holds g, no mapping desires it, StopCalls    removal: sent once with "N"
 //	m holds g, no mapping desires it, Orphan       dropped without a request
 //	m holds g, its owner has applied it            taken over: dropped without a request

@@ -24,10 +24,10 @@ type input struct {
 	// applied are the groups that DeepCall last confirmed, and confirmedAt is when.
 	applied     Groups
 	confirmedAt time.Time
-	// appliedElsewhere reports whether applied does not count, since it was confirmed at another endpoint, or DeepCall
-	// rejects it now. These groups are not carried in other mappings' requests.
+	// appliedElsewhere reports whether the applied groups must be sent again: they were confirmed at another endpoint, or
+	// DeepCall rejects them now (AppliedEndpoint is empty). Requests for other mappings don't carry them.
 	appliedElsewhere bool
-	// unconfirmed reports whether DeepCall may have other values than applied, since an answer was lost.
+	// unconfirmed reports whether DeepCall may have values other than the applied ones, since an answer was lost.
 	unconfirmed bool
 	// pendingAdds are groups that a request without a definite answer may have added.
 	pendingAdds []string
@@ -61,7 +61,7 @@ const (
 	heldRejected
 	// heldBackingOff waits for the next attempt after a transient failure.
 	heldBackingOff
-	// heldAccountDeleting keeps a mapping from beginning to use an account that is being deleted.
+	// heldAccountDeleting prevents a mapping that has not used the account yet from using one that is being deleted.
 	heldAccountDeleting
 )
 
@@ -122,8 +122,8 @@ func (b Backoff) applies(s Snapshot, m Mapping, requestedAt string) bool {
 }
 
 // missedGeneration reports whether a request may have been sent for a generation that is no longer current, with its
-// result lost in a crash: generations passed unobserved, or the last observed one had something to send. Then a return to
-// the applied groups must be confirmed, too.
+// result lost in a crash: a generation was never observed, or the last observed one had something to send. Then the applied
+// groups must be sent again even if the spec declares them again.
 func missedGeneration(m *v1alpha1.AgentGroupMapping) bool {
 	observed := m.Status.ObservedGeneration
 	if observed <= 0 || m.Generation == observed {
@@ -150,7 +150,7 @@ func requestedAt(m *v1alpha1.AgentGroupMapping) string {
 // maxRequestedAt is the maximum length of status.lastHandledReconcileAt, in characters.
 const maxRequestedAt = 1024
 
-// suspended reports whether nothing is sent for the mapping, whatever its state.
+// suspended reports whether no request is sent for the mapping until its spec or its permission changes.
 func (in input) suspended() bool {
 	return in.hold == heldSuspended || in.hold == heldNotPermitted
 }
@@ -160,7 +160,7 @@ func (in input) canTakeOver() bool {
 	return in.hold == notHeld
 }
 
-// appliedHere returns the applied groups that count at the present endpoint.
+// appliedHere returns the applied groups unless they must be sent again, see appliedElsewhere.
 func (in input) appliedHere() Groups {
 	if in.appliedElsewhere {
 		return nil
@@ -173,8 +173,8 @@ func (in input) hasApplied(group string) bool {
 	return has
 }
 
-// held returns the groups that DeepCall has, or may have, for the mapping. It includes those applied elsewhere: one removal
-// too many is better than a phone that keeps ringing.
+// held returns the groups that DeepCall has, or may have, for the mapping. It includes those applied elsewhere: a superfluous
+// removal is harmless, but without a removal the agent keeps receiving calls.
 func (in input) held() map[string]bool {
 	held := make(map[string]bool, len(in.applied)+len(in.pendingAdds))
 	for group := range in.applied {

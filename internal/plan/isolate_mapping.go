@@ -12,8 +12,8 @@ import (
 //	LeaveOneOut   all but one mapping's groups            accepted: that mapping is at fault
 //	AddOneByOne   one more mapping's groups at a time     rejected: that mapping is at fault
 //
-// LeaveOneOut finds a single mapping, and DeepCall keeps the other groups meanwhile under both readings of its page. Only
-// if several mappings are at fault are they added one by one.
+// LeaveOneOut finds a single mapping at fault. Each of its requests omits the groups of one mapping only, since DeepCall could
+// remove omitted groups. AddOneByOne follows only if several mappings are at fault.
 type MappingIsolation struct {
 	// Step is what the next request contains.
 	Step MappingStep
@@ -57,11 +57,11 @@ func isolateMapping(inputs []input, changes []change, self int) (MappingIsolatio
 }
 
 func leaveOneOut(inputs []input, changes []change) MappingIsolation {
-	carriers := carriers(inputs, changes)
-	if len(carriers) <= 1 {
-		return MappingIsolation{Step: Concluded, AtFault: carriers}
+	carried := carriedMappings(inputs, changes)
+	if len(carried) <= 1 {
+		return MappingIsolation{Step: Concluded, AtFault: carried}
 	}
-	return MappingIsolation{Step: LeaveOneOut, Suspects: carriers}
+	return MappingIsolation{Step: LeaveOneOut, Suspects: carried}
 }
 
 // groups returns the groups of the next request.
@@ -94,7 +94,7 @@ func (m MappingIsolation) next(inputs []input, changes []change, accepted bool) 
 		if len(next.Suspects) > 0 {
 			return next
 		}
-		if all := carriers(inputs, changes); len(all) > 0 {
+		if all := carriedMappings(inputs, changes); len(all) > 0 {
 			return MappingIsolation{Step: AddOneByOne, Suspects: all}
 		}
 		return MappingIsolation{Step: Concluded}
@@ -126,8 +126,8 @@ func groupsAsApplied(inputs []input, changes []change) Groups {
 	return MappingIsolation{Step: AsApplied}.groups(inputs, changes)
 }
 
-// carriers returns the names of the mappings whose groups are carried, in order.
-func carriers(inputs []input, changes []change) []string {
+// carriedMappings returns the names of the mappings whose groups are carried, in order.
+func carriedMappings(inputs []input, changes []change) []string {
 	var names []string
 	for i, in := range inputs {
 		if len(carried(inputs, changes, i)) > 0 {

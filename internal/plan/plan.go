@@ -1,8 +1,8 @@
 // Package plan decides what is sent to DeepCall and what the statuses state. It is pure: it does no I/O and reads no clock.
 //
-// The unit is an agent. All mappings of an agent are planned together, since DeepCall's page can be read two ways about
-// groups that a request omits. So every request carries all groups that any mapping holds for the agent, and the pending
-// change of one mapping.
+// The unit is an agent: all its mappings are planned together. DeepCall's documentation does not make clear whether a request
+// removes the groups that it omits. So every request contains the pending change of one mapping, and carries the groups that
+// the other mappings have in DeepCall.
 //
 //	Plan(snapshot, state)   the next request, and the statuses and finalizers that need no request
 //	Apply(snapshot, state)  the statuses that the result of a request changes, and the state after they were written
@@ -53,7 +53,8 @@ type Next struct {
 
 	// mappingIsolation is set if the request is a step of it, and not the change itself.
 	mappingIsolation *MappingIsolation
-	// attemptCertain reports whether every earlier attempt is answered.
+	// attemptCertain reports whether no earlier request can have added groups without an answer. Then a rejection of this
+	// request proves that no group was added.
 	attemptCertain bool
 }
 
@@ -61,9 +62,9 @@ type Next struct {
 type Decisions struct {
 	// Writes are the changes of objects that need no request.
 	Writes []Write
-	// RequeueAt is the earliest time at which the decisions change although nothing happens; zero if there is none.
+	// RequeueAt is the earliest time at which the decisions change with the passage of time alone; zero if there is none.
 	RequeueAt time.Time
-	// ResyncAt is the earliest time at which groups are, or were, to be sent again; zero if there is none.
+	// ResyncAt is when the earliest periodic resync is due, also in the past; zero if there is none.
 	ResyncAt time.Time
 
 	next    *Next
@@ -197,7 +198,7 @@ func priorityOf(m Mapping, in input, c change, backoff Backoff) Priority {
 	}
 }
 
-// requeueAt returns when the decisions about a mapping change although nothing happens; zero is never.
+// requeueAt returns when the decisions about a mapping change with the passage of time alone; zero is never.
 func (p planner) requeueAt(i int) time.Time {
 	in := p.inputs[i]
 	at := in.retryAt
@@ -205,7 +206,7 @@ func (p planner) requeueAt(i int) time.Time {
 		at = earliest(at, in.resyncAt)
 	}
 	if p.removalImpossible(i) {
-		at = earliest(at, p.Now.Add(namespacePollInterval)) // an operator of some namespaces has no watch of namespaces
+		at = earliest(at, p.Now.Add(namespacePollInterval)) // an operator of some namespaces does not watch Namespaces
 	}
 	return at
 }

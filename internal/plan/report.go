@@ -10,14 +10,14 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// report returns the write of a mapping that needs no request.
+// report returns the write of a mapping's finalizer and status that can be made without a request.
 func (p planner) report(i int) Write {
 	if p.inputs[i].deleting {
 		return p.reportDeletion(i)
 	}
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	w := Write{Mapping: i}
-	// R6: the finalizer is there only under StopCalls, and only for groups that may be in DeepCall.
+	// R6: a mapping has the finalizer only under StopCalls, and only if DeepCall may have groups for it.
 	needsRemoval := !in.orphan && (m.NeedsRemoval() || len(in.applied)+len(in.pendingAdds) > 0)
 	w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
 
@@ -32,7 +32,7 @@ func (p planner) report(i int) Write {
 		if !c.noOp() || (in.rejected && len(c.desired) > 0) {
 			return // the result of a request, of this mapping or of the one that takes over, sets the conditions
 		}
-		p.confirm(i, status)
+		p.reportSynced(i, status)
 	})
 	return w
 }
@@ -41,16 +41,16 @@ func (p planner) report(i int) Write {
 // conditions already state why not.
 func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
-	undeclared := !m.Permitted && len(m.Spec.Groups) > 0
-	foreign := p.Key.Account.Namespace != m.Namespace
+	unpermitted := !m.Permitted && len(m.Spec.Groups) > 0
+	otherNamespace := p.Key.Account.Namespace != m.Namespace
 	switch {
-	case in.hold == heldSuspended && (undeclared || len(c.conflicts) > 0 || !c.noOp()):
+	case in.hold == heldSuspended && (unpermitted || len(c.conflicts) > 0 || !c.noOp()):
 		return reason.Suspended(), true
-	case undeclared, !m.Permitted && !c.noOp():
+	case unpermitted, !m.Permitted && !c.noOp():
 		return reason.AccountNotPermitted(), true
 	case c.noOp():
 		return reason.Summary{}, false
-	case !p.Account.Exists && foreign:
+	case !p.Account.Exists && otherNamespace:
 		return reason.AccountNotPermitted(), true
 	case !p.Account.Exists:
 		return reason.AccountNotFound(p.Key.Account.Name), true
@@ -70,14 +70,14 @@ func (p planner) accountNotReady(i int) reason.Summary {
 // setConditions sets the conditions of a mapping for which no request is sent.
 func (p planner) setConditions(i int, status *v1alpha1.AgentGroupMappingStatus, summary reason.Summary) {
 	m := p.Mappings[i]
-	// A missed generation must not be forgotten once this one counts as observed.
+	// Record that a generation was missed: once this one is observed, missedGeneration no longer reports it.
 	status.Uncertain = p.inputs[i].unconfirmed
 	reason.SetConditions(&status.Conditions, summary, m.Generation, p.Now)
 	status.ObservedGeneration = m.Generation
 }
 
-// confirm sets the status of a mapping whose desired groups are applied.
-func (p planner) confirm(i int, status *v1alpha1.AgentGroupMappingStatus) {
+// reportSynced sets the status of a mapping that needs no request, since its desired groups are applied.
+func (p planner) reportSynced(i int, status *v1alpha1.AgentGroupMappingStatus) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	applied := c.applied()
 	if c.statusOnly {
@@ -134,7 +134,7 @@ func (p planner) reportDeletion(i int) Write {
 	return w
 }
 
-// leavesGroups reports whether a mapping that is being deleted leaves its groups as they are, or has none.
+// leavesGroups reports whether the deletion of a mapping needs no request: its groups stay as they are, or it has none.
 func (p planner) leavesGroups(i int) bool {
 	return p.inputs[i].orphan || p.inputs[i].hold == heldSuspended || p.changes[i].empty()
 }
@@ -145,8 +145,8 @@ func (p planner) removalImpossible(i int) bool {
 	return p.inputs[i].deleting && p.Mappings[i].NeedsRemoval() && !p.leavesGroups(i) && !p.Account.CanRemove
 }
 
-// waiting returns the write of a mapping while its agent waits for a permit, which can take an hour after a Retry-After. It
-// adds to an earlier failure that the deletion waits for the request.
+// waiting returns the write to make while the agent waits for a permit, which can take an hour after a Retry-After. If an
+// earlier request failed, it adds to that message that the deletion of the mapping waits.
 func (p planner) waiting(i int) Write {
 	m := p.Mappings[i]
 	failing := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReconciling)

@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// Priority of a request within its account.
+// Priority is the priority of a request within its account.
 type Priority int
 
 const (

@@ -31,7 +31,7 @@ type Account struct {
 	Reachable bool
 	// CanRemove reports whether removals can be sent, also after the Secret is gone.
 	CanRemove bool
-	// Recoveries counts how often the account became ready. A back-off that began before the last recovery is void.
+	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.
 	Recoveries int
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// State is what is known of an agent beyond its objects. A restart loses it. It is a value: nothing changes a State in
-// place, so that a step whose writes failed can be repeated from the same one.
+// State is the part of an agent's state that is kept only in memory. A restart loses it. It is a value: no function changes a
+// State in place, so a step whose writes failed can be repeated from the same State.
 type State struct {
 	// Result is the result of the last request, until the statuses that it changes are written.
 	Result *Result
@@ -19,7 +19,7 @@ type State struct {
 	Mappings map[types.UID]MappingState
 }
 
-// MappingState is what is known of one mapping beyond the object.
+// MappingState is the part of a mapping's state that is kept only in memory.
 type MappingState struct {
 	// Backoff delays the next attempt after transient failures.
 	Backoff Backoff
@@ -28,7 +28,8 @@ type MappingState struct {
 	RemovalGeneration int64
 	// MappingIsolation looks for the mapping that caused the rejection of a change; nil if none is under way.
 	MappingIsolation *MappingIsolation
-	// CertainAttempt is the attempt that this process recorded, as long as every request since was answered.
+	// CertainAttempt is the number of the attempt for which a rejection proves that no group was added: this process recorded
+	// it while no earlier attempt was unanswered, and every request since had a definite answer. Zero if there is none.
 	CertainAttempt int64
 	// RejectedAt is the endpoint that rejected the mapping.
 	RejectedAt string
@@ -38,8 +39,8 @@ func (m MappingState) isZero() bool {
 	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedAt == ""
 }
 
-// Backoff delays a change after transient failures. It is void once the spec, the requested resync or the account's
-// recoveries differ.
+// Backoff delays a change after transient failures. It no longer applies once the spec, the requested resync or the account's
+// recoveries have changed.
 type Backoff struct {
 	Generation  int64
 	RequestedAt string
@@ -54,7 +55,7 @@ type Result struct {
 	Next
 	// Endpoint is where the request was sent.
 	Endpoint string
-	// Attempt is the number of the mapping's record when the request was sent.
+	// Attempt is the number of the mapping's last recorded attempt when the request was sent.
 	Attempt int64
 	Answer  deepcall.Answer
 	// Failure is nil if DeepCall accepted the request.
@@ -74,7 +75,7 @@ func (s State) of(m Mapping) MappingState {
 	if state.RemovalGeneration != m.Generation {
 		state.RemovalIsolation, state.RemovalGeneration = RemovalIsolation{}, 0
 	}
-	if q := state.MappingIsolation; q != nil && q.rejection.Generation != m.Generation {
+	if isolation := state.MappingIsolation; isolation != nil && isolation.rejection.Generation != m.Generation {
 		state.MappingIsolation = nil
 	}
 	return state

@@ -39,7 +39,7 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 	r.markHandled(status)
 }
 
-// markProgress sets what DeepCall has while removals are isolated. The conditions wait for the end of it.
+// markProgress sets the applied groups while removals are isolated. The conditions change when the isolation ends.
 func (r Result) markProgress(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
 	setApplied(status, applied)
 	if r.Failure == nil {
@@ -56,7 +56,7 @@ func (r Result) markRejected(status *v1alpha1.AgentGroupMappingStatus, certainAt
 	r.markHandled(status)
 }
 
-// markFailed sets the status after a failure that can pass. A failed resync leaves the status as it is.
+// markFailed sets the status after a transient failure or a denial. A failed resync leaves the status as it is.
 func (r Result) markFailed(status *v1alpha1.AgentGroupMappingStatus, certainAttempt int64, summary reason.Summary) {
 	if !r.change.pending {
 		return

@@ -22,7 +22,7 @@ var errStale = errors.New("the cache is older than the API server")
 
 // freshness verifies, before a request, that the cache is at least as new as this process's leadership. After a failover it
 // may lack the last writes of the former leader, whose requests would be repeated, perhaps over newer ones, or without the
-// groups of a mapping that the cache doesn't have yet (R2). What users write later arrives late without harm.
+// groups of a mapping that the cache doesn't have yet (R2). Later writes of users can arrive late, as in every controller.
 //
 // An informer processes the events of a watch in the order of their versions. So once it has seen a version written after
 // leadership began, it has seen all earlier ones, too. Until then, each agent is compared with the API server before its first
@@ -67,7 +67,7 @@ func (f *freshness) isCaughtUp() bool {
 	})
 }
 
-// verify returns errStale if the snapshot is older than the leadership, or not known not to be.
+// verify returns errStale unless the snapshot is known to be at least as new as this process's leadership.
 func (f *freshness) verify(ctx context.Context, snap *snapshot) error {
 	if err := f.ensureBaseline(ctx); err != nil {
 		return err

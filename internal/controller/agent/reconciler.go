@@ -28,7 +28,7 @@ import (
 const (
 	// staleRequeueDelay is the delay after a conflict or a stale cache, in case no watch event enqueues the agent earlier.
 	staleRequeueDelay = 200 * time.Millisecond
-	// cacheLagLimit is the maximum age of an account that the cache is expected to receive.
+	// cacheLagLimit is the age below which an account that is missing from the cache is expected to arrive there.
 	cacheLagLimit = 5 * time.Second
 )
 
@@ -116,7 +116,8 @@ func (r *Reconciler) applyResult(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// awaitAccount leaves the agent to the account's reconciler, which configures the present version and enqueues the agent.
+// awaitAccount enqueues the account, whose reconciler configures the dispatcher for its current version and then enqueues the
+// agent. If the cache does not have the account yet, it requeues the agent.
 func (r *Reconciler) awaitAccount(snap *snapshot) reconcile.Result {
 	r.Dispatcher.Release(snap.Key)
 	if !snap.accountCached {

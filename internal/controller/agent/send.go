@@ -72,7 +72,7 @@ func asError(err error) *deepcall.Error {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	// The client returns no other error. If it did, DeepCall's answer would not be known.
+	// The client returns no other errors. Treat one as a lost answer.
 	return &deepcall.Error{
 		Entry:     deepcall.Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: deepcall.Transient},
 		Uncertain: true,

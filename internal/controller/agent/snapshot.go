@@ -19,7 +19,8 @@ type snapshot struct {
 	account *v1alpha1.DeepCallAccount // nil if there is none
 	// accountCached reports whether the cache has the account.
 	accountCached bool
-	// configured reports whether the dispatcher has this version of the account. It is set if there is no account.
+	// configured reports whether the dispatcher has this version of the account. It is set if there is no account, since
+	// there is nothing to wait for.
 	configured bool
 	// isFresh reports whether the cache was at least as new as this process's leadership when the snapshot was loaded.
 	isFresh bool
@@ -71,9 +72,10 @@ func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1
 	return m, err
 }
 
+// loadAccount adds the account to the snapshot, and its health as the dispatcher has it.
 func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
-	snap.configured = true
-	snap.Account.Reachable = true
+	// The values for an account that does not exist.
+	snap.configured, snap.Account.Reachable = true, true
 	if !r.Tenancy.Watches(snap.Key.Account.Namespace) {
 		return nil // accounts of other namespaces are treated as missing
 	}

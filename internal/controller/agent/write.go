@@ -19,7 +19,7 @@ import (
 // actionSync is the action of events about mappings.
 const actionSync = "Sync"
 
-// write makes the planned writes. If one fails, the others are made nevertheless.
+// write makes the planned writes. After an error it continues with the others.
 func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) error {
 	var failed []error
 	for _, w := range writes {
@@ -40,6 +40,7 @@ func (r *Reconciler) writeMapping(ctx context.Context, m *plan.Mapping, w plan.W
 	return r.writeStatus(ctx, m, w.Status)
 }
 
+// writeFinalizer adds or removes the finalizer. A mapping that no longer exists counts as released.
 func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan.Write) error {
 	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
 		if w.AddFinalizer {
@@ -84,7 +85,7 @@ func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1
 	return nil
 }
 
-// assume puts the result of a write into the snapshot, and into later ones until the cache has it.
+// assume replaces the mapping in the snapshot by the result of a write, and adds it to the assumed objects.
 func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping) {
 	transform.StripUnused(updated)
 	m.AgentGroupMapping = updated
