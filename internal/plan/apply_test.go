@@ -154,3 +154,25 @@ func TestApply_counts_a_failure_once(t *testing.T) {
 		t.Errorf("Apply changed the state that it was given: %+v", a.state)
 	}
 }
+
+// The writes of Plan and of Waiting concern the same statuses: the second must not undo the first.
+func TestWaiting_keeps_what_Plan_wrote(t *testing.T) {
+	one, other := newMapping("one", 1, "1=Y 2=Y"), newMapping("other", 2, "2=N")
+	a := newAgent(false, one, other)
+	a.runAll(t)
+	one.edit("1=N 2=Y")
+	a.step(requestLost, nothing) // one is Reconciling
+	one.delete(a.now)
+	other.Status.AppliedGroups = fromGroups(groups("2=N"))
+	other.Status.AppliedEndpoint, other.Status.ObservedGeneration = endpoint, 1
+
+	s := a.snapshot()
+	a.write(s, Plan(s, a.state).Writes)
+	s = a.snapshot()
+	a.write(s, Waiting(s, a.state))
+	expect(t, "the applied groups", text(one.applied()), "1=Y")
+	s = a.snapshot()
+	if writes := append(Plan(s, a.state).Writes, Waiting(s, a.state)...); len(writes) > 0 {
+		t.Errorf("more writes follow: %+v", writes)
+	}
+}

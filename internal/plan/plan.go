@@ -67,8 +67,7 @@ type Decisions struct {
 	// ResyncAt is when the earliest periodic resync is due, also in the past; zero if there is none.
 	ResyncAt time.Time
 
-	next    *Next
-	waiting []Write
+	next *Next
 }
 
 // Next returns the request to send now. It reports false if there is none.
@@ -79,11 +78,6 @@ func (d Decisions) Next() (Next, bool) {
 	return *d.next, true
 }
 
-// Waiting returns the writes to make while the next request waits for a permit.
-func (d Decisions) Waiting() []Write {
-	return d.waiting
-}
-
 // Plan decides which request is sent next, and which writes need no request.
 func Plan(snapshot Snapshot, state State) Decisions {
 	p := newPlanner(snapshot, state)
@@ -91,9 +85,6 @@ func Plan(snapshot Snapshot, state State) Decisions {
 	for i := range p.inputs {
 		if w := p.report(i); !w.isZero() {
 			d.Writes = append(d.Writes, w)
-		}
-		if w := p.waiting(i); !w.isZero() {
-			d.waiting = append(d.waiting, w)
 		}
 		d.RequeueAt = earliest(d.RequeueAt, p.requeueAt(i))
 		if !p.inputs[i].deleting && len(p.changes[i].desired) > 0 {

@@ -145,18 +145,23 @@ func (p planner) removalImpossible(i int) bool {
 	return p.inputs[i].deleting && p.Mappings[i].NeedsRemoval() && !p.leavesGroups(i) && !p.Account.CanRemove
 }
 
-// waiting returns the write to make while the agent waits for a permit, which can take an hour after a Retry-After. If an
-// earlier request failed, it adds to that message that the deletion of the mapping waits.
-func (p planner) waiting(i int) Write {
-	m := p.Mappings[i]
-	failing := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReconciling)
-	if !p.inputs[i].deleting || failing == nil || failing.ObservedGeneration == m.Generation {
-		return Write{}
+// Waiting returns the writes to make while the next request waits for a permit, which can take an hour after a Retry-After. If
+// an earlier request for a mapping that is being deleted failed, its message states that the deletion waits. The writes are
+// based on the snapshot as it is after those of Plan.
+func Waiting(snapshot Snapshot, state State) []Write {
+	p := newPlanner(snapshot, state)
+	var writes []Write
+	for i, m := range p.Mappings {
+		failing := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReconciling)
+		if !p.inputs[i].deleting || failing == nil || failing.ObservedGeneration == m.Generation {
+			continue
+		}
+		summary := reason.Summary{Reason: failing.Reason, Message: failing.Message}
+		writes = append(writes, p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
+			p.setConditions(i, status, summary.BlocksDeletion())
+		}))
 	}
-	summary := reason.Summary{Reason: failing.Reason, Message: failing.Message}
-	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
-		p.setConditions(i, status, summary.BlocksDeletion())
-	})
+	return writes
 }
 
 // dropTakenOver removes from the applied groups those that their owner has applied.

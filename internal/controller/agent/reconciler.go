@@ -141,7 +141,7 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	}
 	permit := r.Dispatcher.Acquire(snap.Key, dispatch.Ask{Priority: dispatchPriority(next.Priority), Removal: next.Deleting})
 	if permit == nil {
-		return r.write(ctx, snap, decisions.Waiting()) // a permit enqueues the agent
+		return r.write(ctx, snap, plan.Waiting(snap.Snapshot, r.states.get(snap.Key))) // a permit enqueues the agent
 	}
 	if err := r.recordAttempt(ctx, snap, next); err != nil {
 		return err
