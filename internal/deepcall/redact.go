@@ -12,6 +12,7 @@ const (
 	redacted = "[redacted]"
 	maxText  = 256 // characters of DeepCall's text are shown
 	maxPart  = 8   // characters of a credential make a text unsafe
+	minPart  = 4   // characters of a short number are recognizable within a longer encoded text
 )
 
 var (
@@ -38,7 +39,8 @@ func (c Credentials) redact(text string) string {
 
 // canBeIn reports whether a plain text can hold one of the secrets, in any case and
 // with any characters between its letters and digits. A user ID that is a short
-// number is found only as a whole: 7 in "agent 7" and "user7", but not in "code 1507".
+// number is found only as a whole: 7 in "agent 7" and "user7", but not in "code 1507". If it is encoded, one of at least
+// minPart digits is found anywhere.
 func (s secrets) canBeIn(text string) bool {
 	condensed, words := condense(text), splitWords(text)
 	for _, secret := range []string{s.ssid, s.token, s.userID} {
@@ -49,8 +51,9 @@ func (s secrets) canBeIn(text string) bool {
 		if !short && strings.Contains(text, secret) { // of other characters only
 			return true
 		}
-		for _, encoding := range encodings(secret) {
-			if short && strings.Contains(words, splitWords(encoding)) || !short && sharePart(condensed, condense(encoding)) {
+		for i, encoding := range encodings(secret) {
+			whole := short && (i == 0 || len(secret) < minPart)
+			if whole && strings.Contains(words, splitWords(encoding)) || !whole && sharePart(condensed, condense(encoding)) {
 				return true
 			}
 		}

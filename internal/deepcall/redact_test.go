@@ -125,6 +125,7 @@ func TestRedact(t *testing.T) {
 		"shows numbers with a longer ID in them":       {userID: "1001", text: "code 10010, agent 91001", want: "code 10010, agent 91001"},
 		"hides a text with a short ID in hex":          {userID: "1001", text: "id 31303031", want: redacted},
 		"hides a text with a short ID in base64":       {userID: "1001", text: "id MTAwMQ", want: redacted},
+		"hides a text with a short ID within base64":   {userID: "644639", text: "Bad:ZDY0NDYzOQ:value", want: redacted},
 		"hides a text with a long ID within a word":    {userID: "10010010", text: "x910010010", want: redacted},
 		"hides a text with an ID of letters in a word": {userID: "bob", text: "bobsled", want: redacted},
 		"hides control characters":                     {ssid: "abcd", text: "a\x1b[31m", want: redacted},

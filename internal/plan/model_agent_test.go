@@ -26,6 +26,8 @@ type agent struct {
 	lastFor string
 	// order shuffles the mappings as the cache does; nil leaves them in order.
 	order func([]*mapping)
+	// forbidden are the mappings whose namespace the account does not allow.
+	forbidden map[types.UID]bool
 	// left are the groups that were left in DeepCall on purpose.
 	left map[string]bool
 	// writes counts the writes, and failsWrite, if set, reports whether this one fails.
@@ -36,7 +38,7 @@ type agent struct {
 func newAgent(replaces bool, mappings ...*mapping) *agent {
 	return &agent{
 		deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}, drifted: map[string]bool{}},
-		mappings: mappings, now: day(20), left: map[string]bool{},
+		mappings: mappings, now: day(20), left: map[string]bool{}, forbidden: map[types.UID]bool{},
 		account: Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true},
 	}
 }
@@ -53,7 +55,7 @@ func (a *agent) snapshot() Snapshot {
 	s := Snapshot{Now: a.now, Account: a.account}
 	for _, m := range a.live() {
 		s.Key = m.AgentKey()
-		s.Mappings = append(s.Mappings, Mapping{AgentGroupMapping: m.AgentGroupMapping, Permitted: true})
+		s.Mappings = append(s.Mappings, Mapping{AgentGroupMapping: m.AgentGroupMapping, Permitted: !a.forbidden[m.UID]})
 	}
 	return s
 }

@@ -83,12 +83,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	if err := r.applyResult(ctx, snap); err != nil {
 		return r.requeue(ctx, key, err) // the state is unchanged: repeating is safe
 	}
-	if !snap.configured {
-		return r.awaitAccount(snap), nil
-	}
 	state := r.states.commit(key, r.states.get(key).Prune(snap.Snapshot))
 	if len(snap.Mappings) == 0 {
 		r.freshness.forget(key)
+		r.Metrics.Resyncs.SetDue(key.Account, key.AgentID, time.Time{})
+	}
+	if !snap.configured {
+		return r.awaitAccount(snap), nil
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
 	writeErr := r.write(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
@@ -96,8 +97,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 		decisions = plan.Plan(snap.Snapshot, state)
 	}
 	sendErr := r.sendNext(ctx, snap, decisions)
-	if err := errors.Join(writeErr, sendErr); err != nil {
-		return r.requeue(ctx, key, err)
+	if sendErr != nil {
+		return r.requeue(ctx, key, errors.Join(writeErr, sendErr))
+	}
+	if writeErr != nil {
+		return r.repeat(ctx, writeErr) // the agent keeps waiting for a permit, or the permit of a request in flight
 	}
 	r.Metrics.Resyncs.SetDue(key.Account, key.AgentID, decisions.ResyncAt)
 	return requeueAt(snap.Now, decisions.RequeueAt), nil
@@ -157,6 +161,11 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 // unless there is another error.
 func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err error) (reconcile.Result, error) {
 	r.Dispatcher.Release(key)
+	return r.repeat(ctx, err)
+}
+
+// repeat repeats a reconcile as requeue does, and leaves the agent's permit as it is.
+func (r *Reconciler) repeat(ctx context.Context, err error) (reconcile.Result, error) {
 	if failed := withoutStale(err); failed != nil {
 		return reconcile.Result{}, failed
 	}

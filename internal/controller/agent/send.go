@@ -17,10 +17,10 @@ import (
 // recordAttempt records the groups that a request may add before it is sent, and adds the finalizer that keeps the mapping until
 // they are removed. So they are removed later even if the answer is lost (R5).
 func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
-	if len(next.Adds) == 0 && !next.AddFinalizer {
-		return nil
-	}
 	m := &snap.Mappings[next.Mapping]
+	if len(next.Adds) == 0 && (!next.AddFinalizer || m.NeedsRemoval()) {
+		return nil // the finalizer may have been added since the request was planned
+	}
 	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
 		if next.AddFinalizer {
 			controllerutil.AddFinalizer(mapping, v1alpha1.StopCallsFinalizer)
