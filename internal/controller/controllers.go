@@ -2,6 +2,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -66,10 +67,7 @@ type Options struct {
 
 // Setup adds both controllers to the manager. ctx ends when the manager is asked to stop.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	var clk clock.WithDelayedExecution = clock.RealClock{}
-	if options.Clock != nil {
-		clk = options.Clock
-	}
+	clk := cmp.Or[clock.WithDelayedExecution](options.Clock, clock.RealClock{})
 	agentQueue, accountQueue := enqueue.New[v1alpha1.AgentKey](), enqueue.New[reconcile.Request]()
 	enqueueAccount := func(name types.NamespacedName) { accountQueue.Add(reconcile.Request{NamespacedName: name}) }
 	tracer := newTracer(options.Tracing)
@@ -81,7 +79,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Enqueue:            agentQueue.Add,
 		EnqueueLowPriority: agentQueue.AddLowPriority,
 		EnqueueAccount:     enqueueAccount,
-		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send sendFunc) (deepcall.Answer, error) {
+		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send dispatch.SendFunc) (deepcall.Answer, error) {
 			return collectors.ObserveRequest(ctx, key.Account, traceRequest(tracer, key, send))
 		},
 	})
@@ -109,7 +107,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		Counts: counts, CountsSynced: countsSynced, EnqueueAgents: agents.EnqueueAgentsOf,
-		NewClient: account.NewClientFactory(clk, options.AllowInsecureEndpoints, options.WrapTransport),
+		AllowInsecureEndpoints: options.AllowInsecureEndpoints, WrapTransport: options.WrapTransport,
 	})
 
 	wrapAgents := traceReconciles(tracer, "reconcile agent", agentAttributes)
@@ -120,7 +118,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := accounts.SetupWithManager(mgr, accountQueue.Source(), wrapAccounts); err != nil {
 		return fmt.Errorf("set up the controller of accounts: %w", err)
 	}
-	if err := mgr.Add(agent.NewShutdown(agents, ctx.Done())); err != nil {
+	if err := mgr.Add(agents.Shutdown(ctx.Done())); err != nil {
 		return fmt.Errorf("add the shutdown: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
@@ -55,11 +56,8 @@ func accountAttributes(request reconcile.Request) []attribute.KeyValue {
 	return agentAttributes(v1alpha1.AgentKey{Account: request.NamespacedName})[:2]
 }
 
-// sendFunc sends one request.
-type sendFunc = func(context.Context) (deepcall.Answer, error)
-
 // traceRequest decorates a request with a span. The span describes the result as the catalogue does, without the server's text.
-func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send sendFunc) sendFunc {
+func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send dispatch.SendFunc) dispatch.SendFunc {
 	return func(ctx context.Context) (deepcall.Answer, error) {
 		ctx, span := tracer.Start(ctx, "updateAgentGroupMapping",
 			trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(agentAttributes(key)...))

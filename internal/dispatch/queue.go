@@ -11,8 +11,7 @@ import (
 type Ask struct {
 	// Priority orders the agents of an account: higher first, then the one that asked first.
 	Priority Priority
-	// Removal marks a request that only removes groups. After the Secret is deleted it can still be
-	// sent with the last credentials.
+	// Removal marks a request that only removes groups. It can be sent even after the Secret is deleted.
 	Removal bool
 }
 
@@ -50,8 +49,8 @@ type waiter struct {
 	index int
 }
 
-// put adds an agent that has waited since the given time. An agent that waits already keeps its
-// place among its equals, and only changes what it asks for.
+// put adds an agent that has waited since the given time. One that waits already keeps its place among its equals, and
+// only changes what it asks for.
 func (q *queue) put(agentID string, ask Ask, since time.Time) {
 	if w := q.byAgentID[agentID]; w != nil {
 		w.ask = ask
@@ -79,10 +78,7 @@ func (q *queue) remove(agentID string) {
 
 // first returns the waiter that is next, or nil. If removalsOnly is set, only removals are considered.
 func (q *queue) first(removalsOnly bool) *waiter {
-	if !removalsOnly {
-		if len(q.heap) == 0 {
-			return nil
-		}
+	if !removalsOnly && len(q.heap) > 0 {
 		return q.heap[0]
 	}
 	var first *waiter

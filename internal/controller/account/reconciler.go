@@ -4,6 +4,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -45,7 +46,9 @@ type Options struct {
 	CountsSynced func() bool
 	Recorder     events.EventRecorder
 	Metrics      *metrics.Metrics
-	NewClient    ClientFactory
+	// AllowInsecureEndpoints allows http and local addresses. WrapTransport decorates the transport of requests, if not nil.
+	AllowInsecureEndpoints bool
+	WrapTransport          func(http.RoundTripper) http.RoundTripper
 	// EnqueueAgents enqueues all agents of an account.
 	EnqueueAgents func(context.Context, types.NamespacedName) error
 }

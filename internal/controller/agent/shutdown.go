@@ -40,37 +40,23 @@ func (g *gate) close() {
 	g.closed = true
 }
 
-// Shutdown ends the work in order: it starts no request, waits for those in flight, and writes their results. The lease is
-// released after Start returns (R14).
-type Shutdown struct {
-	reconciler *Reconciler
-	stopping   <-chan struct{}
-}
-
-var _ manager.LeaderElectionRunnable = &Shutdown{}
-
-// NewShutdown returns a runnable for the manager. stopping is closed when the manager is asked to stop. If Start's context ends
-// and stopping is open, the lease is lost.
-func NewShutdown(reconciler *Reconciler, stopping <-chan struct{}) *Shutdown {
-	return &Shutdown{reconciler: reconciler, stopping: stopping}
-}
-
-// NeedLeaderElection returns true: only the leader sends requests.
-func (s *Shutdown) NeedLeaderElection() bool { return true }
-
-// Start waits for the end of ctx, and returns when all results are written. If the lease is lost, another process can already
-// be the leader: Start cancels the requests in flight and writes nothing.
-func (s *Shutdown) Start(ctx context.Context) error {
-	<-ctx.Done()
-	select {
-	case <-s.stopping:
-		s.reconciler.Dispatcher.Close()
-		s.reconciler.drain()
-		return s.reconciler.writeResults()
-	default:
-		s.reconciler.Dispatcher.Abort()
-		s.reconciler.drain()
-		return nil
+// Shutdown returns a runnable that ends the leader's work in order: it starts no request, waits for those in flight, and
+// writes their results. Then the lease is released (R14). stopping is closed when the manager is asked to stop. If it is
+// open at the end of ctx, the lease is lost and another process can already be the leader: the runnable cancels the requests
+// in flight and writes nothing.
+func (r *Reconciler) Shutdown(stopping <-chan struct{}) manager.RunnableFunc {
+	return func(ctx context.Context) error {
+		<-ctx.Done()
+		select {
+		case <-stopping:
+			r.Dispatcher.Close()
+			r.drain()
+			return r.writeResults()
+		default:
+			r.Dispatcher.Abort()
+			r.drain()
+			return nil
+		}
 	}
 }
 
