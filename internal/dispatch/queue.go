@@ -113,7 +113,7 @@ func (h waiterHeap) Swap(i, j int) {
 }
 
 func (h *waiterHeap) Push(x any) {
-	w := x.(*waiter) //nolint:forcetypeassert // only put pushes
+	w := x.(*waiter) // only put pushes
 	w.index = len(*h)
 	*h = append(*h, w)
 }

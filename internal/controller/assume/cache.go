@@ -62,7 +62,7 @@ func (a Assumed[T]) Latest(cached T) T {
 	if !ok || isCurrent(cached, assumed) {
 		return cached
 	}
-	return assumed.DeepCopyObject().(T) //nolint:forcetypeassert // a deep copy has the type of the original
+	return assumed.DeepCopyObject().(T) // a deep copy has the same type
 }
 
 // Observe drops and returns the assumed object if the informer's cache has caught up with it.

@@ -4,11 +4,13 @@ package roster
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natsort"
@@ -107,10 +109,12 @@ func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 
 	var entries []Entry
 	differs := false
-	for group := range union(declared, confirmed) {
+	groups := maps.Clone(declared)
+	maps.Copy(groups, confirmed)
+	for group := range groups {
 		e := base
 		e.GroupID, e.Declared, e.Receives = group, declared[group], confirmed[group]
-		e.InSync = equal(e.Declared, e.Receives)
+		e.InSync = ptr.Equal(e.Declared, e.Receives)
 		differs = differs || !e.InSync
 		entries = append(entries, e)
 	}
@@ -168,22 +172,4 @@ func byGroupID(groups []v1alpha1.AgentGroup) map[string]*bool {
 		receives[group.GroupID] = &group.ReceiveCall
 	}
 	return receives
-}
-
-func union(a, b map[string]*bool) map[string]bool {
-	keys := make(map[string]bool, len(a)+len(b))
-	for key := range a {
-		keys[key] = true
-	}
-	for key := range b {
-		keys[key] = true
-	}
-	return keys
-}
-
-func equal(a, b *bool) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }
