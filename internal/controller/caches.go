@@ -35,7 +35,7 @@ func newSharedCaches(cached client.Reader, counts *account.MappingCounts) shared
 	}
 }
 
-// watch adds the indexes and the event handlers. They call observe for each version of a mapping, and changed for each account
+// watch adds the indexes and the event handlers, which call observe for each version of a mapping, and changed for each account
 // whose counts changed. synced reports whether the mappings that existed at the start are counted.
 func (s sharedCaches) watch(
 	ctx context.Context, mgr ctrl.Manager, observe func(*v1alpha1.AgentGroupMapping), changed func(types.NamespacedName),
@@ -79,8 +79,8 @@ func (s sharedCaches) mappingHandler(observe func(*v1alpha1.AgentGroupMapping), 
 	}
 }
 
-// handler handles watch events of one kind. It calls set for an object that was created or changed, and delete for one that was
-// deleted or replaced by another one of the same name.
+// handler calls set for an object that was created or changed, and delete for one that was deleted or replaced by another one
+// of the same name.
 type handler[T client.Object] struct {
 	set, delete func(T)
 }

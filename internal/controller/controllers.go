@@ -27,14 +27,12 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
-// MaxRequestTimeout bounds a request. Lease and shutdown times must leave room for it (R14).
-const MaxRequestTimeout = account.MaxRequestTimeout
-
-// countsDebounce is how long created and deleted mappings are collected before their account's status is updated.
-const countsDebounce = 500 * time.Millisecond
-
-// recorderName is the reporting controller of events.
-const recorderName = "deepcall-operator"
+const (
+	// countsDebounce is how long created and deleted mappings are collected before their account's status is updated.
+	countsDebounce = 500 * time.Millisecond
+	// recorderName is the reporting controller of events.
+	recorderName = "deepcall-operator"
+)
 
 // Options are set by the manager's flags.
 type Options struct {
@@ -42,7 +40,7 @@ type Options struct {
 	AllowInsecureEndpoints bool
 	// MaxConcurrentReconciles is how many agents are reconciled at the same time.
 	MaxConcurrentReconciles int
-	// Namespaces are the watched ones; empty is all. If there are some, the labels of namespaces are not read.
+	// Namespaces are the watched ones; empty is all.
 	Namespaces []string
 	// Selector matches the labels of the mappings and accounts in the cache; nil matches all.
 	Selector labels.Selector

@@ -56,7 +56,7 @@ func accountAttributes(request reconcile.Request) []attribute.KeyValue {
 	return agentAttributes(v1alpha1.AgentKey{Account: request.NamespacedName})[:2]
 }
 
-// traceRequest decorates a request with a span. The span describes the result as the catalogue does, without the server's text.
+// traceRequest decorates a request with a span, which contains the result's labels but not the server's text.
 func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send dispatch.SendFunc) dispatch.SendFunc {
 	return func(ctx context.Context) (deepcall.Answer, error) {
 		ctx, span := tracer.Start(ctx, "updateAgentGroupMapping",

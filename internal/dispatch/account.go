@@ -19,7 +19,7 @@ type Limits struct {
 
 // Config is the configuration of an account, from its DeepCallAccount and Secret.
 type Config struct {
-	// UID is that of the DeepCallAccount. Credentials are not kept for another one of the same name.
+	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name.
 	UID types.UID
 	// Revision identifies the account's spec and requested resync. A new one retries a denied or unreachable account at once.
 	Revision string
@@ -27,7 +27,6 @@ type Config struct {
 	Endpoint string
 	// Client sends requests to the endpoint. Nil if the spec is invalid.
 	Client *deepcall.Client
-	// Limits bound the requests.
 	Limits Limits
 	// Credentials are zero if the Secret is missing or invalid.
 	Credentials deepcall.Credentials
@@ -51,9 +50,8 @@ type account struct {
 	limiter         *rate.Limiter
 	breaker         breaker
 	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
-	answer *deepcall.Answer
-	// recoveries counts how often the account became usable again.
-	recoveries int
+	answer     *deepcall.Answer
+	recoveries int // how often the account became usable again
 	queue      queue
 	// permits holds the current permit of each agent, by agent ID.
 	permits map[string]*Permit
@@ -69,7 +67,6 @@ func (a *account) key(agentID string) v1alpha1.AgentKey {
 	return v1alpha1.AgentKey{Account: a.name, AgentID: agentID}
 }
 
-// configure puts a configuration in force.
 func (a *account) configure(config Config, now time.Time) {
 	old, isNew := a.config, a.limiter == nil
 	a.config = config

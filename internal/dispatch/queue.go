@@ -41,12 +41,9 @@ type queue struct {
 type waiter struct {
 	agentID string
 	ask     Ask
-	// seq orders waiters of equal priority.
-	seq int
-	// since is when the agent first asked for the permit.
-	since time.Time
-	// index is the waiter's place in the heap.
-	index int
+	seq     int       // orders waiters of equal priority
+	since   time.Time // when the agent first asked for the permit
+	index   int       // in the heap
 }
 
 // put adds an agent that has waited since the given time. One that waits already keeps its place among its equals, and
@@ -66,7 +63,7 @@ func (q *queue) put(agentID string, ask Ask, since time.Time) {
 	heap.Push(&q.heap, w)
 }
 
-// remove removes an agent, if it waits.
+// remove removes an agent if it waits.
 func (q *queue) remove(agentID string) {
 	w := q.byAgentID[agentID]
 	if w == nil {

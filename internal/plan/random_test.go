@@ -141,7 +141,7 @@ func (h *history) event(inFlight bool) {
 func (h *history) handsOver() bool {
 	h.reconcile()
 	p := h.planner()
-	next := p.nextMapping()
+	next := nextOf(p.inputs, p.changes, p.Account.Misconfigured)
 	for i, in := range p.inputs {
 		for group := range in.held() {
 			if next < 0 || i == next {

@@ -53,8 +53,7 @@ var operatorReasons = []Entry{
 	},
 	{
 		Reason: v1alpha1.ReasonAccountNotPermitted, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
-		Message: "The account does not exist, or does not allow mappings of this namespace; ask its owner to allow the namespace in " +
-			"spec.allowedNamespaces, or make a new mapping with the right spec.accountRef",
+		Message:  "The account does not exist, or does not allow mappings of this namespace; ask its owner to allow the namespace in spec.allowedNamespaces, or make a new mapping with the right spec.accountRef",
 		Meaning:  "The account of the other namespace does not exist, or does not allow mappings of this one. The reason does not disclose which.",
 		Operator: "It sends the mapping as soon as the account allows it.",
 		Remedy:   "The account's owner allows the namespace in spec.allowedNamespaces. " + recreateIfElse,
@@ -86,8 +85,7 @@ var operatorReasons = []Entry{
 		Message:  "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. The first failure: <cause>",
 		Meaning:  "DeepCall failed to answer several requests in a row.",
 		Operator: "It retries with one request at a time, from 1 second to 1 minute apart. The first that succeeds enables the account for all its mappings.",
-		Remedy: "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall " +
-			"(DNS, firewall, network policy) and contacts DeepCall support.",
+		Remedy:   "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall (DNS, firewall, network policy) and contacts DeepCall support.",
 	},
 	{
 		Reason: v1alpha1.ReasonSecretNotFound, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,
@@ -141,17 +139,14 @@ var operatorReasons = []Entry{
 
 	{
 		Reason: Pending, Object: Roster,
-		Meaning: "The latest change has not been sent yet. Only the roster shows this reason.",
-		Operator: "It sends the change within seconds, or when the account's limits permit it. DeepCall can ask it to wait " +
-			"for up to an hour.",
-		Remedy: "No action is needed at first. If it lasts, the cluster's administrator checks that the operator runs " +
-			"(kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator) and that it watches this namespace.",
+		Meaning:  "The latest change has not been sent yet. Only the roster shows this reason.",
+		Operator: "It sends the change within seconds, or when the account's limits permit it. DeepCall can ask it to wait for up to an hour.",
+		Remedy:   "No action is needed at first. If it lasts, the cluster's administrator checks that the operator runs (kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator) and that it watches this namespace.",
 	},
 	{
 		Reason: Deleting, Object: Roster,
 		Meaning:  "The mapping is being deleted. Only the roster shows this reason.",
 		Operator: "It removes the mapping's groups from the agent in DeepCall, and then allows the deletion.",
-		Remedy: "No action is needed at first. If it lasts, the mapping's owner checks kubectl describe agm NAME. With spec.removalPolicy " +
-			"Orphan, the mapping is deleted at once and the agent's calls stay as they are.",
+		Remedy:   "No action is needed at first. If it lasts, the mapping's owner checks kubectl describe agm NAME. With spec.removalPolicy Orphan, the mapping is deleted at once and the agent's calls stay as they are.",
 	},
 }

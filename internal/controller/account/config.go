@@ -58,14 +58,13 @@ func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Cli
 		config.Timeout = min(timeout.Duration, MaxRequestTimeout)
 	}
 	made, err := deepcall.NewClient(config)
-	var caBundle *deepcall.CABundleError
-	var endpoint *deepcall.EndpointError
-	switch {
-	case errors.As(err, &caBundle):
+	if caBundle, ok := errors.AsType[*deepcall.CABundleError](err); ok {
 		return nil, dispatch.ConfigError(reason.InvalidCABundle(caBundle.Problem))
-	case errors.As(err, &endpoint):
+	}
+	if endpoint, ok := errors.AsType[*deepcall.EndpointError](err); ok {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(endpoint.Problem))
-	case err != nil:
+	}
+	if err != nil {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(err.Error()))
 	}
 	if invalid, ok := r.Tenancy.Validate(account.Spec.AllowedNamespaces); ok {

@@ -14,7 +14,7 @@ import (
 )
 
 // MappingCounts counts the mappings in the cache: by account and namespace for the accounts' status and finalizer, and by
-// readiness for the metrics. Watch events keep it up to date, so that reading it costs the same however many mappings exist.
+// readiness for the metrics. Watch events keep it up to date, so that no list of all mappings is needed.
 type MappingCounts struct {
 	mu          sync.Mutex
 	byAccount   map[types.NamespacedName]map[string]mappingCount
@@ -28,7 +28,7 @@ type mappingCount struct{ mappings, needRemoval int32 }
 
 // counted is what one mapping adds to the counts.
 type counted struct {
-	readiness             unique.Handle[metrics.Readiness] // many mappings have the same one
+	readiness             unique.Handle[metrics.Readiness] // shared by many mappings
 	released, needRemoval bool
 }
 

@@ -23,10 +23,9 @@ import (
 )
 
 const (
-	// countsRetryInterval is the delay until an account is reconciled again while the mappings are not counted yet.
+	// countsRetryInterval is the delay while the mappings are not counted yet.
 	countsRetryInterval = 200 * time.Millisecond
-	// forbiddenRetryInterval is the delay until a Secret that the operator is not allowed to read is read again. No watch reports
-	// that the permission was granted.
+	// forbiddenRetryInterval is the delay after a forbidden read of a Secret. No watch reports that the permission was granted.
 	forbiddenRetryInterval = time.Minute
 )
 
@@ -56,7 +55,7 @@ type Options struct {
 // Reconciler configures accounts for use, and reports their health in their status.
 type Reconciler struct {
 	Options
-	// announced contains the last announcement of each account. A restart loses it, and enqueues all agents anyway.
+	// announced contains the last announcement of each account.
 	announced sync.Map
 }
 
@@ -124,8 +123,7 @@ type announcement struct {
 	recoveries int
 }
 
-// announce enqueues the account's agents if something changed for them. It stores the announcement only after all of them are
-// enqueued.
+// announce enqueues the account's agents if something changed for them, and then stores the announcement.
 func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, news announcement) error {
 	if last, ok := r.announced.Load(name); ok && last == news {
 		return nil

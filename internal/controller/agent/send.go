@@ -14,8 +14,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// recordAttempt records the groups that a request may add before it is sent, and adds the finalizer that keeps the mapping until
-// they are removed. So they are removed later even if the answer is lost (R5).
+// recordAttempt records the groups that a request can add before it is sent, and adds the finalizer. So the groups are removed
+// later even if the answer is lost (R5).
 func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
 	if len(next.Adds) == 0 && !next.AddFinalizer {
 		return nil
@@ -63,13 +63,11 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	}
 }
 
-// asError returns the failure of a request; nil if there is none.
 func asError(err error) *deepcall.Error {
 	if err == nil {
 		return nil
 	}
-	var failure *deepcall.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*deepcall.Error](err); ok {
 		return failure
 	}
 	// The client returns no other error. If it did, DeepCall's answer would not be known.

@@ -37,8 +37,7 @@ func IndexMappings(ctx context.Context, indexer client.FieldIndexer) error {
 	})
 }
 
-// SetupWithManager adds the controller of agents to the manager. queue is its source of keys beside the watches. wrap decorates
-// the reconciler.
+// SetupWithManager adds the controller of agents to the manager. queue is a source of keys beside the watches; wrap decorates r.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, workers int, queue source.TypedSource[v1alpha1.AgentKey],
 	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
@@ -76,8 +75,8 @@ var deletionBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool 
 	return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
 }}
 
-// agentsOfNamespace returns the agents of a namespace whose account is in another one, which can select namespaces by label. If
-// the namespace is being deleted, it returns all agents.
+// agentsOfNamespace returns the agents of a namespace whose account is in another one, which can select namespaces by label, or
+// all agents if the namespace is being deleted.
 func (r *Reconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []v1alpha1.AgentKey {
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/util/retry"
@@ -14,31 +13,6 @@ import (
 
 // writeResultsTimeout bounds the writes of the last results when the manager stops.
 const writeResultsTimeout = 10 * time.Second
-
-// gate admits reconciles until it is closed.
-type gate struct {
-	running sync.RWMutex
-	closed  bool
-}
-
-// enter reports whether the gate is open. If it is, the caller must call leave.
-func (g *gate) enter() bool {
-	g.running.RLock()
-	if g.closed {
-		g.running.RUnlock()
-		return false
-	}
-	return true
-}
-
-func (g *gate) leave() { g.running.RUnlock() }
-
-// close returns once every reconcile that has entered has left.
-func (g *gate) close() {
-	g.running.Lock()
-	defer g.running.Unlock()
-	g.closed = true
-}
 
 // Shutdown returns a runnable that ends the leader's work in order: it starts no request, waits for those in flight, and
 // writes their results. Then the lease is released (R14). stopping is closed when the manager is asked to stop. If it is
@@ -62,7 +36,7 @@ func (r *Reconciler) Shutdown(stopping <-chan struct{}) manager.RunnableFunc {
 
 // drain waits for the reconciles under way and the requests in flight.
 func (r *Reconciler) drain() {
-	r.gate.close()
+	r.stopped.Lock() // for good
 	r.Dispatcher.Wait()
 }
 

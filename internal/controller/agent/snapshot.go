@@ -13,7 +13,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// snapshot is the planner's snapshot with what only the reconciler needs.
+// snapshot is the planner's snapshot, extended for the reconciler.
 type snapshot struct {
 	plan.Snapshot
 	account *v1alpha1.DeepCallAccount // nil if there is none
@@ -98,8 +98,8 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// loadNewAccount reads an account that is not in the cache from the API server, so that one that was created together with the
-// mapping is not reported as missing.
+// loadNewAccount reads an account from the API server that is so new that the cache can lack it, so that an account created
+// together with the mapping is not reported as missing.
 func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	var live v1alpha1.DeepCallAccount
 	err := r.APIReader.Get(ctx, snap.Key.Account, &live)
@@ -110,8 +110,7 @@ func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	return client.IgnoreNotFound(err)
 }
 
-// isTerminating reports whether the namespace is being deleted. Without permission to read namespaces it reports false: then only
-// removalPolicy Orphan ends the deletion of the mapping.
+// isTerminating reports whether the namespace is being deleted. It reports false without permission to read namespaces.
 func (r *Reconciler) isTerminating(ctx context.Context, name string) (bool, error) {
 	var namespace corev1.Namespace
 	err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &namespace)
