@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -68,7 +69,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	clk := cmp.Or[clock.WithDelayedExecution](options.Clock, clock.RealClock{})
 	agentQueue, accountQueue := enqueue.New[v1alpha1.AgentKey](), enqueue.New[reconcile.Request]()
 	enqueueAccount := func(name types.NamespacedName) { accountQueue.Add(reconcile.Request{NamespacedName: name}) }
-	tracer := newTracer(options.Tracing)
+	tracer := cmp.Or[trace.TracerProvider](options.Tracing, noop.NewTracerProvider()).Tracer(tracerName)
 	counts := account.NewMappingCounts()
 
 	var collectors *metrics.Metrics // declared first: the dispatcher and the collectors read each other

@@ -6,7 +6,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -16,13 +15,6 @@ import (
 )
 
 const tracerName = "github.com/deepcall/deepcall-operator"
-
-func newTracer(provider trace.TracerProvider) trace.Tracer {
-	if provider == nil {
-		provider = noop.NewTracerProvider()
-	}
-	return provider.Tracer(tracerName)
-}
 
 // traceReconciles returns a decorator that creates a span for every reconcile.
 func traceReconciles[key comparable](

@@ -42,15 +42,14 @@ const maxSuggestions = 3
 
 func similarCodes(code int) []string {
 	codes := entriesWhere(func(e Entry) bool { return e.Code != 0 })
-	slices.SortStableFunc(codes, func(a, b Entry) int { return cmp.Compare(distance(a.Code, code), distance(b.Code, code)) })
+	distance := func(e Entry) int { return max(e.Code-code, code-e.Code) }
+	slices.SortStableFunc(codes, func(a, b Entry) int { return cmp.Compare(distance(a), distance(b)) })
 	var similar []string
 	for _, e := range codes[:maxSuggestions] {
 		similar = append(similar, fmt.Sprintf("%d (%s)", e.Code, e.Reason))
 	}
 	return similar
 }
-
-func distance(a, b int) int { return max(a-b, b-a) }
 
 // similarReasons returns the reasons that contain the query, followed by those with the smallest edit distance to it.
 func similarReasons(query string) []string {

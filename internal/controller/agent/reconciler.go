@@ -93,7 +93,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
 	writeErr := r.write(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
-	if snap.dropReleased() {
+	if unreleased := snap.Unreleased(); len(unreleased.Mappings) < len(snap.Mappings) {
+		snap.Snapshot = unreleased
 		decisions = plan.Plan(snap.Snapshot, state)
 	}
 	sendErr := r.sendNext(ctx, snap, decisions)

@@ -25,13 +25,6 @@ type snapshot struct {
 	isFresh bool
 }
 
-// dropReleased drops the mappings that were released since the snapshot was loaded, and reports whether there are any.
-func (s *snapshot) dropReleased() bool {
-	before := len(s.Mappings)
-	s.Snapshot = s.Unreleased()
-	return len(s.Mappings) < before
-}
-
 // loadSnapshot reads the agent's mappings and its account from the cache, or the assumed objects if these are newer.
 func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*snapshot, error) {
 	snap := &snapshot{isFresh: r.freshness.isCaughtUp()}

@@ -85,15 +85,11 @@ func Entries(mappings []*v1alpha1.AgentGroupMapping, by SortBy, filter Filter) [
 		if by == ByAgent {
 			first, second = second, first
 		}
-		return cmp.Or(compareAccounts(a.Account, b.Account), first, second,
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
+		// Accounts before IDs, since the same ID in another account is another agent or group.
+		return cmp.Or(cmp.Compare(a.Account.Namespace, b.Account.Namespace), cmp.Compare(a.Account.Name, b.Account.Name),
+			first, second, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
 	})
 	return entries
-}
-
-// compareAccounts compares accounts before IDs, since the same ID in another account is another agent or group.
-func compareAccounts(a, b Account) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
@@ -131,10 +127,8 @@ func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 }
 
 func newEntry(mapping *v1alpha1.AgentGroupMapping) Entry {
-	ref := mapping.Spec.AccountRef
 	e := Entry{
-		Namespace: mapping.Namespace, Mapping: mapping.Name,
-		Account: Account{Namespace: cmp.Or(ref.Namespace, mapping.Namespace), Name: ref.Name},
+		Namespace: mapping.Namespace, Mapping: mapping.Name, Account: Account(mapping.AccountKey()),
 		AgentID: mapping.Spec.AgentID, Suspended: mapping.Spec.Suspend,
 	}
 	if at := mapping.Status.LastSyncTime; at != nil {
