@@ -126,7 +126,7 @@ func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.askedAt) }
 // Start sends the request in a goroutine of its own, with the logger and trace of ctx but without its cancellation. It
 // calls done with the result before InFlight becomes false; then the agent is enqueued.
 //
-// It returns false if the permit has become void because the account can't be used any more or the Dispatcher is closed.
+// It returns false if the permit has become void because the account can no longer be used or the Dispatcher is closed.
 // The agent then waits for another permit, unless it has released this one or the account was removed.
 func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(Result)) bool {
 	d := p.dispatcher

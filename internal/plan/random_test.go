@@ -108,7 +108,7 @@ func (h *history) event(inFlight bool) {
 	switch event := h.IntN(20); {
 	case event < 3:
 		switch {
-		case !h.canVanish(inFlight): // the isolation could blame a removal for it
+		case !h.canVanish(inFlight): // the isolation could attribute it to a removal
 		case h.unknown[group]:
 			delete(h.unknown, group)
 			h.logf("group %s returns", group)
