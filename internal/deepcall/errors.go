@@ -37,6 +37,17 @@ func (e *Error) Error() string {
 // Unwrap returns the cause: context.Canceled for a canceled request, context.DeadlineExceeded for a time-out.
 func (e *Error) Unwrap() error { return e.cause }
 
+// AsError returns the *Error in err; nil if err is nil. An error of another type counts as an unreadable answer.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return failure
+	}
+	return &Error{Entry: entryUnreadableAnswer, Uncertain: true}
+}
+
 // classifyFailure returns the entry and the cause of a request that got no HTTP answer.
 func classifyFailure(ctx, requestCtx context.Context, err error) (Entry, error) {
 	if entry, ctxErr := classifyContext(ctx, requestCtx); ctxErr != nil {

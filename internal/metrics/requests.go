@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -46,10 +45,7 @@ func ResultLabels(answer deepcall.Answer, err error) (class, code, reason string
 	if err == nil {
 		return accepted, strconv.Itoa(answer.Code), accepted
 	}
-	failure, ok := errors.AsType[*deepcall.Error](err)
-	if !ok {
-		return string(deepcall.Transient), noCode, "UnreadableAnswer"
-	}
+	failure := deepcall.AsError(err)
 	code = noCode
 	if failure.Code != 0 {
 		code = unknownCode

@@ -191,7 +191,7 @@ func requeueAt(now, at time.Time) reconcile.Result {
 // EnqueueAgentsOf enqueues all agents of an account.
 func (r *Reconciler) EnqueueAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{AccountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {

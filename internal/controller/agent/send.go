@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -49,7 +48,7 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	started := permit.Start(ctx, request, func(end dispatch.Result) {
 		result := plan.Result{
 			Next: next, Attempt: attempt, Endpoint: end.Endpoint,
-			Answer: end.Answer, Failure: asError(end.Err), At: end.Time, Jitter: r.Jitter(),
+			Answer: end.Answer, Failure: deepcall.AsError(end.Err), At: end.Time, Jitter: r.Jitter(),
 		}
 		if result.Failure != nil {
 			logger.Info("DeepCall did not accept the request", "reason", result.Failure.Reason, "cause", end.Err.Error())
@@ -60,19 +59,5 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	})
 	if started {
 		r.Metrics.ObserveWait(snap.Key.Account, permit.Waited())
-	}
-}
-
-func asError(err error) *deepcall.Error {
-	if err == nil {
-		return nil
-	}
-	if failure, ok := errors.AsType[*deepcall.Error](err); ok {
-		return failure
-	}
-	// The client returns no other error. If it did, DeepCall's answer would not be known.
-	return &deepcall.Error{
-		Entry:     deepcall.Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: deepcall.Transient},
-		Uncertain: true,
 	}
 }

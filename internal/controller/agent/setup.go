@@ -20,19 +20,19 @@ import (
 
 // Indexes of the mappings in the cache.
 const (
-	AgentIndex   = "agent"
-	AccountIndex = "account"
+	agentIndex   = "agent"
+	accountIndex = "account"
 )
 
 // IndexMappings adds the indexes of mappings to the cache.
 func IndexMappings(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AgentIndex, func(obj client.Object) []string {
+	err := indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, agentIndex, func(obj client.Object) []string {
 		return []string{obj.(*v1alpha1.AgentGroupMapping).AgentKey().String()}
 	})
 	if err != nil {
 		return err
 	}
-	return indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AccountIndex, func(obj client.Object) []string {
+	return indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, accountIndex, func(obj client.Object) []string {
 		return []string{obj.(*v1alpha1.AgentGroupMapping).AccountKey().String()}
 	})
 }
@@ -43,11 +43,7 @@ func (r *Reconciler) SetupWithManager(
 	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
 ) error {
 	toAgent := func(_ context.Context, obj client.Object) []v1alpha1.AgentKey {
-		mapping, ok := obj.(*v1alpha1.AgentGroupMapping)
-		if !ok {
-			return nil
-		}
-		return []v1alpha1.AgentKey{mapping.AgentKey()}
+		return []v1alpha1.AgentKey{obj.(*v1alpha1.AgentGroupMapping).AgentKey()}
 	}
 	b := builder.TypedControllerManagedBy[v1alpha1.AgentKey](mgr).
 		Named("agent").
