@@ -120,7 +120,9 @@ func (a *authorizer) authorize(req *http.Request) (decision, error) {
 
 // review sends a TokenReview and, for an authenticated user, a SubjectAccessReview to the API server.
 func (a *authorizer) review(ctx context.Context, token string, key reviewKey) (decision, error) {
-	tokenReview, err := a.tokenReviews.TokenReviews().Create(ctx, newTokenReview(token), metav1.CreateOptions{})
+	tokenReview, err := a.tokenReviews.TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+		Spec: authenticationv1.TokenReviewSpec{Token: token},
+	}, metav1.CreateOptions{})
 	if err != nil {
 		return decision{http.StatusInternalServerError, "The TokenReview failed."}, fmt.Errorf("create a TokenReview: %w", err)
 	}
@@ -137,10 +139,6 @@ func (a *authorizer) review(ctx context.Context, token string, key reviewKey) (d
 			user.Username, key.verb, key.path)}, nil
 	}
 	return allow, nil
-}
-
-func newTokenReview(token string) *authenticationv1.TokenReview {
-	return &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
 }
 
 func newAccessReview(user authenticationv1.UserInfo, key reviewKey) *authorizationv1.SubjectAccessReview {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/account"
 )
 
 func parseFlags(t *testing.T, args ...string) *flags {
@@ -35,11 +36,11 @@ func controllerOptions(t *testing.T, f *flags) controller.Options {
 }
 
 func TestLeaseTimingsLeaveTimeForRequests(t *testing.T) {
-	if controller.MaxRequestTimeout >= leaseDuration-renewDeadline {
-		t.Errorf("a request can take %s, want less than LeaseDuration %s - RenewDeadline %s", controller.MaxRequestTimeout, leaseDuration, renewDeadline)
+	if account.MaxRequestTimeout >= leaseDuration-renewDeadline {
+		t.Errorf("a request can take %s, want less than LeaseDuration %s - RenewDeadline %s", account.MaxRequestTimeout, leaseDuration, renewDeadline)
 	}
-	if controller.MaxRequestTimeout >= gracefulShutdownTimeout {
-		t.Errorf("a request can take %s, want less than the graceful shutdown timeout %s", controller.MaxRequestTimeout, gracefulShutdownTimeout)
+	if account.MaxRequestTimeout >= gracefulShutdownTimeout {
+		t.Errorf("a request can take %s, want less than the graceful shutdown timeout %s", account.MaxRequestTimeout, gracefulShutdownTimeout)
 	}
 	if retryPeriod >= renewDeadline {
 		t.Errorf("the lease is renewed every %s, want less than RenewDeadline %s", retryPeriod, renewDeadline)

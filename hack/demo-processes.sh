@@ -5,7 +5,7 @@
 readonly start_timeout=600 # tenths of a second until starting a process fails
 readonly stop_timeout=150  # tenths of a second until a process is killed
 
-say() { printf '%s\n' "$*"; }
+print() { printf '%s\n' "$*"; }
 step() { printf '\n%s== %s%s\n%s\n' "$bold" "$1" "$plain" "$2"; }
 fail() {
 	failure=$*
@@ -181,7 +181,7 @@ copy_samples() {
 }
 
 start_all() {
-	say "Starting etcd, kube-apiserver, the DeepCall simulator and the manager in $dir"
+	print "Starting etcd, kube-apiserver, the DeepCall simulator and the manager in $dir"
 	start_etcd
 	start_kube_apiserver
 	start_simulator

@@ -47,7 +47,7 @@ expect_requests() {
 	local line n=-1 # the first line is not a request
 	while read -r line; do
 		if ((++n > printed)); then
-			say "  DeepCall received: $line"
+			print "  DeepCall received: $line"
 		fi
 	done <simulator.log
 	printed=$n
@@ -64,7 +64,7 @@ expect_groups() {
 	done
 	exec 3>&-
 	[[ $table == *"  $1" ]] || fail "DeepCall has '$table', want '$1'"
-	say "  DeepCall has: agent 7  $1"
+	print "  DeepCall has: agent 7  $1"
 }
 
 run_demo() {
@@ -186,7 +186,7 @@ case ${1:-} in
 stop)
 	[[ -f ${2:-}/pids ]] || fail "${2:-no directory} is not the directory of a running demo"
 	stop_all "$2"
-	say 'stopped'
+	print 'stopped'
 	exit
 	;;
 *)

@@ -35,8 +35,8 @@ func newSharedCaches(cached client.Reader, counts *account.MappingCounts) shared
 	}
 }
 
-// watch adds the indexes and the event handlers. observe is called for each version of a mapping, and changed for each account
-// whose mappings changed. It returns a function that reports whether the mappings that existed at the start are counted.
+// watch adds the indexes and the event handlers, which call observe for each version of a mapping, and changed for each account
+// whose counts changed. synced reports whether the mappings that existed at the start are counted.
 func (s sharedCaches) watch(
 	ctx context.Context, mgr ctrl.Manager, observe func(*v1alpha1.AgentGroupMapping), changed func(types.NamespacedName),
 ) (synced func() bool, err error) {
@@ -79,10 +79,9 @@ func (s sharedCaches) mappingHandler(observe func(*v1alpha1.AgentGroupMapping), 
 	}
 }
 
-// handler handles watch events of one kind.
+// handler calls set for an object that was created or changed, and delete for one that was deleted or replaced by another one
+// of the same name.
 type handler[T client.Object] struct {
-	// set is called for an object that was created or changed, delete for one that was deleted or replaced by another one of
-	// the same name.
 	set, delete func(T)
 }
 
@@ -99,22 +98,18 @@ func addHandler[T client.Object](ctx context.Context, mgr ctrl.Manager, kind T, 
 }
 
 // OnAdd implements ResourceEventHandler.
-func (h handler[T]) OnAdd(obj any, _ bool) {
-	if object, ok := obj.(T); ok {
-		h.set(object)
-	}
-}
+func (h handler[T]) OnAdd(obj any, _ bool) { h.OnUpdate(nil, obj) }
 
 // OnUpdate implements ResourceEventHandler.
 func (h handler[T]) OnUpdate(oldObj, newObj any) {
-	before, okBefore := oldObj.(T)
-	after, okAfter := newObj.(T)
-	if okBefore && okAfter && before.GetUID() != after.GetUID() {
+	after, ok := newObj.(T)
+	if !ok {
+		return
+	}
+	if before, ok := oldObj.(T); ok && before.GetUID() != after.GetUID() {
 		h.delete(before)
 	}
-	if okAfter {
-		h.set(after)
-	}
+	h.set(after)
 }
 
 // OnDelete implements ResourceEventHandler.

@@ -2,6 +2,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -26,14 +28,12 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
-// MaxRequestTimeout bounds a request. Lease and shutdown times must leave room for it (R14).
-const MaxRequestTimeout = account.MaxRequestTimeout
-
-// countsDebounce is how long created and deleted mappings are collected before their account's status is updated.
-const countsDebounce = 500 * time.Millisecond
-
-// recorderName is the reporting controller of events.
-const recorderName = "deepcall-operator"
+const (
+	// countsDebounce is how long created and deleted mappings are collected before their account's status is updated.
+	countsDebounce = 500 * time.Millisecond
+	// recorderName is the reporting controller of events.
+	recorderName = "deepcall-operator"
+)
 
 // Options are set by the manager's flags.
 type Options struct {
@@ -41,7 +41,7 @@ type Options struct {
 	AllowInsecureEndpoints bool
 	// MaxConcurrentReconciles is how many agents are reconciled at the same time.
 	MaxConcurrentReconciles int
-	// Namespaces are the watched ones; empty is all. If there are some, the labels of namespaces are not read.
+	// Namespaces are the watched ones; empty is all.
 	Namespaces []string
 	// Selector matches the labels of the mappings and accounts in the cache; nil matches all.
 	Selector labels.Selector
@@ -66,13 +66,10 @@ type Options struct {
 
 // Setup adds both controllers to the manager. ctx ends when the manager is asked to stop.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	var clk clock.WithDelayedExecution = clock.RealClock{}
-	if options.Clock != nil {
-		clk = options.Clock
-	}
+	clk := cmp.Or[clock.WithDelayedExecution](options.Clock, clock.RealClock{})
 	agentQueue, accountQueue := enqueue.New[v1alpha1.AgentKey](), enqueue.New[reconcile.Request]()
 	enqueueAccount := func(name types.NamespacedName) { accountQueue.Add(reconcile.Request{NamespacedName: name}) }
-	tracer := newTracer(options.Tracing)
+	tracer := cmp.Or[trace.TracerProvider](options.Tracing, noop.NewTracerProvider()).Tracer(tracerName)
 	counts := account.NewMappingCounts()
 
 	var collectors *metrics.Metrics // declared first: the dispatcher and the collectors read each other
@@ -81,7 +78,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Enqueue:            agentQueue.Add,
 		EnqueueLowPriority: agentQueue.AddLowPriority,
 		EnqueueAccount:     enqueueAccount,
-		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send sendFunc) (deepcall.Answer, error) {
+		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send dispatch.SendFunc) (deepcall.Answer, error) {
 			return collectors.ObserveRequest(ctx, key.Account, traceRequest(tracer, key, send))
 		},
 	})
@@ -109,7 +106,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		Counts: counts, CountsSynced: countsSynced, EnqueueAgents: agents.EnqueueAgentsOf,
-		NewClient: account.NewClientFactory(clk, options.AllowInsecureEndpoints, options.WrapTransport),
+		AllowInsecureEndpoints: options.AllowInsecureEndpoints, WrapTransport: options.WrapTransport,
 	})
 
 	wrapAgents := traceReconciles(tracer, "reconcile agent", agentAttributes)
@@ -120,7 +117,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := accounts.SetupWithManager(mgr, accountQueue.Source(), wrapAccounts); err != nil {
 		return fmt.Errorf("set up the controller of accounts: %w", err)
 	}
-	if err := mgr.Add(agent.NewShutdown(agents, ctx.Done())); err != nil {
+	if err := mgr.Add(agents.Shutdown(ctx.Done())); err != nil {
 		return fmt.Errorf("add the shutdown: %w", err)
 	}
 	return nil

@@ -144,10 +144,12 @@ func (e *testEnv) crash() {
 }
 
 // requests returns all requests that DeepCall received.
-func (e *testEnv) requests() []deepcalltest.Call { return e.deepcall.Calls() }
+func (e *testEnv) requests() []deepcalltest.Request { return e.deepcall.Requests() }
 
 // requestsFor returns the requests that DeepCall received for an agent.
-func (e *testEnv) requestsFor(agent string) []deepcalltest.Call { return e.deepcall.CallsFor(agent) }
+func (e *testEnv) requestsFor(agent string) []deepcalltest.Request {
+	return e.deepcall.RequestsFor(agent)
+}
 
 func (e *testEnv) requestCount() int { return len(e.requests()) }
 
@@ -165,7 +167,7 @@ func (e *testEnv) waitForInFlight() {
 }
 
 // groupsOf returns the groups of each request.
-func groupsOf(requests []deepcalltest.Call) []map[string]string {
+func groupsOf(requests []deepcalltest.Request) []map[string]string {
 	var groups []map[string]string
 	for _, request := range requests {
 		groups = append(groups, request.Groups)

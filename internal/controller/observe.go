@@ -6,22 +6,15 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
 const tracerName = "github.com/deepcall/deepcall-operator"
-
-func newTracer(provider trace.TracerProvider) trace.Tracer {
-	if provider == nil {
-		provider = noop.NewTracerProvider()
-	}
-	return provider.Tracer(tracerName)
-}
 
 // traceReconciles returns a decorator that creates a span for every reconcile.
 func traceReconciles[key comparable](
@@ -55,11 +48,8 @@ func accountAttributes(request reconcile.Request) []attribute.KeyValue {
 	return agentAttributes(v1alpha1.AgentKey{Account: request.NamespacedName})[:2]
 }
 
-// sendFunc sends one request.
-type sendFunc = func(context.Context) (deepcall.Answer, error)
-
-// traceRequest decorates a request with a span. The span describes the result as the catalogue does, without the server's text.
-func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send sendFunc) sendFunc {
+// traceRequest decorates a request with a span, which contains the result's labels but not the server's text.
+func traceRequest(tracer trace.Tracer, key v1alpha1.AgentKey, send dispatch.SendFunc) dispatch.SendFunc {
 	return func(ctx context.Context) (deepcall.Answer, error) {
 		ctx, span := tracer.Start(ctx, "updateAgentGroupMapping",
 			trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(agentAttributes(key)...))

@@ -31,6 +31,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -194,7 +195,7 @@ func (c *simCache) List(_ context.Context, list client.ObjectList, options ...cl
 	defer c.mu.Unlock()
 	selector := (&client.ListOptions{}).ApplyOptions(options).FieldSelector
 	for _, m := range c.mappings {
-		if selector.Matches(fields.Set{agent.AgentIndex: m.AgentKey().String(), agent.AccountIndex: m.AccountKey().String()}) || matchesOne(selector, m) {
+		if selector.Matches(fields.Set{agentIndex: m.AgentKey().String(), accountIndex: m.AccountKey().String()}) || matchesOne(selector, m) {
 			mappings := list.(*v1alpha1.AgentGroupMappingList)
 			mappings.Items = append(mappings.Items, *m.DeepCopy())
 		}
@@ -202,9 +203,15 @@ func (c *simCache) List(_ context.Context, list client.ObjectList, options ...cl
 	return nil
 }
 
+// The indexes of the mappings, as the controller of agents names them.
+const (
+	agentIndex   = "agent"
+	accountIndex = "account"
+)
+
 func matchesOne(selector fields.Selector, m *v1alpha1.AgentGroupMapping) bool {
-	agentKey, byAgent := selector.RequiresExactMatch(agent.AgentIndex)
-	accountKey, byAccount := selector.RequiresExactMatch(agent.AccountIndex)
+	agentKey, byAgent := selector.RequiresExactMatch(agentIndex)
+	accountKey, byAccount := selector.RequiresExactMatch(accountIndex)
 	return byAgent && agentKey == m.AgentKey().String() || byAccount && accountKey == m.AccountKey().String()
 }
 
@@ -432,7 +439,7 @@ type simProcess struct {
 	workers    sync.WaitGroup
 	busy       map[string]int
 	busyMu     sync.Mutex
-	shutdown   *agent.Shutdown
+	shutdown   manager.RunnableFunc
 	stopping   chan struct{}
 }
 
@@ -494,7 +501,7 @@ func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProc
 		Client: p.cache, APIReader: live, Clock: clk, Dispatcher: p.dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: &events.FakeRecorder{}, Metrics: collectors,
 		Counts: counts, CountsSynced: func() bool { return true }, EnqueueAgents: p.agents.EnqueueAgentsOf,
-		NewClient: account.NewClientFactory(clk, false, func(http.RoundTripper) http.RoundTripper { return dc }),
+		WrapTransport: func(http.RoundTripper) http.RoundTripper { return dc },
 	})
 	run(p, ctx, "agent", agentQueue, p.agents)
 	run[reconcile.Request](p, ctx, "account", accountQueue, accounts)
@@ -525,7 +532,7 @@ func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProc
 	for _, name := range slices.Sorted(maps.Keys(as)) {
 		p.cache.handle(nil, as[name])
 	}
-	p.shutdown = agent.NewShutdown(p.agents, p.stopping)
+	p.shutdown = p.agents.Shutdown(p.stopping)
 	return p
 }
 

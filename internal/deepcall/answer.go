@@ -25,9 +25,7 @@ const (
 type Answer struct {
 	// Code is DeepCall's code, 200 for a success.
 	Code int
-	// Message is the catalogue's description of a known code. For any other code it
-	// is DeepCall's own text of at most 256 characters, or "[redacted]" if that can
-	// hold a credential.
+	// Message is the catalogue's description of a known code, or else DeepCall's own text as redact returns it.
 	Message string
 }
 
@@ -56,9 +54,8 @@ func readReply(resp *http.Response) (reply, error) {
 	return parseReply(raw)
 }
 
-// parseReply parses an answer strictly, so that a success is unambiguous to every
-// reader. encoding/json is too lenient: it accepts duplicate keys and takes "Code"
-// for "code".
+// parseReply parses an answer strictly, so that a success is unambiguous to every reader. encoding/json is too lenient:
+// it accepts duplicate keys and takes "Code" for "code".
 func parseReply(raw []byte) (reply, error) {
 	fields, err := topLevel(raw)
 	if err != nil {
@@ -85,8 +82,7 @@ func parseReply(raw []byte) (reply, error) {
 	return r, nil
 }
 
-// topLevel returns the members of the JSON object in raw, which must be valid and
-// without duplicate keys.
+// topLevel returns the members of the JSON object in raw. It returns an error for invalid JSON and for duplicate keys.
 func topLevel(raw []byte) (map[string]json.RawMessage, error) {
 	// Valid accepts a single value, nested less than 10,000 deep.
 	if !utf8.Valid(raw) || !json.Valid(raw) {
@@ -117,8 +113,7 @@ func topLevel(raw []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// parseInt32 parses a JSON number without fraction or exponent, of 32 bits as in the
-// status of the Kubernetes objects.
+// parseInt32 parses a JSON number without fraction or exponent, of 32 bits as in the status of the Kubernetes objects.
 func parseInt32(raw json.RawMessage) (int, error) {
 	n, err := strconv.ParseInt(string(raw), 10, 32)
 	if err != nil || strconv.FormatInt(n, 10) != string(raw) {
@@ -127,8 +122,7 @@ func parseInt32(raw json.RawMessage) (int, error) {
 	return int(n), nil
 }
 
-// retryAfter parses the header Retry-After, which holds seconds or an HTTP date (RFC
-// 9110, 10.2.3). An invalid value counts as absent.
+// retryAfter parses the header Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). An invalid value counts as absent.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {

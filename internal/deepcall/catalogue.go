@@ -1,12 +1,12 @@
 package deepcall
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
 
-// Class is the class of an error. Every error is Transient unless the catalogue
-// lists it otherwise.
+// Class is the class of an error. Every error is Transient unless the catalogue lists it otherwise.
 type Class string
 
 const (
@@ -22,7 +22,7 @@ const (
 type Entry struct {
 	// Code is DeepCall's code, 0 for an answer without a code.
 	Code int
-	// Reason is the CamelCase reason of a condition.
+	// Reason is the reason of a condition.
 	Reason string
 	// Description is DeepCall's text for the code, empty without a code.
 	Description string
@@ -32,12 +32,10 @@ type Entry struct {
 	Meaning string
 	// Remedy is a sentence that names who acts, and how.
 	Remedy string
-	// Class is the class of the error.
-	Class Class
-	// Unreachable marks an answer that is not about a mapping (network, TLS, time-out,
-	// HTTP 429 and 5xx, an unreadable answer).
+	Class  Class
+	// Unreachable marks an answer that is not about a mapping: network, TLS, time-out, HTTP 429 and 5xx, unreadable.
 	Unreachable bool
-	// UnknownAgent marks an answer that says that the agent does not exist.
+	// UnknownAgent marks an answer that the agent does not exist.
 	UnknownAgent bool
 	// InvalidGroup marks an answer that rejects the groups.
 	InvalidGroup bool
@@ -54,25 +52,13 @@ const (
 	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, firewall, network policy)."
 )
 
-// codes are the entries with a code: 1501 to 1530 and 1015 from the page of the
-// Agent API, version 2, the others from the pages of DeepCall's other requests.
+// codes are the entries with a code, in its order: 1501 to 1530 and 1015 from the page of the Agent API, version 2, the
+// others from the pages of DeepCall's other requests.
 var codes = withMessages([]Entry{
-	{
-		Code: 1000, Reason: "InvalidParameters", Description: "Invalid parameters", Class: Rejected,
-		Meaning: "A parameter is missing, or DeepCall does not accept it.", Remedy: askDeepCall,
-	},
-	{
-		Code: 1001, Reason: "InvalidDataType", Description: "Invalid data type", Class: Rejected,
-		Meaning: "DeepCall does not accept the type of a parameter.", Remedy: askDeepCall,
-	},
-	{
-		Code: 1002, Reason: "UserIDNotProvided", Description: "UserId not provided", Class: Denied,
-		Meaning: "DeepCall found no user ID in the request.", Remedy: fixLogin,
-	},
-	{
-		Code: 1003, Reason: "AgentDoesNotExist", Description: "AgentId does not exist", Class: Rejected, UnknownAgent: true,
-		Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent,
-	},
+	{Code: 1000, Reason: "InvalidParameters", Description: "Invalid parameters", Class: Rejected, Meaning: "A parameter is missing, or DeepCall does not accept it.", Remedy: askDeepCall},
+	{Code: 1001, Reason: "InvalidDataType", Description: "Invalid data type", Class: Rejected, Meaning: "DeepCall does not accept the type of a parameter.", Remedy: askDeepCall},
+	{Code: 1002, Reason: "UserIDNotProvided", Description: "UserId not provided", Class: Denied, Meaning: "DeepCall found no user ID in the request.", Remedy: fixLogin},
+	{Code: 1003, Reason: "AgentDoesNotExist", Description: "AgentId does not exist", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
 	{
 		Code: 1014, Reason: "InvalidToken", Description: "Invalid token (invalid or expired)", Class: Denied,
 		Meaning: "DeepCall does not accept the token, or it has expired.",
@@ -83,14 +69,8 @@ var codes = withMessages([]Entry{
 		Meaning: "The account's user has no permission to change the groups of agents, or the credentials are wrong.",
 		Remedy:  "The account's owner grants the user the permission in DeepCall, or corrects the Secret.",
 	},
-	{
-		Code: 1020, Reason: "TokenNotFound", Description: "Token not found", Class: Denied,
-		Meaning: "DeepCall does not know the token.", Remedy: fixLogin,
-	},
-	{
-		Code: 1032, Reason: "InternalServerError", Description: "Internal server error", Class: Transient,
-		Meaning: "DeepCall failed internally.", Remedy: noAction,
-	},
+	{Code: 1020, Reason: "TokenNotFound", Description: "Token not found", Class: Denied, Meaning: "DeepCall does not know the token.", Remedy: fixLogin},
+	{Code: 1032, Reason: "InternalServerError", Description: "Internal server error", Class: Transient, Meaning: "DeepCall failed internally.", Remedy: noAction},
 	{
 		Code: 1039, Reason: "UserAccountSuspended", Description: "User account suspended", Class: Denied,
 		Meaning: "The account's user is suspended in DeepCall.",
@@ -101,10 +81,7 @@ var codes = withMessages([]Entry{
 		Meaning: "DeepCall received no body; something on the way can have dropped it.", Remedy: askDeepCall,
 	},
 
-	{
-		Code: 1501, Reason: "DataAlreadyInProcessing", Description: "Data already in processing", Class: Transient,
-		Meaning: "DeepCall is still processing an earlier change.", Remedy: noAction,
-	},
+	{Code: 1501, Reason: "DataAlreadyInProcessing", Description: "Data already in processing", Class: Transient, Meaning: "DeepCall is still processing an earlier change.", Remedy: noAction},
 	{Code: 1502, Reason: "InvalidFilterValue", Description: "Invalid filter value", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1503, Reason: "InvalidRoleID", Description: "Invalid role id", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1504, Reason: "InvalidParent", Description: "Invalid parent", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
@@ -114,15 +91,9 @@ var codes = withMessages([]Entry{
 		Remedy:  "The mapping's owner corrects spec.groups, or creates the group in DeepCall.",
 	},
 	{Code: 1506, Reason: "AgentIDAndParentCouldNotBeSame", Description: "AgentId and parent could not be same", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
-	{
-		Code: 1507, Reason: "InvalidAgentID", Description: "Invalid AgentID", Class: Rejected, UnknownAgent: true,
-		Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent,
-	},
+	{Code: 1507, Reason: "InvalidAgentID", Description: "Invalid AgentID", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
 	{Code: 1508, Reason: "InvalidStatusValue", Description: "Invalid status value", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
-	{
-		Code: 1509, Reason: "InvalidAgentID", Description: "Invalid agentId", Class: Rejected, UnknownAgent: true,
-		Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent,
-	},
+	{Code: 1509, Reason: "InvalidAgentID", Description: "Invalid agentId", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
 	{Code: 1510, Reason: "InvalidDestination", Description: "Invalid Destination", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1511, Reason: "WorkingTimeFormatIsInvalid", Description: "Working time format is invalid", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1512, Reason: "EmailAlreadyExists", Description: "Email already exists", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
@@ -131,10 +102,7 @@ var codes = withMessages([]Entry{
 	{Code: 1515, Reason: "InvalidName", Description: "Invalid Name", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1516, Reason: "InvalidDIDNumber", Description: "Invalid Did Number", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1517, Reason: "AgentIDAndLoginIDMustBeSame", Description: "Your agentid and your loginid must be same", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
-	{
-		Code: 1518, Reason: "DataCouldNotBeUpdated", Description: "Data could not be updated", Class: Transient,
-		Meaning: "DeepCall could not store the change.", Remedy: noAction,
-	},
+	{Code: 1518, Reason: "DataCouldNotBeUpdated", Description: "Data could not be updated", Class: Transient, Meaning: "DeepCall could not store the change.", Remedy: noAction},
 	{Code: 1519, Reason: "CallPasswordMustBeIntegerAndEightDigit", Description: "Call Password must be Integer and Eight digit", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1520, Reason: "MustBeSingleFieldUpdate", Description: "You must be single field update", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1521, Reason: "ProvideOnlyValidFields", Description: "Please Provide Only Valid fields", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
@@ -145,18 +113,14 @@ var codes = withMessages([]Entry{
 	{Code: 1523, Reason: "AgentInformationAlreadyAdded", Description: "Your agent information is already added", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1524, Reason: "InvalidAction", Description: "Invalid Action", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1525, Reason: "InvalidTargetAgentID", Description: "Invalid Targetagent Id", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
-	{
-		Code: 1526, Reason: "InvalidID", Description: "Invalid Id", Class: Rejected,
-		Meaning: "DeepCall does not accept one of the IDs in the request.", Remedy: askDeepCall,
-	},
+	{Code: 1526, Reason: "InvalidID", Description: "Invalid Id", Class: Rejected, Meaning: "DeepCall does not accept one of the IDs in the request.", Remedy: askDeepCall},
 	{Code: 1527, Reason: "InvalidType", Description: "Invalid Type", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1528, Reason: "InvalidFavoriteData", Description: "Invalid Favorite Data", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1529, Reason: "InvalidDomain", Description: "Invalid Domain", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 	{Code: 1530, Reason: "InvalidAgentTiming", Description: "Invalid Agent Timing", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
 })
 
-// The entries without a code. unknownCode adds the code to the message of
-// entryUnknownCode, and withStatus the status to those for several statuses.
+// The entries without a code. unknownCode and withStatus set the messages of those for several codes or statuses.
 var (
 	entryUnknownCode = Entry{
 		Reason: "UnknownCode", Message: "DeepCall error: unknown code", Class: Transient,
@@ -219,18 +183,13 @@ var (
 	}
 )
 
-var byCode = func() map[int]Entry {
-	m := make(map[int]Entry, len(codes))
-	for _, e := range codes {
-		m[e.Code] = e
-	}
-	return m
-}()
-
 // Lookup returns the entry of a documented error code.
 func Lookup(code int) (Entry, bool) {
-	e, ok := byCode[code]
-	return e, ok
+	i, found := slices.BinarySearchFunc(codes, code, func(e Entry, code int) int { return cmp.Compare(e.Code, code) })
+	if !found {
+		return Entry{}, false
+	}
+	return codes[i], true
 }
 
 // Catalogue returns all entries: those with a code, sorted by code, then the others.
@@ -241,7 +200,6 @@ func Catalogue() []Entry {
 		entryTimeout, entryConnectionFailed, entryTLSFailed, entryEndpointNotAllowed, entryCanceled)
 }
 
-// withMessages sets the messages of entries with a code.
 func withMessages(entries []Entry) []Entry {
 	for i, e := range entries {
 		entries[i].Message = fmt.Sprintf("DeepCall error %d: %s", e.Code, e.Description)
@@ -249,14 +207,12 @@ func withMessages(entries []Entry) []Entry {
 	return entries
 }
 
-// unknownCode returns the entry of an error whose code is not documented.
 func unknownCode(code int) Entry {
 	e := entryUnknownCode
 	e.Code, e.Message = code, fmt.Sprintf("DeepCall error %d: unknown code", code)
 	return e
 }
 
-// withStatus sets the message of an entry for several HTTP statuses.
 func withStatus(e Entry, status int) Entry {
 	e.Message = fmt.Sprintf("DeepCall answered HTTP %d", status)
 	return e

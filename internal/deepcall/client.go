@@ -1,5 +1,5 @@
-// Package deepcall is a client of DeepCall's API: one request, one HTTP path, and
-// typed errors from one catalogue. It imports no other package of the operator.
+// Package deepcall is a client of DeepCall's API: one request, one HTTP path, and typed errors from one catalogue. It
+// imports no other package of the operator.
 package deepcall
 
 import (
@@ -19,22 +19,19 @@ const defaultTimeout = 8 * time.Second
 type Config struct {
 	// Endpoint is the base URL, https only unless AllowInsecure is set.
 	Endpoint string
-	// Timeout bounds a request as a whole, from the resolution of the name to the end
-	// of the answer; 8 s if not positive.
+	// Timeout bounds a request from the resolution of the name to the end of the answer; 8 s if not positive.
 	Timeout time.Duration
 	// CABundle holds the PEM certificates to trust instead of the system's roots.
 	CABundle []byte
 	// AllowInsecure permits http and all addresses, for development.
 	AllowInsecure bool
-	// WrapTransport decorates the transport, for metrics and tests. It has access to
-	// the credentials in the request's body.
+	// WrapTransport decorates the transport. It has access to the credentials in the request's body.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock for the dates in Retry-After; time.Now if nil.
 	Now func() time.Time
 }
 
-// Client sends requests to one endpoint. It holds no credentials and is safe for
-// concurrent use.
+// Client sends requests to one endpoint. It holds no credentials and is safe for concurrent use.
 type Client struct {
 	url       *url.URL
 	timeout   time.Duration
@@ -42,8 +39,8 @@ type Client struct {
 	now       func() time.Time
 }
 
-// NewClient returns a client and opens no connection. Its error is an
-// *EndpointError or a *CABundleError, which the account's owner corrects.
+// NewClient returns a client and opens no connection. Its error is an *EndpointError or a *CABundleError, which the
+// account's owner corrects.
 func NewClient(cfg Config) (*Client, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
@@ -66,8 +63,7 @@ func NewClient(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// UpdateAgentGroupMapping sends the request once and returns DeepCall's answer if
-// that is a success. Its error is always an *Error.
+// UpdateAgentGroupMapping sends the request once and returns the answer to a success. Its error is always an *Error.
 func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, req Request) (answer Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -90,8 +86,7 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 	return c.classify(ctx, requestCtx, cred, resp)
 }
 
-// newRequest returns the HTTP request. It has no GetBody, without which net/http
-// can't send a request again.
+// newRequest returns the HTTP request. It has no GetBody, without which net/http can't send a request again.
 func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *http.Request {
 	req := &http.Request{
 		Method:        http.MethodPost,
@@ -109,9 +104,8 @@ func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *ht
 	return req.WithContext(ctx)
 }
 
-// classify reads the answer and returns it if it is a success, or else its error.
-// The status takes precedence over the body, except that an error of DeepCall can
-// come with any 2xx or 4xx.
+// classify reads the answer and returns it if it is a success, or else its error. The status takes precedence over the
+// body, except that an error of DeepCall can come with any 2xx or 4xx.
 //
 //	HTTP status  body                   catalogue entry
 //	401 403 429  any                    Unauthorized, Forbidden, TooManyRequests
@@ -123,12 +117,11 @@ func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *ht
 //	any other    error, known code      the code's
 //	             any other              UnexpectedStatus
 //
-// An incomplete body is classified as Timeout or Canceled if the context ended and
-// the status does not take precedence.
+// An incomplete body is classified as Timeout or Canceled if the context ended and the status does not take precedence.
 func (c *Client) classify(ctx, requestCtx context.Context, cred Credentials, resp *http.Response) (Answer, error) {
 	e := &Error{HTTPStatus: resp.StatusCode}
 	ok := resp.StatusCode >= 200 && resp.StatusCode <= 299
-	statusEntry, decisive := lookupStatus(resp.StatusCode)
+	statusEntry, decisive := LookupStatus(resp.StatusCode)
 	reply, err := readReply(resp)
 	codeEntry, known := Lookup(reply.code)
 	ctxEntry, ctxErr := classifyContext(ctx, requestCtx)
@@ -153,7 +146,7 @@ func (c *Client) classify(ctx, requestCtx context.Context, cred Credentials, res
 	case ok:
 		e.Entry, e.cause = entryUnreadableAnswer, err
 	default:
-		e.Entry = withStatus(entryUnexpectedStatus, resp.StatusCode)
+		e.Entry = statusEntry
 	}
 	if e.Reason == entryTooManyRequests.Reason || e.Reason == entryServerError.Reason {
 		e.RetryAfter = retryAfter(resp.Header, c.now())
@@ -162,9 +155,8 @@ func (c *Client) classify(ctx, requestCtx context.Context, cred Credentials, res
 	return Answer{}, e
 }
 
-// lookupStatus returns the entry of an HTTP status that takes precedence over any
-// body.
-func lookupStatus(status int) (Entry, bool) {
+// LookupStatus returns the entry of an HTTP status, and whether it takes precedence over the body of the answer.
+func LookupStatus(status int) (entry Entry, decisive bool) {
 	switch {
 	case status == http.StatusUnauthorized:
 		return entryUnauthorized, true
@@ -177,5 +169,5 @@ func lookupStatus(status int) (Entry, bool) {
 	case status >= 500 && status <= 599:
 		return withStatus(entryServerError, status), true
 	}
-	return Entry{}, false
+	return withStatus(entryUnexpectedStatus, status), false
 }

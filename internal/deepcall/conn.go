@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// maxConnBytes bounds the data read from a connection: the longest header and body, and as much again for
-// interim answers, chunk sizes and trailers. The limits of net/http add up to more than a megabyte.
+// maxConnBytes bounds the data read from a connection: the longest header and body, and as much again for interim
+// answers, chunk sizes and trailers. The limits of net/http add up to more than a megabyte.
 const maxConnBytes = 2 * (maxHeaderBytes + maxAnswerBytes)
 
 var (
@@ -15,11 +15,10 @@ var (
 	errTooMuchData = errors.New("the server sent too much data")
 )
 
-// requestConn is the connection of one request. It fails when the server sends data before the request or
-// more data than maxConnBytes.
+// requestConn is the connection of one request. It fails when the server sends data too early or more than maxConnBytes.
 //
-// net/http reads from a new connection at once and logs data that arrives before the request. That data can
-// quote an earlier request with its credentials.
+// net/http reads from a new connection at once and logs data that arrives before the request. That data can quote an
+// earlier request with its credentials.
 type requestConn struct {
 	net.Conn
 

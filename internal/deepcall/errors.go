@@ -11,19 +11,16 @@ import (
 	"time"
 )
 
-// Error is the error of every request that did not succeed. Its catalogue entry
-// says what it means and who acts. No part of it holds a credential.
+// Error is the error of every request that did not succeed. No part of it holds a credential.
 type Error struct {
 	Entry
 	// HTTPStatus is 0 when no HTTP answer was received.
 	HTTPStatus int
 	// Answer is DeepCall's answer, nil if none was received that could be read.
 	Answer *Answer
-	// RetryAfter is the pause that DeepCall asks for with the header Retry-After of
-	// HTTP 429 and 5xx, from 0 to one hour.
+	// RetryAfter is the pause of the header Retry-After of HTTP 429 and 5xx, from 0 to one hour.
 	RetryAfter time.Duration
-	// Uncertain means that DeepCall can have applied the request: some of it was sent,
-	// and DeepCall did not definitely refuse it.
+	// Uncertain means that DeepCall can have applied the request: some of it was sent, and not definitely rejected.
 	Uncertain bool
 
 	cause error // a context's error, or a fixed phrase
@@ -37,12 +34,21 @@ func (e *Error) Error() string {
 	return e.Message + ": " + e.cause.Error()
 }
 
-// Unwrap returns the cause, which is context.Canceled for a canceled request and
-// context.DeadlineExceeded for a time-out.
+// Unwrap returns the cause: context.Canceled for a canceled request, context.DeadlineExceeded for a time-out.
 func (e *Error) Unwrap() error { return e.cause }
 
-// classifyFailure returns the entry and the cause of a request that got no HTTP
-// answer.
+// AsError returns the *Error in err; nil if err is nil. An error of another type counts as an unreadable answer.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return failure
+	}
+	return &Error{Entry: entryUnreadableAnswer, Uncertain: true}
+}
+
+// classifyFailure returns the entry and the cause of a request that got no HTTP answer.
 func classifyFailure(ctx, requestCtx context.Context, err error) (Entry, error) {
 	if entry, ctxErr := classifyContext(ctx, requestCtx); ctxErr != nil {
 		return entry, ctxErr
@@ -59,9 +65,8 @@ func classifyFailure(ctx, requestCtx context.Context, err error) (Entry, error) 
 	return entryConnectionFailed, connectionCause(err)
 }
 
-// classifyContext returns the entry of a request whose context ended, and the
-// context's error; no error if it did not end. requestCtx is ctx with the time-out
-// of the request.
+// classifyContext returns the entry of a request whose context ended, and the context's error; no error if it did not
+// end. requestCtx is ctx with the time-out of the request.
 func classifyContext(ctx, requestCtx context.Context) (Entry, error) {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -72,8 +77,7 @@ func classifyContext(ctx, requestCtx context.Context) (Entry, error) {
 	return Entry{}, nil
 }
 
-// connectionCause returns a fixed phrase for err, whose own text can quote the
-// answer and, in it, the request.
+// connectionCause returns a fixed phrase for err, whose own text can quote the answer and, in it, the request.
 func connectionCause(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {

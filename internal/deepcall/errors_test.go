@@ -251,3 +251,16 @@ func TestPanicsDoNotQuoteTheRequest(t *testing.T) {
 		t.Errorf("got %v", e)
 	}
 }
+
+func TestAsError(t *testing.T) {
+	denied := &Error{Entry: entryForbidden}
+	if got := AsError(fmt.Errorf("send: %w", denied)); got != denied {
+		t.Errorf("got %v, want %v", got, denied)
+	}
+	if got := AsError(nil); got != nil {
+		t.Errorf("no error: got %v", got)
+	}
+	if got := AsError(errors.New("other")); got.Reason != "UnreadableAnswer" || !got.Uncertain {
+		t.Errorf("another error: got %+v", got)
+	}
+}

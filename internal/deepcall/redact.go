@@ -23,9 +23,8 @@ var (
 	notAlphanumeric = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
-// redact returns DeepCall's text as one line of at most 256 printable characters, or
-// "[redacted]" if the text can hold a credential, or a part of one, in any spelling.
-// It does not decode escape sequences: it redacts all text that can contain one.
+// redact returns DeepCall's text as one line of at most 256 printable characters, or "[redacted]" if the text can hold
+// a credential, or a part of one, in any spelling. Escape sequences are not decoded: text that can contain one is redacted.
 func (c Credentials) redact(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if !plainText.MatchString(text) || encodedText.MatchString(text) || c.secrets().canBeIn(text) {
@@ -37,10 +36,9 @@ func (c Credentials) redact(text string) string {
 	return text
 }
 
-// canBeIn reports whether a plain text can hold one of the secrets, in any case and
-// with any characters between its letters and digits. A user ID that is a short
-// number is found only as a whole: 7 in "agent 7" and "user7", but not in "code 1507". If it is encoded, one of at least
-// minPart digits is found anywhere.
+// canBeIn reports whether a plain text can hold one of the secrets, in any case and with any characters between its
+// letters and digits. Of user IDs that are short numbers, only whole ones count: 7 in "agent 7", but not in "code 1507".
+// If encoded, one of at least minPart digits is found anywhere.
 func (s secrets) canBeIn(text string) bool {
 	condensed, words := condense(text), splitWords(text)
 	for _, secret := range []string{s.ssid, s.token, s.userID} {
@@ -61,9 +59,8 @@ func (s secrets) canBeIn(text string) bool {
 	return false
 }
 
-// encodings returns a secret as it is, as decimal bytes, in hex and in base64, also
-// within the base64 of a longer text: the characters that do not depend on the text
-// around the secret, for each of its three possible positions.
+// encodings returns a secret as it is, as decimal bytes, in hex and in base64, also within the base64 of a longer text:
+// the characters that do not depend on the text around the secret, for each of its three possible positions.
 func encodings(secret string) []string {
 	raw := []byte(secret)
 	out := []string{secret, fmt.Sprintf("%d", raw), hex.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw)}
@@ -76,8 +73,7 @@ func encodings(secret string) []string {
 	return out
 }
 
-// sharePart reports whether the text holds the secret, or maxPart characters of it in
-// a row.
+// sharePart reports whether the text holds the secret, or maxPart characters of it in a row.
 func sharePart(text, secret string) bool {
 	n, parts := min(len(secret), maxPart), map[string]bool{}
 	for i := range len(text) - n + 1 {

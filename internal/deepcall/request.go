@@ -15,8 +15,7 @@ type Request struct {
 	Groups map[string]bool
 }
 
-// wireRequest is the JSON of a request, with the keys in the order of the vendor's
-// example.
+// wireRequest is the JSON of a request, with the keys in the order of the vendor's example.
 type wireRequest struct {
 	UserID  string               `json:"userId,omitempty"`
 	Token   string               `json:"token,omitempty"`
@@ -29,8 +28,7 @@ type wireGroup struct {
 	ReceiveCall string `json:"receive_call"`
 }
 
-// encode returns the JSON of a request. The groups are sorted, and HTML is not
-// escaped, as in the vendor's examples.
+// encode returns the JSON of a request. The groups are sorted, and HTML is not escaped, as in the vendor's examples.
 func encode(cred Credentials, req Request) []byte {
 	s := cred.secrets()
 	wire := wireRequest{UserID: s.userID, Token: s.token, SSID: s.ssid, AgentID: req.AgentID, Group: map[string]wireGroup{}}
@@ -47,8 +45,7 @@ func encode(cred Credentials, req Request) []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// onceBody is the body of a request. It records whether it was read, since DeepCall
-// can't apply a request without its body.
+// onceBody is the body of a request. It records whether it was read: DeepCall can't apply a request without its body.
 type onceBody struct {
 	io.Reader
 	state atomic.Int32
@@ -70,8 +67,8 @@ func (b *onceBody) Read(p []byte) (int, error) {
 // Close does nothing: the transport closes a body that it still reads.
 func (b *onceBody) Close() error { return nil }
 
-// closeUnread closes the body if none of it was read, and reports whether it did.
-// The transport can still be about to read it when a request ends early.
+// closeUnread closes the body if none of it was read, and reports whether it did. When a request ends early, the
+// transport can still be about to read it.
 func (b *onceBody) closeUnread() bool {
 	return b.state.CompareAndSwap(bodyUnread, bodyClosed)
 }

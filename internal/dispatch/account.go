@@ -19,16 +19,14 @@ type Limits struct {
 
 // Config is the configuration of an account, from its DeepCallAccount and Secret.
 type Config struct {
-	// UID is that of the DeepCallAccount. Credentials are not kept for another one of the same name.
+	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name.
 	UID types.UID
-	// Revision identifies the account's spec and its reconcile-requested-at annotation. A new one
-	// makes a denied or unreachable account retry at once.
+	// Revision identifies the account's spec and requested resync. A new one retries a denied or unreachable account at once.
 	Revision string
 	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
 	Endpoint string
 	// Client sends requests to the endpoint. Nil if the spec is invalid.
 	Client *deepcall.Client
-	// Limits bound the requests.
 	Limits Limits
 	// Credentials are zero if the Secret is missing or invalid.
 	Credentials deepcall.Credentials
@@ -47,15 +45,13 @@ type ConfigError struct {
 type account struct {
 	name   types.NamespacedName
 	config Config
-	// lastCredentials are the last valid ones that were configured. Removals are still sent with
-	// them after the Secret is deleted.
+	// lastCredentials are the last valid ones that were configured. After the Secret is deleted, removals are sent with them.
 	lastCredentials deepcall.Credentials
 	limiter         *rate.Limiter
 	breaker         breaker
 	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
-	answer *deepcall.Answer
-	// recoveries counts how often the account became usable again.
-	recoveries int
+	answer     *deepcall.Answer
+	recoveries int // how often the account became usable again
 	queue      queue
 	// permits holds the current permit of each agent, by agent ID.
 	permits map[string]*Permit
@@ -71,7 +67,6 @@ func (a *account) key(agentID string) v1alpha1.AgentKey {
 	return v1alpha1.AgentKey{Account: a.name, AgentID: agentID}
 }
 
-// configure puts a configuration in force.
 func (a *account) configure(config Config, now time.Time) {
 	old, isNew := a.config, a.limiter == nil
 	a.config = config
@@ -93,7 +88,6 @@ func (a *account) configure(config Config, now time.Time) {
 	}
 }
 
-// stop stops the timer.
 func (a *account) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
@@ -114,7 +108,7 @@ func (a *account) waiting() []v1alpha1.AgentKey {
 	return agents
 }
 
-// tryStart takes a token of the limiter if a request may start now.
+// tryStart takes a token of the limiter if a request can start now.
 func (a *account) tryStart(ask Ask, now time.Time) bool {
 	inFlight := a.countPermits().inFlight
 	switch {
@@ -126,9 +120,8 @@ func (a *account) tryStart(ask Ask, now time.Time) bool {
 	return a.limiter.AllowN(now, 1)
 }
 
-// availableIn returns how long until another permit can be granted. It returns false if one has
-// to end first. Resyncs leave half of MaxInFlight to other requests, and are sent no faster than
-// their results are written.
+// availableIn returns how long until another permit can be granted. It returns false if one has to end first. Resyncs leave
+// half of MaxInFlight to other requests, and are sent no faster than their results are written.
 func (a *account) availableIn(ask Ask, now time.Time) (time.Duration, bool) {
 	limit, n := a.config.Limits.MaxInFlight, a.countPermits()
 	switch active := n.unused + n.inFlight; {
@@ -142,8 +135,7 @@ func (a *account) availableIn(ask Ask, now time.Time) (time.Duration, bool) {
 	return max(a.breaker.pause(now), untilToken, 0), true
 }
 
-// counts are the numbers of permits that are unused, of requests in flight, and of the permits of
-// resyncs, including those that are held after their request has ended.
+// counts are the numbers of unused permits, of requests in flight, and of the permits of resyncs, whether ended or not.
 type counts struct{ unused, inFlight, resyncs int }
 
 func (a *account) countPermits() counts {
@@ -162,8 +154,8 @@ func (a *account) countPermits() counts {
 	return n
 }
 
-// recordResult updates the breaker with the result of a request. A result does not count if the
-// request was sent with former credentials or to a former endpoint.
+// recordResult updates the breaker with the result of a request, unless that was sent with former credentials or to a
+// former endpoint.
 func (a *account) recordResult(p *Permit, result Result) {
 	if !p.credentials.Equal(a.lastCredentials) || p.client != a.config.Client {
 		return
@@ -177,8 +169,7 @@ func (a *account) recordResult(p *Permit, result Result) {
 
 // answerOf returns DeepCall's answer, or nil if it could not be read.
 func answerOf(result Result) *deepcall.Answer {
-	var failure *deepcall.Error
-	if errors.As(result.Err, &failure) {
+	if failure, ok := errors.AsType[*deepcall.Error](result.Err); ok {
 		return failure.Answer
 	}
 	return &result.Answer

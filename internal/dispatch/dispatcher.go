@@ -1,9 +1,8 @@
-// Package dispatch sends the requests of all accounts to DeepCall. It applies each account's
-// credentials, rate limit and circuit breaker, and grants permits to agents by priority. It alone
-// knows what is in flight.
+// Package dispatch sends the requests of all accounts to DeepCall. It applies each account's credentials, rate limit and
+// circuit breaker, and grants permits to agents by priority. It alone knows what is in flight.
 //
-// No caller waits for a permit: an agent that can't get one now is enqueued once it has one. So a
-// slow or limited account never delays the requests of another account.
+// No caller waits for a permit: an agent that can't get one now is enqueued once it has one. So a slow or limited account
+// never delays the requests of another account.
 package dispatch
 
 import (
@@ -22,13 +21,16 @@ type Options struct {
 	Clock clock.WithDelayedExecution
 	// Enqueue puts an agent on its work queue: it got a permit, or its request has ended.
 	Enqueue func(key v1alpha1.AgentKey)
-	// EnqueueLowPriority enqueues an agent that waits when its account becomes unusable: it only has to report that.
+	// EnqueueLowPriority enqueues an agent that waits when its account becomes unusable, so that it reports that.
 	EnqueueLowPriority func(key v1alpha1.AgentKey)
 	// EnqueueAccount puts an account on its work queue: its health changed.
 	EnqueueAccount func(name types.NamespacedName)
 	// Observe wraps each request, for metrics and traces; nil for none.
-	Observe func(ctx context.Context, key v1alpha1.AgentKey, send func(context.Context) (deepcall.Answer, error)) (deepcall.Answer, error)
+	Observe func(ctx context.Context, key v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error)
 }
+
+// SendFunc sends one request.
+type SendFunc = func(context.Context) (deepcall.Answer, error)
 
 // Dispatcher grants permits to agents and sends their requests. Its methods are safe for concurrent use.
 type Dispatcher struct {
@@ -53,7 +55,7 @@ type keys struct {
 // New returns a Dispatcher without accounts.
 func New(options Options) *Dispatcher {
 	if options.Observe == nil {
-		options.Observe = func(ctx context.Context, _ v1alpha1.AgentKey, send func(context.Context) (deepcall.Answer, error)) (deepcall.Answer, error) {
+		options.Observe = func(ctx context.Context, _ v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error) {
 			return send(ctx)
 		}
 	}
@@ -64,9 +66,8 @@ func New(options Options) *Dispatcher {
 	}
 }
 
-// Configure puts the configuration of a new or changed account in force. Other credentials or
-// another endpoint reset the account's health; a new revision resets that of a denied or
-// unreachable account.
+// Configure puts the configuration of a new or changed account in force. Other credentials or another endpoint reset the
+// account's health; a new revision resets that of a denied or unreachable account.
 func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health {
 	d.mu.Lock()
 	defer d.unlock()
@@ -142,22 +143,17 @@ func (d *Dispatcher) InFlight(key v1alpha1.AgentKey) bool {
 func (d *Dispatcher) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.close()
-}
-
-func (d *Dispatcher) close() {
 	d.closed = true
 	for _, a := range d.accounts {
 		a.stop()
 	}
 }
 
-// Abort closes the Dispatcher and cancels the requests in flight: the lease is lost, and with it
-// the right to send.
+// Abort closes the Dispatcher and cancels the requests in flight, since the lease is lost.
 func (d *Dispatcher) Abort() {
+	d.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.close()
 	for _, permit := range d.inFlight {
 		permit.cancel()
 	}
@@ -168,8 +164,8 @@ func (d *Dispatcher) Wait() {
 	d.requests.Wait()
 }
 
-// update changes an account, grants the permits that this allows, and enqueues the account and
-// its waiting agents if the change concerns them.
+// update changes an account, grants the permits that this allows, and enqueues the account and its waiting agents if the
+// change concerns them.
 func (d *Dispatcher) update(a *account, change func()) {
 	before := a.health()
 	change()
@@ -177,7 +173,7 @@ func (d *Dispatcher) update(a *account, change func()) {
 	if isReady && !before.Ready() {
 		a.recoveries++
 	}
-	d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+	d.grantPermits(a)
 	if before.Ready() && !isReady {
 		d.pending.lowPriority = append(d.pending.lowPriority, a.waiting()...)
 	}

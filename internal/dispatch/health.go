@@ -35,7 +35,7 @@ type Health struct {
 	CanRemove bool
 }
 
-// Ready reports whether all requests of the account may be sent.
+// Ready reports whether all requests of the account can be sent.
 func (h Health) Ready() bool {
 	return h.ConfigError == ConfigError{} && h.Reachable()
 }

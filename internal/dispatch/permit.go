@@ -9,9 +9,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// Permit allows one request of an agent. It ends with the request. The permit of a resync is held
-// until the agent asks for another one or releases it, which it does once the result of the
-// request is written or the write has failed.
+// Permit allows one request of an agent, and ends with it. That of a resync is held until the result is written or the
+// write has failed: then the agent asks for another permit or releases this one.
 type Permit struct {
 	dispatcher *Dispatcher
 	key        v1alpha1.AgentKey
@@ -50,10 +49,9 @@ type Result struct {
 	Time time.Time
 }
 
-// Acquire returns the agent's permit, or nil if there is none now: the account has no capacity or
-// can't be used, or a request of the agent is in flight. The agent is enqueued when it gets a permit
-// or its request ends, and then asks again. While it waits it may change what it asks for.
-// If the account is unknown, the agent does not wait.
+// Acquire returns the agent's permit, or nil if there is none now: the account has no capacity or can't be used, or a
+// request of the agent is in flight. The agent is enqueued when it gets a permit or its request ends, and then asks again.
+// While it waits it can change what it asks for. If the account is unknown, the agent does not wait.
 func (d *Dispatcher) Acquire(key v1alpha1.AgentKey, ask Ask) *Permit {
 	d.mu.Lock()
 	defer d.unlock()
@@ -67,9 +65,8 @@ func (d *Dispatcher) Acquire(key v1alpha1.AgentKey, ask Ask) *Permit {
 		delete(a.permits, key.AgentID)
 		a.queue.put(key.AgentID, ask, d.options.Clock.Now())
 	}
-	granted := d.grantPermits(a)
-	isCaller := func(other v1alpha1.AgentKey) bool { return other == key }
-	d.pending.agents = append(d.pending.agents, slices.DeleteFunc(granted, isCaller)...)
+	d.grantPermits(a)
+	d.pending.agents = slices.DeleteFunc(d.pending.agents, func(granted v1alpha1.AgentKey) bool { return granted == key })
 	return a.permits[key.AgentID]
 }
 
@@ -85,44 +82,40 @@ func (d *Dispatcher) Release(key v1alpha1.AgentKey) {
 	if permit := a.permits[key.AgentID]; permit != nil && permit.state != permitInFlight {
 		delete(a.permits, key.AgentID)
 	}
-	d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+	d.grantPermits(a)
 }
 
-// grantPermits grants permits to waiting agents as far as the breaker and the limits allow, and
-// sets the timer for the next one. It returns the agents that got a permit.
-func (d *Dispatcher) grantPermits(a *account) []v1alpha1.AgentKey {
-	var granted []v1alpha1.AgentKey
+// grantPermits grants permits to waiting agents as far as the breaker and the limits allow, enqueues these agents, and sets
+// the timer for the next one.
+func (d *Dispatcher) grantPermits(a *account) {
 	for !d.closed && a.canSend() {
 		next := a.queue.first(a.config.ConfigError != ConfigError{})
 		if next == nil {
-			break
+			return
 		}
 		now := d.options.Clock.Now()
 		wait, ok := a.availableIn(next.ask, now)
 		if !ok {
-			break
+			return
 		}
 		if wait > 0 {
 			d.grantAfter(a, wait)
-			break
+			return
 		}
 		a.queue.remove(next.agentID)
 		key := a.key(next.agentID)
 		a.permits[next.agentID] = &Permit{dispatcher: d, key: key, ask: next.ask, askedAt: next.since, grantedAt: now}
-		granted = append(granted, key)
+		d.pending.agents = append(d.pending.agents, key)
 	}
-	return granted
 }
 
 func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
-	if a.timer != nil {
-		a.timer.Stop()
-	}
+	a.stop()
 	a.timer = d.options.Clock.AfterFunc(wait, func() {
 		d.mu.Lock()
 		defer d.unlock()
 		if d.accounts[a.name] == a {
-			d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+			d.grantPermits(a)
 		}
 	})
 }
@@ -130,12 +123,11 @@ func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
 // Waited returns how long the agent waited for the permit.
 func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.askedAt) }
 
-// Start sends the request in a goroutine of its own, with the logger and trace of ctx but without
-// its cancellation. It calls done with the result before InFlight becomes false; then the agent is enqueued.
+// Start sends the request in a goroutine of its own, with the logger and trace of ctx but without its cancellation. It
+// calls done with the result before InFlight becomes false; then the agent is enqueued.
 //
-// It returns false if the permit has become void because the account can't be used any more or the
-// Dispatcher is closed. The agent then waits for another permit. It does not wait if it has released
-// the permit, or if the account was removed.
+// It returns false if the permit has become void because the account can no longer be used or the Dispatcher is closed.
+// The agent then waits for another permit, unless it has released this one or the account was removed.
 func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(Result)) bool {
 	d := p.dispatcher
 	d.mu.Lock()
@@ -148,7 +140,7 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 	if d.closed || !a.tryStart(p.ask, now) {
 		delete(a.permits, p.key.AgentID)
 		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
-		d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
+		d.grantPermits(a)
 		return false
 	}
 	p.state, p.startedAt = permitInFlight, now
@@ -177,8 +169,7 @@ func (d *Dispatcher) finish(p *Permit, result Result) {
 	p.cancel()
 	p.state = permitEnded
 	delete(d.inFlight, p.key)
-	a := d.accounts[p.key.Account]
-	if a != nil && a.permits[p.key.AgentID] == p { // else the account was removed
+	if a := d.accounts[p.key.Account]; a != nil && a.permits[p.key.AgentID] == p { // else the account was removed
 		d.update(a, func() {
 			a.recordResult(p, result)
 			if !p.ask.Priority.isResync() {

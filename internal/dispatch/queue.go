@@ -11,8 +11,7 @@ import (
 type Ask struct {
 	// Priority orders the agents of an account: higher first, then the one that asked first.
 	Priority Priority
-	// Removal marks a request that only removes groups. After the Secret is deleted it can still be
-	// sent with the last credentials.
+	// Removal marks a request that only removes groups. It can be sent even after the Secret is deleted.
 	Removal bool
 }
 
@@ -42,16 +41,13 @@ type queue struct {
 type waiter struct {
 	agentID string
 	ask     Ask
-	// seq orders waiters of equal priority.
-	seq int
-	// since is when the agent first asked for the permit.
-	since time.Time
-	// index is the waiter's place in the heap.
-	index int
+	seq     int       // orders waiters of equal priority
+	since   time.Time // when the agent first asked for the permit
+	index   int       // in the heap
 }
 
-// put adds an agent that has waited since the given time. An agent that waits already keeps its
-// place among its equals, and only changes what it asks for.
+// put adds an agent that has waited since the given time. One that waits already keeps its place among its equals, and
+// only changes what it asks for.
 func (q *queue) put(agentID string, ask Ask, since time.Time) {
 	if w := q.byAgentID[agentID]; w != nil {
 		w.ask = ask
@@ -67,7 +63,7 @@ func (q *queue) put(agentID string, ask Ask, since time.Time) {
 	heap.Push(&q.heap, w)
 }
 
-// remove removes an agent, if it waits.
+// remove removes an agent if it waits.
 func (q *queue) remove(agentID string) {
 	w := q.byAgentID[agentID]
 	if w == nil {
@@ -79,10 +75,7 @@ func (q *queue) remove(agentID string) {
 
 // first returns the waiter that is next, or nil. If removalsOnly is set, only removals are considered.
 func (q *queue) first(removalsOnly bool) *waiter {
-	if !removalsOnly {
-		if len(q.heap) == 0 {
-			return nil
-		}
+	if !removalsOnly && len(q.heap) > 0 {
 		return q.heap[0]
 	}
 	var first *waiter
@@ -117,7 +110,7 @@ func (h waiterHeap) Swap(i, j int) {
 }
 
 func (h *waiterHeap) Push(x any) {
-	w := x.(*waiter) //nolint:forcetypeassert // only put pushes
+	w := x.(*waiter) // only put pushes
 	w.index = len(*h)
 	*h = append(*h, w)
 }

@@ -14,12 +14,9 @@ import (
 type Sources struct {
 	// Clock measures the duration of requests and the lag of resyncs.
 	Clock clock.PassiveClock
-	// IsLeader reports whether this process is the leader. Only the leader exports the metrics that describe the
-	// cluster, so that they are not counted twice.
+	// IsLeader reports whether this process is the leader. Only the leader exports metrics of the cluster's objects.
 	IsLeader func() bool
-	// Accounts are the accounts in use.
 	Accounts Accounts
-	// Mappings are the mappings in the cache.
 	Mappings Mappings
 }
 
@@ -27,8 +24,7 @@ type Sources struct {
 type Metrics struct {
 	// RemovalsAbandoned counts mappings that were released without removing their groups from DeepCall.
 	RemovalsAbandoned prometheus.Counter
-	// Resyncs holds the time at which each agent's resync is due.
-	Resyncs *Resyncs
+	Resyncs           *Resyncs
 
 	sources Sources
 	// deletion is held while the series of an account are deleted, so that a request that ends does not restore them.

@@ -2,13 +2,13 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
 
 // Labels of accepted requests, of answers without a code, and of codes that are not in the catalogue: a server could
@@ -25,9 +25,7 @@ func (m *Metrics) ObserveWait(account types.NamespacedName, wait time.Duration) 
 }
 
 // ObserveRequest calls send, which sends a request to DeepCall, and records its duration and its result.
-func (m *Metrics) ObserveRequest(
-	ctx context.Context, account types.NamespacedName, send func(context.Context) (deepcall.Answer, error),
-) (deepcall.Answer, error) {
+func (m *Metrics) ObserveRequest(ctx context.Context, account types.NamespacedName, send dispatch.SendFunc) (deepcall.Answer, error) {
 	inFlight := m.inFlight.WithLabelValues(account.Namespace, account.Name)
 	inFlight.Inc()
 	defer inFlight.Dec() // of the same series, even if the account was deleted meanwhile
@@ -47,10 +45,7 @@ func ResultLabels(answer deepcall.Answer, err error) (class, code, reason string
 	if err == nil {
 		return accepted, strconv.Itoa(answer.Code), accepted
 	}
-	var failure *deepcall.Error
-	if !errors.As(err, &failure) {
-		return string(deepcall.Transient), noCode, "UnreadableAnswer"
-	}
+	failure := deepcall.AsError(err)
 	code = noCode
 	if failure.Code != 0 {
 		code = unknownCode

@@ -13,11 +13,11 @@ type conclusion struct {
 	// rejected reports whether the mapping of the request is rejected, and appliedToo whether its applied groups are, too.
 	rejected, appliedToo bool
 	// others are the other mappings at fault.
-	others []culprit
+	others []faultyMapping
 }
 
-// culprit is a mapping whose applied groups DeepCall rejects now.
-type culprit struct {
+// faultyMapping is a mapping whose applied groups DeepCall rejects now.
+type faultyMapping struct {
 	uid        types.UID
 	generation int64
 	// rejected reports whether the conditions state the rejection. If not, a change of its own is pending, whose result does.
@@ -56,7 +56,7 @@ func (p planner) continueIsolation(rejection Result, state MappingState, isolati
 		case m.UID == rejection.UID:
 			c.rejected, c.appliedToo = true, true
 		default:
-			c.others = append(c.others, culprit{m.UID, m.Generation, !p.changes[i].pending || in.rejected})
+			c.others = append(c.others, faultyMapping{m.UID, m.Generation, !p.changes[i].pending || in.rejected})
 		}
 	}
 	return p.conclude(rejection, state, c)
@@ -112,12 +112,12 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 
 // excludeFromRequests sets the status of a mapping whose applied groups DeepCall rejects now: they are not carried until its
 // own change is accepted.
-func (p planner) excludeFromRequests(i int, r Result, c culprit) Write {
+func (p planner) excludeFromRequests(i int, r Result, faulty faultyMapping) Write {
 	generation := p.Mappings[i].Generation
-	r.Generation, r.Deleting, r.RequestedAt = c.generation, p.inputs[i].deleting, ""
+	r.Generation, r.Deleting, r.RequestedAt = faulty.generation, p.inputs[i].deleting, ""
 	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		status.AppliedEndpoint = ""
-		if c.rejected && generation == c.generation {
+		if faulty.rejected && generation == faulty.generation {
 			r.markRejected(status, 0)
 		}
 	})

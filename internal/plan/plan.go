@@ -27,7 +27,7 @@ type Write struct {
 	AddFinalizer, RemoveFinalizer bool
 	// Status is the new status; nil leaves it as it is.
 	Status *v1alpha1.AgentGroupMappingStatus
-	// Abandoned are the groups that still receive calls when the mapping is released, since removals can't be sent any more.
+	// Abandoned are the groups that still receive calls when the mapping is released, since removals can no longer be sent.
 	Abandoned []string
 }
 
@@ -91,7 +91,8 @@ func Plan(snapshot Snapshot, state State) Decisions {
 			d.ResyncAt = earliest(d.ResyncAt, p.inputs[i].resyncAt)
 		}
 	}
-	if i := p.nextMapping(); i >= 0 && snapshot.Account.Exists {
+	// Of a misconfigured account, only removals can be sent.
+	if i := nextOf(p.inputs, p.changes, snapshot.Account.Misconfigured); i >= 0 && snapshot.Account.Exists {
 		next := p.next(i)
 		d.next = &next
 	}
@@ -115,26 +116,12 @@ func newPlanner(snapshot Snapshot, state State) planner {
 	return p
 }
 
-// nextMapping returns the mapping whose request is sent now, or -1. While the account is misconfigured, deletions come first:
-// only removals can be sent.
-func (p planner) nextMapping() int {
-	if p.Account.Misconfigured {
-		if next := nextOf(p.inputs, p.changes, true); next >= 0 {
-			return next
-		}
-	}
-	return nextOf(p.inputs, p.changes, false)
-}
-
 // nextOf returns the mapping whose request is sent next, or -1: changes come before resyncs, then the older mapping. If
-// deletingOnly is set, only mappings that are being deleted are considered.
-func nextOf(inputs []input, changes []change, deletingOnly bool) int {
+// deletionsFirst is set, mappings that are being deleted come before all others.
+func nextOf(inputs []input, changes []change, deletionsFirst bool) int {
 	next := -1
 	for i := range inputs {
-		if !sends(inputs[i], changes[i]) || (deletingOnly && !inputs[i].deleting) {
-			continue
-		}
-		if next < 0 || comesBefore(inputs, changes, i, next) {
+		if sends(inputs[i], changes[i]) && (next < 0 || comesBefore(inputs, changes, deletionsFirst, i, next)) {
 			next = i
 		}
 	}
@@ -149,11 +136,15 @@ func sends(in input, c change) bool {
 	return c.pending || (in.resyncDue && !in.deleting && len(c.desired) > 0)
 }
 
-func comesBefore(inputs []input, changes []change, a, b int) bool {
-	if changes[a].pending != changes[b].pending {
+func comesBefore(inputs []input, changes []change, deletionsFirst bool, a, b int) bool {
+	switch {
+	case deletionsFirst && inputs[a].deleting != inputs[b].deleting:
+		return inputs[a].deleting
+	case changes[a].pending != changes[b].pending:
 		return changes[a].pending
+	default:
+		return older(inputs[a], inputs[b])
 	}
-	return older(inputs[a], inputs[b])
 }
 
 // next returns the request for a mapping: the next step of its isolation if there is one, or its change.

@@ -108,7 +108,7 @@ func (h *history) event(inFlight bool) {
 	switch event := h.IntN(20); {
 	case event < 3:
 		switch {
-		case !h.canVanish(inFlight): // the isolation could blame a removal for it
+		case !h.canVanish(inFlight): // the isolation could attribute it to a removal
 		case h.unknown[group]:
 			delete(h.unknown, group)
 			h.logf("group %s returns", group)
@@ -141,7 +141,7 @@ func (h *history) event(inFlight bool) {
 func (h *history) handsOver() bool {
 	h.reconcile()
 	p := h.planner()
-	next := p.nextMapping()
+	next := nextOf(p.inputs, p.changes, p.Account.Misconfigured)
 	for i, in := range p.inputs {
 		for group := range in.held() {
 			if next < 0 || i == next {

@@ -42,7 +42,6 @@ func (p planner) report(i int) Write {
 func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	unpermitted := !m.Permitted && len(m.Spec.Groups) > 0
-	otherNamespace := p.Key.Account.Namespace != m.Namespace
 	switch {
 	case in.hold == heldSuspended && (unpermitted || len(c.conflicts) > 0 || !c.noOp()):
 		return reason.Suspended(), true
@@ -50,10 +49,8 @@ func (p planner) holdSummary(i int) (reason.Summary, bool) {
 		return reason.AccountNotPermitted(), true
 	case c.noOp():
 		return reason.Summary{}, false
-	case !p.Account.Exists && otherNamespace:
-		return reason.AccountNotPermitted(), true
 	case !p.Account.Exists:
-		return reason.AccountNotFound(p.Key.Account.Name), true
+		return p.accountNotReady(i), true
 	case in.hold == heldRejected:
 		return reason.Summary{}, false
 	case !p.Account.ready(), in.hold == heldAccountDeleting:
@@ -63,8 +60,16 @@ func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	}
 }
 
+// accountNotReady returns why the account can't be used. It does not disclose whether one exists in another namespace.
 func (p planner) accountNotReady(i int) reason.Summary {
-	return reason.AccountNotReady(p.Key.Account, p.Mappings[i].Namespace)
+	switch namespace := p.Mappings[i].Namespace; {
+	case p.Account.Exists:
+		return reason.AccountNotReady(p.Key.Account, namespace)
+	case p.Key.Account.Namespace != namespace:
+		return reason.AccountNotPermitted()
+	default:
+		return reason.AccountNotFound(p.Key.Account.Name)
+	}
 }
 
 // setConditions sets the conditions of a mapping for which no request is sent.
@@ -122,14 +127,7 @@ func (p planner) reportDeletion(i int) Write {
 		if !impossible && p.Account.Reachable {
 			return // the result of a request sets the conditions
 		}
-		summary := p.accountNotReady(i)
-		switch {
-		case !p.Account.Exists && p.Key.Account.Namespace != m.Namespace:
-			summary = reason.AccountNotPermitted()
-		case !p.Account.Exists:
-			summary = reason.AccountNotFound(p.Key.Account.Name)
-		}
-		p.setConditions(i, status, summary.BlocksDeletion())
+		p.setConditions(i, status, p.accountNotReady(i).BlocksDeletion())
 	})
 	return w
 }

@@ -45,14 +45,7 @@ func (r Request) rest() Groups {
 // adds returns the groups of the next request that are neither applied nor pending, sorted. They are recorded before it.
 func adds(in input, c change) []string {
 	held := in.held()
-	var adds []string
-	for group := range c.desired {
-		if !held[group] {
-			adds = append(adds, group)
-		}
-	}
-	slices.Sort(adds)
-	return adds
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.desired)), func(group string) bool { return held[group] })
 }
 
 // carriedGroups returns the groups of all other mappings that a request for self carries.

@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// Priority is the priority of a request within its account.
+// Priority of a request within its account. Its values are those of dispatch.Priority.
 type Priority int
 
 const (

@@ -99,14 +99,8 @@ func (s State) WithAttempt(next Next, attempt int64) State {
 
 // Prune returns the state without mappings that no longer exist.
 func (s State) Prune(snapshot Snapshot) State {
-	gone := func(uid types.UID, _ MappingState) bool { return snapshot.index(uid) < 0 }
-	for uid, m := range s.Mappings {
-		if gone(uid, m) {
-			s.Mappings = maps.Clone(s.Mappings)
-			maps.DeleteFunc(s.Mappings, gone)
-			return s
-		}
-	}
+	s.Mappings = maps.Clone(s.Mappings)
+	maps.DeleteFunc(s.Mappings, func(uid types.UID, _ MappingState) bool { return snapshot.index(uid) < 0 })
 	return s
 }
 

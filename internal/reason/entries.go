@@ -61,7 +61,11 @@ func Entries() []Entry {
 	for _, answer := range deepcall.Catalogue() {
 		entries = append(entries, fromAnswer(answer))
 	}
-	return append(entries, operatorReasons...)
+	for _, own := range operatorReasons {
+		own.Class = Operator
+		entries = append(entries, own)
+	}
+	return entries
 }
 
 // Lookup returns the entry of a reason. If several codes share the reason, it returns the first of them.

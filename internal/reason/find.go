@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
 // Find returns the entries of a code (1505), an HTTP status (429) or a reason (InvalidGroupData, in any case). If there
@@ -16,7 +18,9 @@ func Find(query string) ([]Entry, error) {
 		if code == 200 {
 			return nil, fmt.Errorf("200 is success: DeepCall confirmed the groups")
 		}
-		found = entriesWhere(func(e Entry) bool { return e.Code == code && code != 0 || e.Reason == reasonOfStatus(code) })
+		status, _ := deepcall.LookupStatus(code)
+		isStatus := code > 200 && code < 600
+		found = entriesWhere(func(e Entry) bool { return e.Code == code && code != 0 || isStatus && e.Reason == status.Reason })
 		if len(found) == 0 {
 			return nil, fmt.Errorf("DeepCall documents no code %d, and the operator treats it as UnknownCode; similar codes are %s; kubectl deepcall code lists all",
 				code, strings.Join(similarCodes(code), ", "))
@@ -33,39 +37,19 @@ func entriesWhere(matches func(Entry) bool) []Entry {
 	return slices.DeleteFunc(Entries(), func(e Entry) bool { return !matches(e) })
 }
 
-// reasonOfStatus returns the reason of an HTTP status; empty for a number that is not one.
-func reasonOfStatus(status int) string {
-	switch {
-	case status == 401:
-		return "Unauthorized"
-	case status == 403:
-		return "Forbidden"
-	case status == 429:
-		return "TooManyRequests"
-	case status >= 500 && status < 600:
-		return "ServerError"
-	case status >= 300 && status < 400:
-		return "Redirected"
-	case status > 200 && status < 500:
-		return "UnexpectedStatus"
-	}
-	return ""
-}
-
 // maxSuggestions bounds the similar codes or reasons of an error.
 const maxSuggestions = 3
 
 func similarCodes(code int) []string {
 	codes := entriesWhere(func(e Entry) bool { return e.Code != 0 })
-	slices.SortStableFunc(codes, func(a, b Entry) int { return cmp.Compare(distance(a.Code, code), distance(b.Code, code)) })
+	distance := func(e Entry) int { return max(e.Code-code, code-e.Code) }
+	slices.SortStableFunc(codes, func(a, b Entry) int { return cmp.Compare(distance(a), distance(b)) })
 	var similar []string
 	for _, e := range codes[:maxSuggestions] {
 		similar = append(similar, fmt.Sprintf("%d (%s)", e.Code, e.Reason))
 	}
 	return similar
 }
-
-func distance(a, b int) int { return max(a-b, b-a) }
 
 // similarReasons returns the reasons that contain the query, followed by those with the smallest edit distance to it.
 func similarReasons(query string) []string {

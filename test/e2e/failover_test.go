@@ -62,7 +62,7 @@ func testFailover(kills int) {
 		return applied
 	}).Should(Equal(declared))
 	Expect(env.deepcall.Overlaps()).To(BeZero())
-	AddReportEntry("Requests", len(env.deepcall.Calls()))
+	AddReportEntry("Requests", len(env.deepcall.Requests()))
 }
 
 var _ = Describe("Failover of two managers, with the leader killed once", func() {

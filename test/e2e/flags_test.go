@@ -64,7 +64,7 @@ var _ = Describe("The manager's command line", func() {
 		env.waitForReason("dca/acme", "InvalidEndpoint")
 		env.waitForReason("agm/asha", "AccountNotReady")
 		Expect(env.kubectl("get", "dca", "acme", `-o=jsonpath={.status.conditions[*].message}`)).To(ContainSubstring("https://"))
-		Consistently(env.deepcall.Calls).Should(BeEmpty())
+		Consistently(env.deepcall.Requests).Should(BeEmpty())
 	})
 
 	It("watches only the namespaces of --watch-namespaces, with permissions in these namespaces only", func() {
@@ -77,7 +77,7 @@ var _ = Describe("The manager's command line", func() {
 			env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
 		}
 		watched.waitForReason("agm/asha", "Synced")
-		Consistently(other.deepcall.Calls).Should(BeEmpty())
+		Consistently(other.deepcall.Requests).Should(BeEmpty())
 		Expect(other.mappings()[0].Status.ObservedGeneration).To(BeEquivalentTo(-1))
 
 		By("rejecting a namespace selector, because namespaces can't be read")
@@ -91,7 +91,7 @@ var _ = Describe("The manager's command line", func() {
 		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"), env.mapping("bela", "8", "90=Y"))
 		env.kubectl("label", "dca/acme", "agm/asha", "shard=a")
 		env.waitForReason("agm/asha", "Synced")
-		Consistently(env.deepcall.Calls).Should(HaveLen(1))
+		Consistently(env.deepcall.Requests).Should(HaveLen(1))
 		Expect(env.kubectl("get", "agm", "bela", "-o=jsonpath={.status.observedGeneration}")).To(Equal("-1"))
 	})
 })

@@ -76,7 +76,7 @@ var _ = Describe("The actions of Argo CD", func() {
 
 		By("resync")
 		Expect(env.runAction("resync", "agm/asha")).To(MatchRegexp(requestPatch))
-		Eventually(env.deepcall.Calls).Should(HaveLen(2))
+		Eventually(env.deepcall.Requests).Should(HaveLen(2))
 		Eventually(func() bool {
 			mapping := env.mappings()[0]
 			return mapping.Status.LastHandledReconcileAt == mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
@@ -95,14 +95,14 @@ var _ = Describe("The actions of Argo CD", func() {
 		actions, err := argocd.Actions(env.object("agm/asha"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(actions["resync"].Disabled && actions["suspend"].Disabled).To(BeTrue())
-		Expect(env.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 
 		By("resume")
 		Expect(env.runAction("resume", "agm/asha")).To(Equal(`{"spec":{"suspend":false}}`))
 		env.waitForReason("agm/asha", "Synced")
 		Expect(env.health("agm/asha").Status).To(Equal(argocd.Healthy))
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
-		Expect(env.deepcall.Calls()).To(HaveLen(3))
+		Expect(env.deepcall.Requests()).To(HaveLen(3))
 	})
 
 	It("retry a denied account", func() {
@@ -115,7 +115,7 @@ var _ = Describe("The actions of Argo CD", func() {
 		Expect(env.runAction("resync", "dca/acme")).To(MatchRegexp(requestPatch))
 		env.waitForReason("agm/asha", "Synced")
 		Eventually(env.health).WithArguments("dca/acme").Should(HaveField("Status", argocd.Healthy))
-		Expect(env.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 
@@ -164,7 +164,7 @@ var _ = Describe("Applying unchanged manifests", func() {
 		after := env.object("agm/asha")
 		Expect(after.GetFinalizers()).To(Equal(before.GetFinalizers()))
 		Expect(after.GetAnnotations()).To(Equal(before.GetAnnotations()))
-		Expect(env.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 
@@ -225,7 +225,7 @@ var _ = Describe("An Application that Argo CD deletes in the foreground", func()
 		deleteInForeground(objects...)
 		expectGone(objects...)
 		Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
-		Expect(env.deepcall.Calls()).To(HaveLen(4))
+		Expect(env.deepcall.Requests()).To(HaveLen(4))
 	})
 
 	It("becomes healthy wave by wave and is deleted in reverse order", func() {
@@ -253,6 +253,6 @@ var _ = Describe("An Application that Argo CD deletes in the foreground", func()
 			expectGone(wave.objects...)
 			Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
 		}
-		Expect(env.deepcall.Calls()).To(HaveLen(4))
+		Expect(env.deepcall.Requests()).To(HaveLen(4))
 	})
 })

@@ -21,7 +21,7 @@ var _ = Describe("A mapping", func() {
 		startManager()
 		env.applySynced("asha", "7", "90=Y", "91=N", "92=Y")
 
-		requests := env.deepcall.Calls()
+		requests := env.deepcall.Requests()
 		Expect(requests).To(HaveLen(1))
 		Expect(requests[0].Method).To(Equal(http.MethodPost))
 		Expect(requests[0].ContentLength).To(BeEquivalentTo(len(requests[0].Body)))
@@ -30,7 +30,7 @@ var _ = Describe("A mapping", func() {
 		Expect(env.kubectl("get", "agm", "asha")).To(MatchRegexp(`asha +7 +2/3 +True +Synced +\d+s +\d+s`))
 		env.waitForReason("dca/acme", "Usable")
 		Eventually(env.kubectl).WithArguments("get", "dca", "acme").Should(MatchRegexp(`acme +http://\S+ +1 +True +Usable +\d+s`))
-		Consistently(env.deepcall.Calls).Should(HaveLen(1))
+		Consistently(env.deepcall.Requests).Should(HaveLen(1))
 	})
 
 	It("becomes Ready within a second", func() {
@@ -53,7 +53,7 @@ var _ = Describe("A mapping", func() {
 		env.apply(env.mapping("asha", "7", "90=N", "92=Y"))
 		env.kubectl("wait", "agm/asha", "--timeout=20s", "--for=jsonpath={.status.receiving}=1/2")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N", "91": "N", "92": "Y"}))
-		Consistently(env.deepcall.Calls).Should(HaveLen(2))
+		Consistently(env.deepcall.Requests).Should(HaveLen(2))
 	})
 
 	It("keeps the labels, annotations and finalizers of others", func() {
@@ -116,7 +116,7 @@ var _ = Describe("Deletion with kubectl", func() {
 		Expect(env.kubectl("get", "agm", "asha", "-o=jsonpath={.status.conditions[*].message}")).To(ContainSubstring("Orphan"))
 		env.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"spec":{"removalPolicy":"Orphan"}}`)
 		env.kubectl("wait", "agm/asha", "--for=delete", "--timeout=20s")
-		Expect(env.deepcall.Calls()).To(HaveLen(1))
+		Expect(env.deepcall.Requests()).To(HaveLen(1))
 	})
 })
 

@@ -61,6 +61,6 @@ var _ = Describe("A foreground deletion, as Argo CD prunes", func() {
 		env.applySynced("asha", "7", "90=Y")
 		env.kubectl("delete", "agm", "asha", "--cascade=foreground", "--timeout=30s")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
-		Expect(env.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })

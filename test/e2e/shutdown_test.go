@@ -26,7 +26,7 @@ var _ = Describe("A manager that is terminated", func() {
 		m.Terminate()
 		Eventually(m.Err).Should(gbytes.Say("Stopping and waiting for"))
 		env.apply(env.mapping("bela", "8", "90=Y"))
-		Consistently(env.deepcall.Calls).Should(HaveLen(1))
+		Consistently(env.deepcall.Requests).Should(HaveLen(1))
 		Consistently(m.Session).ShouldNot(gexec.Exit())
 		Expect(leaseHolder()).NotTo(BeEmpty(), "the lease is held while the request is in flight")
 
@@ -34,7 +34,7 @@ var _ = Describe("A manager that is terminated", func() {
 		Eventually(m.Session).Should(gexec.Exit(0))
 		Expect(env.kubectl("get", "agm", "asha")).To(MatchRegexp(`asha +7 +1/1 +True +Synced`))
 		Expect(leaseHolder()).To(BeEmpty())
-		Expect(env.deepcall.Calls()).To(HaveLen(1))
+		Expect(env.deepcall.Requests()).To(HaveLen(1))
 	})
 
 	It("fails over within seconds and sends no request twice", func() {
@@ -50,7 +50,7 @@ var _ = Describe("A manager that is terminated", func() {
 		env.apply(env.mapping("bela", "8", "90=Y"))
 		env.waitForReason("agm/bela", "Synced")
 		AddReportEntry("First request of the next leader", time.Since(start).Round(10*time.Millisecond).String())
-		Expect(env.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 

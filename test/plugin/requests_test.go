@@ -17,7 +17,7 @@ var _ = Describe("kubectl deepcall resync", func() {
 		u.createMapping(testenv.Mapping("asha").Group("90", true), "Synced")
 		u.createMapping(testenv.Mapping("ben").Agent("8").Group("99", true), "InvalidGroupData")
 		u.deepcall.SetAgent("7", map[string]string{"90": "N"})
-		requests := len(u.deepcall.Calls())
+		requests := len(u.deepcall.Requests())
 
 		Expect(u.run("kubectl deepcall resync asha agm/ben gone --wait")).To(Equal(result{
 			out: object + "asha resync requested\n" + object + "ben resync requested\n" +
@@ -28,7 +28,7 @@ var _ = Describe("kubectl deepcall resync", func() {
 			status: 1,
 		}))
 		Expect(u.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
-		Expect(u.deepcall.Calls()).To(HaveLen(requests + 2))
+		Expect(u.deepcall.Requests()).To(HaveLen(requests + 2))
 		at, err := time.Parse(time.RFC3339Nano, u.mapping("asha").Annotations[v1alpha1.ReconcileRequestedAtAnnotation])
 		Expect(err).NotTo(HaveOccurred())
 		Expect(at).To(BeTemporally("~", time.Now(), time.Minute))

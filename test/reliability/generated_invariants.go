@@ -33,7 +33,7 @@ func (r *runner) checkRequestCounts() []string {
 	requests, failed, isolating := map[string]int{}, map[string]int{}, map[string]int{}
 	mappings := r.mappingsPerAgent()
 	for _, server := range r.servers {
-		for _, request := range server.Calls() {
+		for _, request := range server.Requests() {
 			requests[request.Agent]++
 			if request.Code != 200 || request.Fault != "" || request.ClientGone {
 				failed[request.Agent]++
@@ -101,7 +101,7 @@ func (r *runner) checkOrder() []string {
 
 // resultWritten reports whether the process that sent a request received its success and then wrote the mapping's
 // status. The request is the last one for its agent that was sent before DeepCall received it.
-func (r *runner) resultWritten(mapping string, request deepcalltest.Call, effects []effect) bool {
+func (r *runner) resultWritten(mapping string, request deepcalltest.Request, effects []effect) bool {
 	received, sent := request.Start.Sub(r.env.ledger.started), -1
 	for i, e := range effects {
 		if e.request && e.agent == request.Agent && e.at <= received {

@@ -26,7 +26,7 @@ func (r *runner) changeGroups(change func(*deepcalltest.Server)) {
 // the rest, and another group was created just before it.
 func (r *runner) releaseMisjudged() {
 	for agent := range r.model.declaredByAgent {
-		requests := r.server(agent).CallsFor(agent)
+		requests := r.server(agent).RequestsFor(agent)
 		for i, rejected := range requests {
 			if rejected.Code != 1505 {
 				continue
@@ -43,7 +43,7 @@ func (r *runner) releaseMisjudged() {
 }
 
 // possibleRemovals returns the groups that a request sets to N, which include all its removals.
-func possibleRemovals(request deepcalltest.Call) []string {
+func possibleRemovals(request deepcalltest.Request) []string {
 	var ids []string
 	for id, value := range request.Groups {
 		if value == "N" {
@@ -55,7 +55,7 @@ func possibleRemovals(request deepcalltest.Call) []string {
 
 // misjudged reports whether DeepCall's groups changed twice while a removal was isolated, or once before the next
 // request.
-func (r *runner) misjudged(rejected deepcalltest.Call, id string, before, after []deepcalltest.Call) bool {
+func (r *runner) misjudged(rejected deepcalltest.Request, id string, before, after []deepcalltest.Request) bool {
 	rest := maps.Clone(rejected.Groups)
 	delete(rest, id)
 	former, foundBefore := firstAccepted(rest, id, before)
@@ -66,7 +66,7 @@ func (r *runner) misjudged(rejected deepcalltest.Call, id string, before, after 
 
 // firstAccepted returns the first request in which DeepCall accepted the rest, alone or with other removals. It
 // returns false if DeepCall first accepted the removal with the rest, or rejected the rest alone.
-func firstAccepted(rest map[string]string, id string, requests []deepcalltest.Call) (deepcalltest.Call, bool) {
+func firstAccepted(rest map[string]string, id string, requests []deepcalltest.Request) (deepcalltest.Request, bool) {
 	for _, request := range requests {
 		common := maps.Clone(request.Groups)
 		maps.DeleteFunc(common, func(group, _ string) bool { return rest[group] == "" })
@@ -78,11 +78,11 @@ func firstAccepted(rest map[string]string, id string, requests []deepcalltest.Ca
 			return request, false
 		}
 	}
-	return deepcalltest.Call{}, false
+	return deepcalltest.Request{}, false
 }
 
 // changesBetween counts the changes of DeepCall's groups between two requests.
-func (r *runner) changesBetween(former, latter deepcalltest.Call) int {
+func (r *runner) changesBetween(former, latter deepcalltest.Request) int {
 	changes := 0
 	for _, c := range r.groupChanges {
 		if c.end.After(former.Start) && (latter.End.IsZero() || c.start.Before(latter.End)) {

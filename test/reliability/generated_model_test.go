@@ -55,17 +55,17 @@ func TestReleasedGroups(t *testing.T) {
 // Isolation misjudges a removal only if DeepCall's groups change twice during it, or between its only two requests.
 func TestMisjudgedRemoval(t *testing.T) {
 	start := time.Now()
-	at := func(second int, groups string, code int) deepcalltest.Call {
+	at := func(second int, groups string, code int) deepcalltest.Request {
 		s := start.Add(time.Duration(second) * time.Second)
-		return deepcalltest.Call{Start: s, End: s.Add(time.Second / 2), Groups: parseGroups(groups), Code: code}
+		return deepcalltest.Request{Start: s, End: s.Add(time.Second / 2), Groups: parseGroups(groups), Code: code}
 	}
-	requests := func(list ...deepcalltest.Call) []deepcalltest.Call { return list }
+	requests := func(list ...deepcalltest.Request) []deepcalltest.Request { return list }
 	lost := at(3, "90=Y", 200)
 	lost.Fault = "cut after"
 	rejected := at(2, "90=Y 91=N", 1505)
 	before, after := at(0, "90=Y", 200), at(8, "90=Y", 200)
 	for name, tc := range map[string]struct {
-		before, after []deepcalltest.Call
+		before, after []deepcalltest.Request
 		changes       []int
 		want          bool
 	}{

@@ -46,9 +46,9 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	s.converge()
-	requests := len(s.deepcall.Calls())
+	requests := len(s.deepcall.Requests())
 	s.pause(soakQuietPeriod)
-	if more := len(s.deepcall.Calls()) - requests; more > 0 {
+	if more := len(s.deepcall.Requests()) - requests; more > 0 {
 		t.Errorf("%d requests after convergence", more)
 	}
 	if overlaps := s.deepcall.Overlaps(); overlaps > 0 {
@@ -200,7 +200,7 @@ func (s *soak) checkLog() {
 }
 
 func (s *soak) summary() string {
-	s.counts["requests"], s.counts["starts of the manager"] = len(s.deepcall.Calls()), s.manager.startCount()
+	s.counts["requests"], s.counts["starts of the manager"] = len(s.deepcall.Requests()), s.manager.startCount()
 	return strings.Trim(fmt.Sprint(s.counts), "map[]")
 }
 

@@ -97,13 +97,13 @@ func exclusiveGroups(h *specHistory, all []*specHistory) map[string]bool {
 }
 
 // acceptedRequests returns the requests that DeepCall applied for an agent, in that order.
-func acceptedRequests(server *deepcalltest.Server, agent string) []deepcalltest.Call {
-	requests := slices.DeleteFunc(server.CallsFor(agent), func(r deepcalltest.Call) bool { return !r.Applied })
-	slices.SortFunc(requests, func(a, b deepcalltest.Call) int { return cmp.Compare(a.Order, b.Order) })
+func acceptedRequests(server *deepcalltest.Server, agent string) []deepcalltest.Request {
+	requests := slices.DeleteFunc(server.RequestsFor(agent), func(r deepcalltest.Request) bool { return !r.Applied })
+	slices.SortFunc(requests, func(a, b deepcalltest.Request) int { return cmp.Compare(a.Order, b.Order) })
 	return requests
 }
 
-func groupsOf(requests []deepcalltest.Call) []map[string]string {
+func groupsOf(requests []deepcalltest.Request) []map[string]string {
 	groups := make([]map[string]string, len(requests))
 	for i, request := range requests {
 		groups[i] = request.Groups

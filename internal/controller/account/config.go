@@ -3,10 +3,8 @@ package account
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -17,28 +15,6 @@ import (
 
 // MaxRequestTimeout bounds a request. Lease and shutdown times must leave room for it (R14).
 const MaxRequestTimeout = 9 * time.Second
-
-// ClientFactory returns the client for an account's spec. Its error is a *deepcall.EndpointError or *deepcall.CABundleError.
-type ClientFactory func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
-
-// NewClientFactory returns the factory of real clients. allowInsecure allows http and local addresses; wrapTransport, if not
-// nil, decorates the transport, which sees credentials.
-func NewClientFactory(clk clock.PassiveClock, allowInsecure bool, wrapTransport func(http.RoundTripper) http.RoundTripper) ClientFactory {
-	return func(spec v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
-		config := deepcall.Config{
-			Endpoint:      spec.Endpoint,
-			Timeout:       MaxRequestTimeout,
-			CABundle:      spec.CABundle,
-			AllowInsecure: allowInsecure,
-			WrapTransport: wrapTransport,
-			Now:           clk.Now,
-		}
-		if spec.RequestTimeout != nil {
-			config.Timeout = min(spec.RequestTimeout.Duration, MaxRequestTimeout)
-		}
-		return deepcall.NewClient(config)
-	}
-}
 
 // loadConfig returns the account's configuration, from its spec and its Secret.
 func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallAccount) (dispatch.Config, error) {
@@ -70,15 +46,25 @@ func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallA
 
 // newClient returns the account's client, or the error in its spec.
 func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Client, dispatch.ConfigError) {
-	made, err := r.NewClient(account.Spec)
-	var caBundle *deepcall.CABundleError
-	var endpoint *deepcall.EndpointError
-	switch {
-	case errors.As(err, &caBundle):
+	config := deepcall.Config{
+		Endpoint:      account.Spec.Endpoint,
+		Timeout:       MaxRequestTimeout,
+		CABundle:      account.Spec.CABundle,
+		AllowInsecure: r.AllowInsecureEndpoints,
+		WrapTransport: r.WrapTransport,
+		Now:           r.Clock.Now,
+	}
+	if timeout := account.Spec.RequestTimeout; timeout != nil {
+		config.Timeout = min(timeout.Duration, MaxRequestTimeout)
+	}
+	made, err := deepcall.NewClient(config)
+	if caBundle, ok := errors.AsType[*deepcall.CABundleError](err); ok {
 		return nil, dispatch.ConfigError(reason.InvalidCABundle(caBundle.Problem))
-	case errors.As(err, &endpoint):
+	}
+	if endpoint, ok := errors.AsType[*deepcall.EndpointError](err); ok {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(endpoint.Problem))
-	case err != nil:
+	}
+	if err != nil {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(err.Error()))
 	}
 	if invalid, ok := r.Tenancy.Validate(account.Spec.AllowedNamespaces); ok {

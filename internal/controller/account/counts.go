@@ -3,6 +3,7 @@ package account
 import (
 	"maps"
 	"sync"
+	"unique"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,15 +14,13 @@ import (
 )
 
 // MappingCounts counts the mappings in the cache: by account and namespace for the accounts' status and finalizer, and by
-// readiness for the metrics. Watch events keep it up to date, so that reading it costs the same however many mappings exist.
+// readiness for the metrics. Watch events keep it up to date, so that no list of all mappings is needed.
 type MappingCounts struct {
 	mu          sync.Mutex
 	byAccount   map[types.NamespacedName]map[string]mappingCount
 	byReadiness map[metrics.Readiness]int
 	// counted is what each mapping adds to the counts. The old object of a watch event may never have been counted.
 	counted map[types.UID]counted
-	// readiness shares one value between all mappings that have it.
-	readiness map[metrics.Readiness]*metrics.Readiness
 }
 
 // mappingCount is the number of mappings that use an account, and of those that need a removal before they are deleted.
@@ -29,9 +28,8 @@ type mappingCount struct{ mappings, needRemoval int32 }
 
 // counted is what one mapping adds to the counts.
 type counted struct {
-	readiness   *metrics.Readiness
-	released    bool
-	needRemoval bool
+	readiness             unique.Handle[metrics.Readiness] // shared by many mappings
+	released, needRemoval bool
 }
 
 // NewMappingCounts returns counts of no mappings.
@@ -40,7 +38,6 @@ func NewMappingCounts() *MappingCounts {
 		byAccount:   map[types.NamespacedName]map[string]mappingCount{},
 		byReadiness: map[metrics.Readiness]int{},
 		counted:     map[types.UID]counted{},
-		readiness:   map[metrics.Readiness]*metrics.Readiness{},
 	}
 }
 
@@ -48,11 +45,7 @@ func NewMappingCounts() *MappingCounts {
 func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	readiness := readinessOf(mapping)
-	if c.readiness[readiness] == nil {
-		c.readiness[readiness] = &readiness
-	}
-	now := counted{readiness: c.readiness[readiness], released: mapping.Released(), needRemoval: mapping.NeedsRemoval()}
+	now := counted{readiness: unique.Make(readinessOf(mapping)), released: mapping.Released(), needRemoval: mapping.NeedsRemoval()}
 	before := c.counted[mapping.UID]
 	c.counted[mapping.UID] = now
 	return c.replace(mapping, before, now)
@@ -91,20 +84,21 @@ func (c *MappingCounts) replace(mapping *v1alpha1.AgentGroupMapping, before, now
 	return true
 }
 
-func (c *MappingCounts) addReadiness(readiness *metrics.Readiness, n int) {
-	if readiness == nil {
+func (c *MappingCounts) addReadiness(handle unique.Handle[metrics.Readiness], n int) {
+	if handle == (unique.Handle[metrics.Readiness]{}) {
 		return
 	}
-	c.byReadiness[*readiness] += n
-	if c.byReadiness[*readiness] == 0 {
-		delete(c.byReadiness, *readiness)
+	readiness := handle.Value()
+	c.byReadiness[readiness] += n
+	if c.byReadiness[readiness] == 0 {
+		delete(c.byReadiness, readiness)
 	}
 }
 
 // count returns how the mapping uses its account. A released mapping does not use it.
 func (c counted) count() mappingCount {
 	switch {
-	case c.readiness == nil, c.released:
+	case c == counted{}, c.released:
 		return mappingCount{}
 	case c.needRemoval:
 		return mappingCount{mappings: 1, needRemoval: 1}

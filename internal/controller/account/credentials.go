@@ -16,8 +16,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// loadCredentials reads the account's Secret from the API server. It discards the context's logger: client-go logs response
-// bodies at a high verbosity.
+// loadCredentials reads the account's Secret from the API server, without a logger: client-go can log response bodies.
 func (r *Reconciler) loadCredentials(ctx context.Context, account *v1alpha1.DeepCallAccount) (deepcall.Credentials, dispatch.ConfigError, error) {
 	name := account.Spec.CredentialsSecretRef.Name
 	var secret corev1.Secret
@@ -31,8 +30,7 @@ func (r *Reconciler) loadCredentials(ctx context.Context, account *v1alpha1.Deep
 		return deepcall.Credentials{}, dispatch.ConfigError{}, fmt.Errorf("get the Secret %q: %w", name, err)
 	}
 	credentials, err := deepcall.ParseCredentials(secret.Data)
-	var invalid *deepcall.CredentialsError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*deepcall.CredentialsError](err); ok {
 		return deepcall.Credentials{}, dispatch.ConfigError(reason.InvalidCredentials(name, invalid.Problem)), nil
 	}
 	return credentials, dispatch.ConfigError{}, err

@@ -4,6 +4,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -22,10 +23,9 @@ import (
 )
 
 const (
-	// countsRetryInterval is the delay until an account is reconciled again while the mappings are not counted yet.
+	// countsRetryInterval is the delay while the mappings are not counted yet.
 	countsRetryInterval = 200 * time.Millisecond
-	// forbiddenRetryInterval is the delay until a Secret that the operator is not allowed to read is read again. No watch reports
-	// that the permission was granted.
+	// forbiddenRetryInterval is the delay after a forbidden read of a Secret. No watch reports that the permission was granted.
 	forbiddenRetryInterval = time.Minute
 )
 
@@ -45,7 +45,9 @@ type Options struct {
 	CountsSynced func() bool
 	Recorder     events.EventRecorder
 	Metrics      *metrics.Metrics
-	NewClient    ClientFactory
+	// AllowInsecureEndpoints allows http and local addresses. WrapTransport decorates the transport of requests, if not nil.
+	AllowInsecureEndpoints bool
+	WrapTransport          func(http.RoundTripper) http.RoundTripper
 	// EnqueueAgents enqueues all agents of an account.
 	EnqueueAgents func(context.Context, types.NamespacedName) error
 }
@@ -53,7 +55,7 @@ type Options struct {
 // Reconciler configures accounts for use, and reports their health in their status.
 type Reconciler struct {
 	Options
-	// announced contains the last announcement of each account. A restart loses it, and enqueues all agents anyway.
+	// announced contains the last announcement of each account.
 	announced sync.Map
 }
 
@@ -121,8 +123,7 @@ type announcement struct {
 	recoveries int
 }
 
-// announce enqueues the account's agents if something changed for them. It stores the announcement only after all of them are
-// enqueued.
+// announce enqueues the account's agents if something changed for them, and then stores the announcement.
 func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, news announcement) error {
 	if last, ok := r.announced.Load(name); ok && last == news {
 		return nil

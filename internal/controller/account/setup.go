@@ -30,8 +30,7 @@ func IndexAccounts(ctx context.Context, indexer client.FieldIndexer) error {
 	})
 }
 
-// SetupWithManager adds the controller of accounts to the manager. queue is its source of requests beside the watches. wrap
-// decorates the reconciler.
+// SetupWithManager adds the controller of accounts to the manager. queue is a source of keys beside the watches; wrap decorates r.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, queue source.Source, wrap func(reconcile.Reconciler) reconcile.Reconciler,
 ) error {

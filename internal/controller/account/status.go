@@ -13,9 +13,6 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// actionCheck is the action of events about accounts.
-const actionCheck = "Check"
-
 // writeStatus updates the account's status if it changed.
 func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCallAccount, health dispatch.Health, u usage) error {
 	now := r.Clock.Now()
@@ -68,6 +65,6 @@ func (r *Reconciler) recordEvent(before, after *v1alpha1.DeepCallAccount) {
 		return // a namespace that is being deleted accepts no events
 	}
 	if eventType, why, note, ok := reason.Transition(before.Status.Conditions, after.Status.Conditions); ok {
-		r.Recorder.Eventf(after, nil, eventType, why, actionCheck, "%s", note)
+		r.Recorder.Eventf(after, nil, eventType, why, "Check", "%s", note)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,10 +36,9 @@ const (
 // Options are what a Reconciler depends on.
 type Options struct {
 	// Client reads from the cache and writes to the API server. APIReader reads from the API server.
-	Client    client.Client
-	APIReader client.Reader
-	Clock     clock.PassiveClock
-	// Dispatcher sends the requests.
+	Client     client.Client
+	APIReader  client.Reader
+	Clock      clock.PassiveClock
 	Dispatcher *dispatch.Dispatcher
 	Tenancy    tenancy.Tenancy
 	// Mappings and Accounts are the assumed objects.
@@ -58,7 +58,8 @@ type Reconciler struct {
 	Options
 	states    *stateStore
 	freshness *freshness
-	gate      gate
+	// stopped is read-locked by each reconcile, and locked for good when the manager stops.
+	stopped sync.RWMutex
 }
 
 // NewReconciler returns a Reconciler without any state.
@@ -66,13 +67,13 @@ func NewReconciler(options Options) *Reconciler {
 	return &Reconciler{Options: options, states: newStateStore(), freshness: newFreshness(options)}
 }
 
-// Reconcile applies the result of the agent's last request, makes the writes that need no request, and sends the next request.
-// It does not wait for the request, whose end enqueues the agent again.
+// Reconcile applies the result of the agent's last request, makes the writes that need no request, and sends the next request
+// without waiting for its end.
 func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reconcile.Result, error) {
-	if !r.gate.enter() {
+	if !r.stopped.TryRLock() {
 		return reconcile.Result{}, nil // the manager is stopping
 	}
-	defer r.gate.leave()
+	defer r.stopped.RUnlock()
 	if r.Dispatcher.InFlight(key) {
 		return reconcile.Result{}, nil // the end of the request enqueues the agent
 	}
@@ -93,7 +94,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
 	writeErr := r.write(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
-	if snap.dropReleased() {
+	if unreleased := snap.Unreleased(); len(unreleased.Mappings) < len(snap.Mappings) {
+		snap.Snapshot = unreleased
 		decisions = plan.Plan(snap.Snapshot, state)
 	}
 	sendErr := r.sendNext(ctx, snap, decisions)
@@ -107,8 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	return requeueAt(snap.Now, decisions.RequeueAt), nil
 }
 
-// applyResult writes the statuses that the result of the last request changes, and then commits the new state. No other request
-// is sent before that.
+// applyResult writes the statuses that the result of the last request changes, and then commits the new state.
 func (r *Reconciler) applyResult(ctx context.Context, snap *snapshot) error {
 	for state := r.states.get(snap.Key); state.Result != nil; {
 		next := plan.Apply(snap.Snapshot, state)
@@ -143,7 +144,7 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 		r.EnqueueAccount(snap.Key.Account) // its reconciler adds the finalizer, and enqueues the agent
 		return nil
 	}
-	permit := r.Dispatcher.Acquire(snap.Key, dispatch.Ask{Priority: dispatchPriority(next.Priority), Removal: next.Deleting})
+	permit := r.Dispatcher.Acquire(snap.Key, dispatch.Ask{Priority: dispatch.Priority(next.Priority), Removal: next.Deleting})
 	if permit == nil {
 		return r.write(ctx, snap, plan.Waiting(snap.Snapshot, r.states.get(snap.Key))) // a permit enqueues the agent
 	}
@@ -157,8 +158,7 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	return nil
 }
 
-// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache resolve themselves and need no back-off,
-// unless there is another error.
+// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache alone resolve without back-off.
 func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err error) (reconcile.Result, error) {
 	r.Dispatcher.Release(key)
 	return r.repeat(ctx, err)
@@ -201,24 +201,11 @@ func requeueAt(now, at time.Time) reconcile.Result {
 // EnqueueAgentsOf enqueues all agents of an account.
 func (r *Reconciler) EnqueueAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{AccountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {
 		r.EnqueueLowPriority(list.Items[i].AgentKey())
 	}
 	return nil
-}
-
-func dispatchPriority(p plan.Priority) dispatch.Priority {
-	switch p {
-	case plan.PriorityEdit:
-		return dispatch.Edit
-	case plan.PriorityRetry:
-		return dispatch.Retry
-	case plan.PriorityRequestedResync:
-		return dispatch.RequestedResync
-	default:
-		return dispatch.PeriodicResync
-	}
 }

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -14,8 +13,8 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// recordAttempt records the groups that a request may add before it is sent, and adds the finalizer that keeps the mapping until
-// they are removed. So they are removed later even if the answer is lost (R5).
+// recordAttempt records the groups that a request can add before it is sent, and adds the finalizer. So the groups are removed
+// later even if the answer is lost (R5).
 func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
 	m := &snap.Mappings[next.Mapping]
 	if len(next.Adds) == 0 && (!next.AddFinalizer || m.NeedsRemoval()) {
@@ -49,7 +48,7 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	started := permit.Start(ctx, request, func(end dispatch.Result) {
 		result := plan.Result{
 			Next: next, Attempt: attempt, Endpoint: end.Endpoint,
-			Answer: end.Answer, Failure: asError(end.Err), At: end.Time, Jitter: r.Jitter(),
+			Answer: end.Answer, Failure: deepcall.AsError(end.Err), At: end.Time, Jitter: r.Jitter(),
 		}
 		if result.Failure != nil {
 			logger.Info("DeepCall did not accept the request", "reason", result.Failure.Reason, "cause", end.Err.Error())
@@ -60,21 +59,5 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	})
 	if started {
 		r.Metrics.ObserveWait(snap.Key.Account, permit.Waited())
-	}
-}
-
-// asError returns the failure of a request; nil if there is none.
-func asError(err error) *deepcall.Error {
-	if err == nil {
-		return nil
-	}
-	var failure *deepcall.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	// The client returns no other errors. Treat one as a lost answer.
-	return &deepcall.Error{
-		Entry:     deepcall.Entry{Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: deepcall.Transient},
-		Uncertain: true,
 	}
 }

@@ -57,3 +57,17 @@ func TestSendNext_releases_a_permit_that_it_cannot_use(t *testing.T) {
 		})
 	}
 }
+
+// The reconciler converts the planner's priorities by their values.
+func TestPriorities_are_those_of_the_dispatcher(t *testing.T) {
+	for priority, want := range map[plan.Priority]dispatch.Priority{
+		plan.PriorityPeriodicResync:  dispatch.PeriodicResync,
+		plan.PriorityRequestedResync: dispatch.RequestedResync,
+		plan.PriorityRetry:           dispatch.Retry,
+		plan.PriorityEdit:            dispatch.Edit,
+	} {
+		if dispatch.Priority(priority) != want {
+			t.Errorf("priority %d of the planner is %d of the dispatcher", priority, want)
+		}
+	}
+}

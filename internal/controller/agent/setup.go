@@ -20,35 +20,30 @@ import (
 
 // Indexes of the mappings in the cache.
 const (
-	AgentIndex   = "agent"
-	AccountIndex = "account"
+	agentIndex   = "agent"
+	accountIndex = "account"
 )
 
 // IndexMappings adds the indexes of mappings to the cache.
 func IndexMappings(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AgentIndex, func(obj client.Object) []string {
+	err := indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, agentIndex, func(obj client.Object) []string {
 		return []string{obj.(*v1alpha1.AgentGroupMapping).AgentKey().String()}
 	})
 	if err != nil {
 		return err
 	}
-	return indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, AccountIndex, func(obj client.Object) []string {
+	return indexer.IndexField(ctx, &v1alpha1.AgentGroupMapping{}, accountIndex, func(obj client.Object) []string {
 		return []string{obj.(*v1alpha1.AgentGroupMapping).AccountKey().String()}
 	})
 }
 
-// SetupWithManager adds the controller of agents to the manager. queue is its source of keys beside the watches. wrap decorates
-// the reconciler.
+// SetupWithManager adds the controller of agents to the manager. queue is a source of keys beside the watches; wrap decorates r.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, workers int, queue source.TypedSource[v1alpha1.AgentKey],
 	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
 ) error {
 	toAgent := func(_ context.Context, obj client.Object) []v1alpha1.AgentKey {
-		mapping, ok := obj.(*v1alpha1.AgentGroupMapping)
-		if !ok {
-			return nil
-		}
-		return []v1alpha1.AgentKey{mapping.AgentKey()}
+		return []v1alpha1.AgentKey{obj.(*v1alpha1.AgentGroupMapping).AgentKey()}
 	}
 	b := builder.TypedControllerManagedBy[v1alpha1.AgentKey](mgr).
 		Named("agent").
@@ -76,8 +71,8 @@ var deletionBegins = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool 
 	return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
 }}
 
-// agentsOfNamespace returns the agents of a namespace whose account is in another one, which can select namespaces by label. If
-// the namespace is being deleted, it returns all agents.
+// agentsOfNamespace returns the agents of a namespace whose account is in another one, which can select namespaces by label, or
+// all agents if the namespace is being deleted.
 func (r *Reconciler) agentsOfNamespace(ctx context.Context, namespace client.Object) []v1alpha1.AgentKey {
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {

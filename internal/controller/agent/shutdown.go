@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/util/retry"
@@ -15,68 +14,29 @@ import (
 // writeResultsTimeout bounds the writes of the last results when the manager stops.
 const writeResultsTimeout = 10 * time.Second
 
-// gate admits reconciles until it is closed.
-type gate struct {
-	running sync.RWMutex
-	closed  bool
-}
-
-// enter reports whether the gate is open. If it is, the caller must call leave.
-func (g *gate) enter() bool {
-	g.running.RLock()
-	if g.closed {
-		g.running.RUnlock()
-		return false
-	}
-	return true
-}
-
-func (g *gate) leave() { g.running.RUnlock() }
-
-// close returns once every reconcile that has entered has left.
-func (g *gate) close() {
-	g.running.Lock()
-	defer g.running.Unlock()
-	g.closed = true
-}
-
-// Shutdown ends the work in order: it starts no request, waits for those in flight, and writes their results. The lease is
-// released after Start returns (R14).
-type Shutdown struct {
-	reconciler *Reconciler
-	stopping   <-chan struct{}
-}
-
-var _ manager.LeaderElectionRunnable = &Shutdown{}
-
-// NewShutdown returns a runnable for the manager. stopping is closed when the manager is asked to stop. If Start's context ends
-// and stopping is open, the lease is lost.
-func NewShutdown(reconciler *Reconciler, stopping <-chan struct{}) *Shutdown {
-	return &Shutdown{reconciler: reconciler, stopping: stopping}
-}
-
-// NeedLeaderElection returns true: only the leader sends requests.
-func (s *Shutdown) NeedLeaderElection() bool { return true }
-
-// Start waits for the end of ctx, and returns when all results are written. If the lease is lost, another process can already
-// be the leader: Start cancels the requests in flight and writes nothing.
-func (s *Shutdown) Start(ctx context.Context) error {
-	<-ctx.Done()
-	select {
-	case <-s.stopping:
-		s.reconciler.Dispatcher.Close()
-		s.reconciler.drain()
-		return s.reconciler.writeResults()
-	default:
-		s.reconciler.Dispatcher.Abort()
-		s.reconciler.drain()
-		return nil
+// Shutdown returns a runnable that ends the leader's work in order: it starts no request, waits for those in flight, and
+// writes their results. Then the lease is released (R14). stopping is closed when the manager is asked to stop. If it is
+// open at the end of ctx, the lease is lost and another process can already be the leader: the runnable cancels the requests
+// in flight and writes nothing.
+func (r *Reconciler) Shutdown(stopping <-chan struct{}) manager.RunnableFunc {
+	return func(ctx context.Context) error {
+		<-ctx.Done()
+		select {
+		case <-stopping:
+			r.Dispatcher.Close()
+			r.drain()
+			return r.writeResults()
+		default:
+			r.Dispatcher.Abort()
+			r.drain()
+			return nil
+		}
 	}
 }
 
 // drain waits for the reconciles under way and the requests in flight.
 func (r *Reconciler) drain() {
-	r.gate.close()
+	r.stopped.Lock() // for good
 	r.Dispatcher.Wait()
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// snapshot is the planner's snapshot with what only the reconciler needs.
+// snapshot is the planner's snapshot, extended for the reconciler.
 type snapshot struct {
 	plan.Snapshot
 	account *v1alpha1.DeepCallAccount // nil if there is none
@@ -26,20 +26,13 @@ type snapshot struct {
 	isFresh bool
 }
 
-// dropReleased drops the mappings that were released since the snapshot was loaded, and reports whether there are any.
-func (s *snapshot) dropReleased() bool {
-	before := len(s.Mappings)
-	s.Snapshot = s.Unreleased()
-	return len(s.Mappings) < before
-}
-
 // loadSnapshot reads the agent's mappings and its account from the cache, or the assumed objects if these are newer.
 func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*snapshot, error) {
 	snap := &snapshot{isFresh: r.freshness.isCaughtUp()}
 	snap.Key, snap.Now = key, r.Clock.Now()
 	assumed := r.Mappings.ByKey(key.String())
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{AgentIndex: key.String()}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
 		return nil, fmt.Errorf("list the agent's mappings: %w", err)
 	}
 	if err := r.loadAccount(ctx, snap); err != nil {
@@ -100,8 +93,8 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	return nil
 }
 
-// loadNewAccount reads an account that is not in the cache from the API server, so that one that was created together with the
-// mapping is not reported as missing.
+// loadNewAccount reads an account from the API server that is so new that the cache can lack it, so that an account created
+// together with the mapping is not reported as missing.
 func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	var live v1alpha1.DeepCallAccount
 	err := r.APIReader.Get(ctx, snap.Key.Account, &live)
@@ -112,8 +105,7 @@ func (r *Reconciler) loadNewAccount(ctx context.Context, snap *snapshot) error {
 	return client.IgnoreNotFound(err)
 }
 
-// isTerminating reports whether the namespace is being deleted. Without permission to read namespaces it reports false: then only
-// removalPolicy Orphan ends the deletion of the mapping.
+// isTerminating reports whether the namespace is being deleted. It reports false without permission to read namespaces.
 func (r *Reconciler) isTerminating(ctx context.Context, name string) (bool, error) {
 	var namespace corev1.Namespace
 	err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &namespace)

@@ -23,8 +23,8 @@ func (s *stateStore) get(key v1alpha1.AgentKey) plan.State {
 	return s.states[key]
 }
 
-// commit replaces the state of an agent, after the writes that the state depends on have succeeded. No two callers change the
-// state of an agent at the same time: one worker reconciles it, and not while its request is in flight.
+// commit replaces the state of an agent. No two callers do so at the same time: one worker reconciles the agent, and not while
+// its request is in flight.
 func (s *stateStore) commit(key v1alpha1.AgentKey, state plan.State) plan.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()

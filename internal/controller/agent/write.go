@@ -16,10 +16,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// actionSync is the action of events about mappings.
-const actionSync = "Sync"
-
-// write makes the planned writes. After an error it continues with the others.
+// write makes the planned writes. If one fails, the others are made nevertheless.
 func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) error {
 	var failed []error
 	for _, w := range writes {
@@ -85,7 +82,7 @@ func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1
 	return nil
 }
 
-// assume replaces the mapping in the snapshot by the result of a write, and adds it to the assumed objects.
+// assume puts the result of a write into this snapshot, and into later ones until the cache has it.
 func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping) {
 	transform.StripUnused(updated)
 	m.AgentGroupMapping = updated
@@ -98,6 +95,6 @@ func (r *Reconciler) recordEvent(before, after *v1alpha1.AgentGroupMapping) {
 		return // a namespace that is being deleted accepts no events
 	}
 	if eventType, why, note, ok := reason.Transition(before.Status.Conditions, after.Status.Conditions); ok {
-		r.Recorder.Eventf(after, nil, eventType, why, actionSync, "%s", note)
+		r.Recorder.Eventf(after, nil, eventType, why, "Sync", "%s", note)
 	}
 }

@@ -24,7 +24,7 @@ type Cache[T client.Object] struct {
 }
 
 // New returns an empty cache. inCache reports whether the informer's cache has the object, in any version. keys returns the
-// keys by which an object is looked up; they must never change.
+// keys of an object, which must never change.
 func New[T client.Object](inCache func(T) bool, keys func(T) []string) *Cache[T] {
 	return &Cache[T]{inCache: inCache, keys: keys, objects: map[types.UID]T{}, byKey: map[string]map[types.UID]T{}}
 }
@@ -62,7 +62,7 @@ func (a Assumed[T]) Latest(cached T) T {
 	if !ok || isCurrent(cached, assumed) {
 		return cached
 	}
-	return assumed.DeepCopyObject().(T) //nolint:forcetypeassert // a deep copy has the type of the original
+	return assumed.DeepCopyObject().(T) // a deep copy has the same type
 }
 
 // Observe drops and returns the assumed object if the informer's cache has caught up with it.

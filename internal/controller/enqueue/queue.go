@@ -14,7 +14,7 @@ import (
 
 // Queue is the work queue of a controller. Add and AddLowPriority block until the controller starts.
 type Queue[key comparable] struct {
-	queue   workqueue.TypedRateLimitingInterface[key]
+	queue   priorityqueue.PriorityQueue[key]
 	started chan struct{}
 }
 
@@ -26,7 +26,7 @@ func New[key comparable]() *Queue[key] {
 // Source returns a source without events. The controller passes its queue to it when it starts.
 func (q *Queue[key]) Source() source.TypedSource[key] {
 	return source.TypedFunc[key](func(_ context.Context, queue workqueue.TypedRateLimitingInterface[key]) error {
-		q.queue = queue
+		q.queue = queue.(priorityqueue.PriorityQueue[key]) // controller-runtime's default
 		close(q.started)
 		return nil
 	})
@@ -51,15 +51,10 @@ func (q *Queue[key]) AddAfter(k key, delay time.Duration) {
 func (q *Queue[key]) AddLowPriority(k key) {
 	<-q.started
 	low := handler.LowPriority
-	if queue, ok := q.queue.(priorityqueue.PriorityQueue[key]); ok {
-		queue.AddWithOpts(priorityqueue.AddOpts{Priority: &low}, k)
-		return
-	}
-	q.queue.Add(k)
+	q.queue.AddWithOpts(priorityqueue.AddOpts{Priority: &low}, k)
 }
 
-// RateLimiter returns the rate limiter of failed reconciles: each is repeated after 100 ms up to 30 s, and at most 50 per second
-// in total.
+// RateLimiter returns the rate limiter of failed reconciles: each after 100 ms to 30 s, in total at most 50 per second.
 func RateLimiter[key comparable]() workqueue.TypedRateLimiter[key] {
 	return workqueue.NewTypedMaxOfRateLimiter(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 30*time.Second),

@@ -23,9 +23,8 @@ type Tenancy struct {
 	selector   labels.Selector
 }
 
-// New returns the tenancy of an operator that watches these namespaces, or all if there are none, and in them the mappings
-// and accounts that the selector matches; nil matches all. namespaces reads the metadata of namespaces from the cache. An
-// operator that watches only some namespaces has no right to read them.
+// New returns the tenancy of an operator that watches these namespaces, or all if there are none, and in them the mappings and
+// accounts that the selector matches; nil matches all. Only one that watches all can read the metadata of namespaces.
 func New(namespaces client.Reader, watched []string, selector labels.Selector) Tenancy {
 	t := Tenancy{watched: watched, selector: selector}
 	if len(watched) == 0 {

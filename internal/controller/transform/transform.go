@@ -13,9 +13,9 @@ import (
 // readAnnotations are the annotations that the operator reads.
 var readAnnotations = []string{v1alpha1.AttemptedGroupsAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}
 
-// Mapping is a cache transform. It removes the parts of a mapping that the operator never reads, such as managedFields and the
-// manifest that kubectl apply stores in an annotation, and shares strings between mappings. Writes don't remove these parts: a
-// patch contains only the difference, and a status update changes only the status.
+// Mapping is a cache transform. It removes the parts of a mapping that the operator never reads, such as managedFields, and
+// shares strings between mappings. Writes don't remove these parts: a patch contains only the difference, and a status update
+// changes only the status.
 func Mapping(obj any) (any, error) {
 	if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok { // not a tombstone
 		StripUnused(mapping)

@@ -51,15 +51,15 @@ func (s *Server) Deny(userID string, denied bool) {
 
 // authenticate returns 200 or the error code for the credentials, and the user. For a
 // session that is the user who owns it.
-func (s *Server) authenticate(r request) (code int, userID string) {
-	if r.auth.code != 0 {
-		return r.auth.code, r.auth.userID
+func (s *Server) authenticate(p payload) (code int, userID string) {
+	if p.auth.code != 0 {
+		return p.auth.code, p.auth.userID
 	}
 	if len(s.accounts) == 0 {
-		return codeSuccess, r.auth.userID
+		return codeSuccess, p.auth.userID
 	}
 	for _, a := range s.accounts {
-		if !r.auth.matches(a) {
+		if !p.auth.matches(a) {
 			continue
 		}
 		switch {
@@ -70,7 +70,7 @@ func (s *Server) authenticate(r request) (code int, userID string) {
 		}
 		return codeSuccess, a.UserID
 	}
-	return codeInvalidToken, r.auth.userID
+	return codeInvalidToken, p.auth.userID
 }
 
 func cloneAccounts(accounts []Account) []Account {

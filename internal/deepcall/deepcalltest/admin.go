@@ -26,7 +26,7 @@ const help = `A simulated DeepCall.
   GET    /_sim/groups              the groups that were configured or created
   PUT    /_sim/groups/{id}         create a group
   DELETE /_sim/groups/{id}         delete a group, also from its agents
-  GET    /_sim/calls               all requests; ?agent=7 for one agent
+  GET    /_sim/requests            all requests; ?agent=7 for one agent
   GET    /_sim/stats               statistics of the requests
   PUT    /_sim/accounts            create or change an account; omitted fields keep their values:
                                    {"userId":"1001","token":"...","sessions":["..."],
@@ -39,7 +39,7 @@ const help = `A simulated DeepCall.
   PUT    /_sim/latency             {"latency":"200ms","jitter":"50ms"}
   POST   /_sim/reset               reset to the initial state, without requests, faults or changes
 
-Answers are JSON. GET of agents, agents/{id} and calls supports ?format=text.
+Answers are JSON. GET of agents, agents/{id} and requests supports ?format=text.
 
 ` + FaultHelp
 
@@ -57,7 +57,7 @@ func (s *Server) adminHandler() http.Handler {
 	})
 	mux.HandleFunc("PUT /_sim/groups/{id}", s.handleID(s.AddGroups))
 	mux.HandleFunc("DELETE /_sim/groups/{id}", s.handleID(s.RemoveGroups))
-	mux.HandleFunc("GET /_sim/calls", s.getCalls)
+	mux.HandleFunc("GET /_sim/requests", s.getRequests)
 	mux.HandleFunc("GET /_sim/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Stats()) })
 	mux.HandleFunc("GET /_sim/accounts", s.getAccounts)
 	mux.HandleFunc("PUT /_sim/accounts", s.putAccount)
@@ -115,17 +115,17 @@ func (s *Server) putAgent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) getCalls(w http.ResponseWriter, r *http.Request) {
-	calls := s.Calls()
+func (s *Server) getRequests(w http.ResponseWriter, r *http.Request) {
+	requests := s.Requests()
 	if r.URL.Query().Has("agent") {
-		calls = s.CallsFor(r.URL.Query().Get("agent"))
+		requests = s.RequestsFor(r.URL.Query().Get("agent"))
 	}
 	if !wantsText(r) {
-		writeJSON(w, append([]Call{}, calls...))
+		writeJSON(w, append([]Request{}, requests...))
 		return
 	}
 	var b strings.Builder
-	for _, c := range calls {
+	for _, c := range requests {
 		b.WriteString(c.String() + "\n")
 	}
 	writeText(w, b.String())

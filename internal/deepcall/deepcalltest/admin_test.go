@@ -17,7 +17,7 @@ func TestAdminAPI(t *testing.T) {
 		status                   int
 		contains                 string
 	}{
-		{"serves help at the root", "GET", "/", "", 200, "GET    /_sim/calls"},
+		{"serves help at the root", "GET", "/", "", 200, "GET    /_sim/requests"},
 		{"serves help at /_sim/", "GET", "/_sim/", "", 200, "cut-before"},
 		{"lists agents as JSON", "GET", "/_sim/agents", "", 200, `"91": "N"`},
 		{"lists agents as a table", "GET", "/_sim/agents?format=text", "", 200, "AGENT  RECEIVING  GROUPS\n1      0/0        \n7      2/3        90=Y 91=N 100=Y\n"},
@@ -35,9 +35,9 @@ func TestAdminAPI(t *testing.T) {
 		{"removes the group from its agents", "GET", "/_sim/agents/7?format=text", "", 200, "2/2        90=Y 100=Y"},
 		{"creates a group", "PUT", "/_sim/groups/92", "", 204, ""},
 		{"lists the new group", "GET", "/_sim/groups", "", 200, `"92"`},
-		{"lists requests as JSON", "GET", "/_sim/calls", "", 200, `"outcome": "200 success"`},
-		{"lists requests as lines", "GET", "/_sim/calls?format=text&agent=7", "", 200, "#1 agent 7  90=Y 91=N 100=Y  -> 200 success"},
-		{"filters requests by agent", "GET", "/_sim/calls?agent=1", "", 200, "[]"},
+		{"lists requests as JSON", "GET", "/_sim/requests", "", 200, `"outcome": "200 success"`},
+		{"lists requests as lines", "GET", "/_sim/requests?format=text&agent=7", "", 200, "#1 agent 7  90=Y 91=N 100=Y  -> 200 success"},
+		{"filters requests by agent", "GET", "/_sim/requests?agent=1", "", 200, "[]"},
 		{"returns statistics", "GET", "/_sim/stats", "", 200, `"maxInFlight": 1`},
 		{"adds a fault", "POST", "/_sim/faults", `{"code":1505,"times":2,"agent":"7","applied":false}`, 200, `"code=1505,agent=7,times=2"`},
 		{"adds a fault in the text form", "POST", "/_sim/faults", `"status=503,retry-after=2"`, 200, "retry-after=2"},
@@ -60,7 +60,7 @@ func TestAdminAPI(t *testing.T) {
 		{"rejects an invalid latency", "PUT", "/_sim/latency", `{"latency":"slow"}`, 400, "slow"},
 		{"releases requests that hang", "POST", "/_sim/release", "", 204, ""},
 		{"resets the state", "POST", "/_sim/reset", "", 204, ""},
-		{"lists no requests afterwards", "GET", "/_sim/calls", "", 200, "[]"},
+		{"lists no requests afterwards", "GET", "/_sim/requests", "", 200, "[]"},
 		{"rejects another method", "POST", "/_sim/agents", "", 405, ""},
 		{"answers 404 for another path", "GET", "/other", "", 404, ""},
 	} {
@@ -72,19 +72,19 @@ func TestAdminAPI(t *testing.T) {
 			t.Fatalf("%s: credentials are in %s", step.name, r.raw)
 		}
 	}
-	if len(sim.Calls()) != 0 {
+	if len(sim.Requests()) != 0 {
 		t.Fatal("requests are left after the reset")
 	}
 }
 
-func TestCallsRoundTripThroughJSON(t *testing.T) {
+func TestRequestsRoundTripThroughJSON(t *testing.T) {
 	sim, url := Start(t, Options{})
 	post(t.Context(), url, body("90=Y"))
-	var calls []Call
-	if err := json.Unmarshal([]byte(do(t.Context(), "GET", url+"/_sim/calls", "").raw), &calls); err != nil {
+	var requests []Request
+	if err := json.Unmarshal([]byte(do(t.Context(), "GET", url+"/_sim/requests", "").raw), &requests); err != nil {
 		t.Fatal(err)
 	}
-	if want := sim.Calls()[0]; len(calls) != 1 || calls[0].String() != want.String() || calls[0].Auth != AuthToken {
-		t.Fatalf("got %+v", calls)
+	if want := sim.Requests()[0]; len(requests) != 1 || requests[0].String() != want.String() || requests[0].Auth != AuthToken {
+		t.Fatalf("got %+v", requests)
 	}
 }

@@ -60,8 +60,8 @@ func (f Fault) Times(n int) Fault { f.Count = n; return f }
 // ForAgent applies the fault to requests for the agent only.
 func (f Fault) ForAgent(id string) Fault { f.Agent = id; return f }
 
-// AfterCalls lets n matching requests pass before the fault applies.
-func (f Fault) AfterCalls(n int) Fault { f.Skip = n; return f }
+// AfterRequests lets n matching requests pass before the fault applies.
+func (f Fault) AfterRequests(n int) Fault { f.Skip = n; return f }
 
 // AfterApplying applies the request despite the answer.
 func (f Fault) AfterApplying() Fault { f.Applies = true; return f }

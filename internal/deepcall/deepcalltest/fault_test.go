@@ -42,9 +42,9 @@ func TestFaultAnswers(t *testing.T) {
 				t.Fatalf("got HTTP %d %q, error %v", r.http, r.raw, r.err)
 			}
 			wantApplied(t, sim, tc.applied)
-			call := sim.Calls()[0]
-			if call.Status != tc.http || call.Code != tc.code || call.Outcome != tc.outcome || call.Fault != tc.fault.String() {
-				t.Fatalf("the ledger entry is %+v", call)
+			request := sim.Requests()[0]
+			if request.Status != tc.http || request.Code != tc.code || request.Outcome != tc.outcome || request.Fault != tc.fault.String() {
+				t.Fatalf("the ledger entry is %+v", request)
 			}
 			wantCode(t, post(t.Context(), url, body("90=N")), 200)
 		})
@@ -66,8 +66,8 @@ func TestFaultsCloseTheConnection(t *testing.T) {
 				t.Fatalf("got HTTP %d %q", r.http, r.raw)
 			}
 			wantApplied(t, sim, tc.applied)
-			if call := sim.Calls()[0]; call.Status != 0 || call.Outcome != tc.outcome {
-				t.Fatalf("the ledger entry is %+v", call)
+			if request := sim.Requests()[0]; request.Status != 0 || request.Outcome != tc.outcome {
+				t.Fatalf("the ledger entry is %+v", request)
 			}
 		})
 	}
@@ -120,13 +120,13 @@ func TestFaultsHoldRequests(t *testing.T) {
 			}
 			tc.end(sim, disconnect)
 			<-done
-			calls, err := sim.WaitForCalls(t.Context(), 1)
+			requests, err := sim.WaitForRequests(t.Context(), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			wantApplied(t, sim, tc.applied)
-			if calls[0].Outcome != tc.outcome {
-				t.Fatalf("the outcome is %q", calls[0].Outcome)
+			if requests[0].Outcome != tc.outcome {
+				t.Fatalf("the outcome is %q", requests[0].Outcome)
 			}
 		})
 	}
@@ -148,8 +148,8 @@ func TestDripPausesBetweenBytes(t *testing.T) {
 		if r := direct(ctx, sim, body("90=Y")); r.err == nil {
 			t.Fatal("a disconnected client got the answer")
 		}
-		if call := sim.Calls()[1]; call.End.Sub(call.Start) != 3500*time.Millisecond || call.Outcome != "cut in the answer before applying" {
-			t.Fatalf("the ledger entry is %+v", call)
+		if request := sim.Requests()[1]; request.End.Sub(request.Start) != 3500*time.Millisecond || request.Outcome != "cut in the answer before applying" {
+			t.Fatalf("the ledger entry is %+v", request)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func TestLatency(t *testing.T) {
 		for range 3 {
 			direct(t.Context(), sim, body("90=Y"))
 		}
-		for _, c := range sim.Calls() {
+		for _, c := range sim.Requests() {
 			all = append(all, c.End.Sub(c.Start))
 		}
 		return all
@@ -186,19 +186,19 @@ func TestLatency(t *testing.T) {
 		ctx, disconnect := context.WithTimeout(t.Context(), time.Second)
 		defer disconnect()
 		go direct(ctx, sim, body("90=Y"))
-		if err := sim.Wait(t.Context(), func() bool { return sim.Stats().Calls == 1 && sim.InFlight() == 0 }); err != nil {
+		if err := sim.Wait(t.Context(), func() bool { return sim.Stats().Requests == 1 && sim.InFlight() == 0 }); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := sim.WaitForCalls(t.Context(), 1); err != nil {
+		if _, err := sim.WaitForRequests(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		if call := sim.Calls()[0]; !call.Applied || !call.ClientGone || call.End.Sub(call.Start) != time.Hour {
-			t.Fatalf("an abandoned request was not applied: %+v", call)
+		if request := sim.Requests()[0]; !request.Applied || !request.ClientGone || request.End.Sub(request.Start) != time.Hour {
+			t.Fatalf("an abandoned request was not applied: %+v", request)
 		}
 		sim.SetLatency(0, 0)
 		direct(t.Context(), sim, body("90=Y"))
-		if call := sim.Calls()[1]; !call.End.Equal(call.Start) {
-			t.Fatalf("the latency is not reset: %+v", call)
+		if request := sim.Requests()[1]; !request.End.Equal(request.Start) {
+			t.Fatalf("the latency is not reset: %+v", request)
 		}
 	})
 }
@@ -215,8 +215,8 @@ func TestFaultsApplyToMatchingRequests(t *testing.T) {
 		"in order":               {[]Fault{Code(1501), Code(1518), Code(1522)}, "7 7 7 7", []int{1501, 1518, 1522, 200}},
 		"to one agent only":      {[]Fault{Code(1505).ForAgent("7")}, "8 7 7", []int{200, 1505, 200}},
 		"to the agent they name": {[]Fault{Code(1505).ForAgent("7"), Code(1509).Times(-1)}, "8 7 7", []int{1509, 1505, 1509}},
-		"after other requests":   {[]Fault{Code(1505).AfterCalls(2)}, "7 7 7 7", []int{200, 200, 1505, 200}},
-		"after other faults":     {[]Fault{Code(1505).AfterCalls(1), Code(1501)}, "7 7 7", []int{1501, 1505, 200}},
+		"after other requests":   {[]Fault{Code(1505).AfterRequests(2)}, "7 7 7 7", []int{200, 200, 1505, 200}},
+		"after other faults":     {[]Fault{Code(1505).AfterRequests(1), Code(1501)}, "7 7 7", []int{1501, 1505, 200}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sim := New(Options{})

@@ -17,27 +17,27 @@ const maxShown = 12
 // String formats the request as a line:
 //
 //	12:00:01.123 #3 agent 7  90=Y 91=N 92=Y  -> 200 success  (2ms)
-func (c Call) String() string {
+func (r Request) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s #%d ", c.Start.Format("15:04:05.000"), c.Seq)
-	if c.Agent == "" {
+	fmt.Fprintf(&b, "%s #%d ", r.Start.Format("15:04:05.000"), r.Seq)
+	if r.Agent == "" {
 		b.WriteString("no agent")
 	} else {
-		b.WriteString("agent " + printable(c.Agent))
+		b.WriteString("agent " + printable(r.Agent))
 	}
-	if len(c.Groups) > 0 {
-		b.WriteString("  " + formatGroups(c.Groups, maxShown))
+	if len(r.Groups) > 0 {
+		b.WriteString("  " + formatGroups(r.Groups, maxShown))
 	}
-	if c.End.IsZero() {
+	if r.End.IsZero() {
 		b.WriteString("  -> in flight")
 	} else {
-		took := c.End.Sub(c.Start).Round(time.Millisecond)
-		fmt.Fprintf(&b, "  -> %s  (%s)", c.Outcome, took)
+		took := r.End.Sub(r.Start).Round(time.Millisecond)
+		fmt.Fprintf(&b, "  -> %s  (%s)", r.Outcome, took)
 	}
-	if c.ClientGone && !strings.HasPrefix(c.Outcome, "client left") {
+	if r.ClientGone && !strings.HasPrefix(r.Outcome, "client left") {
 		b.WriteString("  client left")
 	}
-	for _, seq := range c.Overlaps {
+	for _, seq := range r.Overlaps {
 		fmt.Fprintf(&b, "  OVERLAPS #%d", seq)
 	}
 	return b.String()

@@ -95,8 +95,8 @@ func wantAgent(t *testing.T, sim *Server, agent, groups string) {
 func wantApplied(t *testing.T, sim *Server, groups string) {
 	t.Helper()
 	wantAgent(t, sim, "7", groups)
-	calls := sim.Calls()
-	if last := calls[len(calls)-1]; last.Applied != (groups != "") {
+	requests := sim.Requests()
+	if last := requests[len(requests)-1]; last.Applied != (groups != "") {
 		t.Fatalf("the ledger has applied=%v, the agent has %q", last.Applied, groups)
 	}
 }

@@ -18,9 +18,9 @@ const (
 	AuthBoth    AuthKind = "both"
 )
 
-// Call is the ledger's entry of a request. It does not contain the token or the session
+// Request is the ledger's entry of a request. It does not contain the token or the session
 // ID, except in Body with Options.KeepBodies.
-type Call struct {
+type Request struct {
 	Seq           int               `json:"seq"` // 1, 2, … in order of arrival
 	Start         time.Time         `json:"start"`
 	End           time.Time         `json:"end,omitzero"` // zero while the request is served
@@ -49,106 +49,106 @@ const disconnectLag = 250 * time.Millisecond
 // ledger records all requests. A request is in flight as its client sees it: until the
 // answer is about to be sent, or the client has disconnected.
 type ledger struct {
-	calls         []*Call
-	open          map[string][]*Call // in flight, by agent
+	requests      []*Request
+	open          map[string][]*Request // in flight, by agent
 	inFlight, max int
 	ended, order  int
 	overlaps      int // requests with Overlaps
 }
 
-func newLedger() *ledger { return &ledger{open: map[string][]*Call{}} }
+func newLedger() *ledger { return &ledger{open: map[string][]*Request{}} }
 
-func (l *ledger) begin(c *Call) {
-	c.Seq = len(l.calls) + 1
-	if c.Agent != "" {
-		for _, other := range l.open[c.Agent] {
-			c.Overlaps = append(c.Overlaps, other.Seq)
+func (l *ledger) begin(r *Request) {
+	r.Seq = len(l.requests) + 1
+	if r.Agent != "" {
+		for _, other := range l.open[r.Agent] {
+			r.Overlaps = append(r.Overlaps, other.Seq)
 		}
 	}
-	if len(c.Overlaps) > 0 {
+	if len(r.Overlaps) > 0 {
 		l.overlaps++
 	}
-	l.calls = append(l.calls, c)
-	l.open[c.Agent] = append(l.open[c.Agent], c)
+	l.requests = append(l.requests, r)
+	l.open[r.Agent] = append(l.open[r.Agent], r)
 	l.inFlight++
 	l.max = max(l.max, l.inFlight)
 }
 
 // remove removes a request from those in flight.
-func (l *ledger) remove(c *Call) {
-	open := l.open[c.Agent]
-	i := slices.Index(open, c)
+func (l *ledger) remove(r *Request) {
+	open := l.open[r.Agent]
+	i := slices.Index(open, r)
 	if i < 0 {
 		return
 	}
 	l.inFlight--
-	l.open[c.Agent] = slices.Delete(open, i, i+1)
-	if len(l.open[c.Agent]) == 0 {
-		delete(l.open, c.Agent)
+	l.open[r.Agent] = slices.Delete(open, i, i+1)
+	if len(l.open[r.Agent]) == 0 {
+		delete(l.open, r.Agent)
 	}
 }
 
-func (l *ledger) clientGone(c *Call, now time.Time) {
-	if !c.End.IsZero() || c.ClientGone {
+func (l *ledger) clientGone(r *Request, now time.Time) {
+	if !r.End.IsZero() || r.ClientGone {
 		return
 	}
-	c.ClientGone = true
-	l.remove(c)
-	for _, later := range slices.Backward(l.calls) {
-		if later == c || now.Sub(later.Start) >= disconnectLag {
+	r.ClientGone = true
+	l.remove(r)
+	for _, later := range slices.Backward(l.requests) {
+		if later == r || now.Sub(later.Start) >= disconnectLag {
 			return
 		}
-		l.removeOverlap(later, c.Seq)
+		l.removeOverlap(later, r.Seq)
 	}
 }
 
-func (l *ledger) removeOverlap(c *Call, seq int) {
-	i := slices.Index(c.Overlaps, seq)
+func (l *ledger) removeOverlap(r *Request, seq int) {
+	i := slices.Index(r.Overlaps, seq)
 	if i < 0 {
 		return
 	}
-	c.Overlaps = slices.Delete(c.Overlaps, i, i+1)
-	if len(c.Overlaps) == 0 {
+	r.Overlaps = slices.Delete(r.Overlaps, i, i+1)
+	if len(r.Overlaps) == 0 {
 		l.overlaps--
 	}
 }
 
-func (l *ledger) applied(c *Call) {
+func (l *ledger) applied(r *Request) {
 	l.order++
-	c.Applied, c.Order = true, l.order
+	r.Applied, r.Order = true, l.order
 }
 
-func (l *ledger) end(c *Call, now time.Time) {
-	c.End = now
+func (l *ledger) end(r *Request, now time.Time) {
+	r.End = now
 	l.ended++
-	l.remove(c)
+	l.remove(r)
 }
 
-func (c *Call) clone() Call {
-	out := *c
-	out.Groups = maps.Clone(c.Groups)
-	out.Overlaps = slices.Clone(c.Overlaps)
-	out.Body = slices.Clone(c.Body)
+func (r *Request) clone() Request {
+	out := *r
+	out.Groups = maps.Clone(r.Groups)
+	out.Overlaps = slices.Clone(r.Overlaps)
+	out.Body = slices.Clone(r.Body)
 	return out
 }
 
-// Calls returns all requests in order of arrival, including those in flight.
-func (s *Server) Calls() []Call {
-	return s.filterCalls(func(*Call) bool { return true })
+// Requests returns all requests in order of arrival, including those in flight.
+func (s *Server) Requests() []Request {
+	return s.filterRequests(func(*Request) bool { return true })
 }
 
-// CallsFor returns the requests for an agent.
-func (s *Server) CallsFor(agent string) []Call {
-	return s.filterCalls(func(c *Call) bool { return c.Agent == agent })
+// RequestsFor returns the requests for an agent.
+func (s *Server) RequestsFor(agent string) []Request {
+	return s.filterRequests(func(r *Request) bool { return r.Agent == agent })
 }
 
-func (s *Server) filterCalls(wanted func(*Call) bool) []Call {
+func (s *Server) filterRequests(wanted func(*Request) bool) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []Call
-	for _, c := range s.ledger.calls {
-		if wanted(c) {
-			out = append(out, c.clone())
+	var out []Request
+	for _, r := range s.ledger.requests {
+		if wanted(r) {
+			out = append(out, r.clone())
 		}
 	}
 	return out
@@ -156,7 +156,7 @@ func (s *Server) filterCalls(wanted func(*Call) bool) []Call {
 
 // Stats are the ledger's totals.
 type Stats struct {
-	Calls       int `json:"calls"`       // all requests
+	Requests    int `json:"requests"`    // all requests
 	Ended       int `json:"ended"`       // completed
 	Applied     int `json:"applied"`     // applied
 	InFlight    int `json:"inFlight"`    // in flight
@@ -170,7 +170,7 @@ func (s *Server) Stats() Stats {
 	defer s.mu.Unlock()
 	l := s.ledger
 	return Stats{
-		Calls: len(l.calls), Ended: l.ended, Applied: l.order,
+		Requests: len(l.requests), Ended: l.ended, Applied: l.order,
 		InFlight: l.inFlight, MaxInFlight: l.max, Overlaps: l.overlaps,
 	}
 }
@@ -185,11 +185,11 @@ func (s *Server) InFlight() int { return s.Stats().InFlight }
 // MaxInFlight returns the highest number of requests in flight at a time.
 func (s *Server) MaxInFlight() int { return s.Stats().MaxInFlight }
 
-// WaitForCalls waits until n requests have ended and returns all requests. Its error is
+// WaitForRequests waits until n requests have ended and returns all requests. Its error is
 // the context's.
-func (s *Server) WaitForCalls(ctx context.Context, n int) ([]Call, error) {
+func (s *Server) WaitForRequests(ctx context.Context, n int) ([]Request, error) {
 	err := s.Wait(ctx, func() bool { return s.Stats().Ended >= n })
-	return s.Calls(), err
+	return s.Requests(), err
 }
 
 // WaitForInFlight waits until n requests are in flight. Its error is the context's.

@@ -27,9 +27,9 @@ const (
 
 const masked = "***"
 
-// request is the body of a request, as far as it can be parsed. It holds the agent and
+// payload is the body of a request, as far as it can be parsed. It holds the agent and
 // the groups of an invalid request too, for the ledger.
-type request struct {
+type payload struct {
 	fields map[string]json.RawMessage
 	auth   auth
 	agent  string
@@ -52,16 +52,16 @@ func (a auth) matches(acc Account) bool {
 	return acc.UserID == a.userID && acc.Token != "" && acc.Token == a.token
 }
 
-func decode(body []byte) request {
+func decode(body []byte) payload {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return request{body: codeEmptyBody}
+		return payload{body: codeEmptyBody}
 	}
 	if !json.Valid(body) {
-		return request{body: codeInvalidParams}
+		return payload{body: codeInvalidParams}
 	}
-	var q request
+	var q payload
 	if json.Unmarshal(body, &q.fields) != nil || q.fields == nil {
-		return request{body: codeInvalidType}
+		return payload{body: codeInvalidType}
 	}
 	if len(q.fields) == 0 {
 		q.body = codeEmptyBody
@@ -158,7 +158,7 @@ func stringField(fields map[string]json.RawMessage, name string, missing int) (s
 
 // maskedBody returns the body with masked credentials. It returns nothing of a body that
 // can't be parsed, since credentials can be anywhere in it.
-func (q request) maskedBody() []byte {
+func (q payload) maskedBody() []byte {
 	if q.fields == nil {
 		return nil
 	}

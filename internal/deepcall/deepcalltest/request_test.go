@@ -64,8 +64,8 @@ func TestRequestsAreAnsweredAsDocumented(t *testing.T) {
 			})
 			r := post(t.Context(), url, tc.body)
 			wantCode(t, r, tc.code)
-			if call := sim.Calls()[0]; call.Code != tc.code || call.Applied != (tc.code == 200) {
-				t.Fatalf("the ledger has %+v", call)
+			if request := sim.Requests()[0]; request.Code != tc.code || request.Applied != (tc.code == 200) {
+				t.Fatalf("the ledger has %+v", request)
 			}
 		})
 	}
@@ -130,7 +130,7 @@ func TestTooLargeBodiesAreRejected(t *testing.T) {
 	if r := post(t.Context(), url, strings.Repeat(" ", maxBody+1)); r.err == nil {
 		t.Fatalf("got HTTP %d", r.http)
 	}
-	if _, err := sim.WaitForCalls(t.Context(), 1); err != nil {
+	if _, err := sim.WaitForRequests(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,8 +13,8 @@ const maxBody = 1 << 20
 
 // exchange is a request while it is served.
 type exchange struct {
-	*Call
-	request request
+	*Request
+	payload payload
 	fault   Fault
 	latency time.Duration
 	release <-chan struct{} // taken at arrival, so that no Release is missed
@@ -58,13 +58,13 @@ func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 // begin adds the request to the ledger and selects its fault and its latency.
 func (s *Server) begin(r *http.Request, body []byte) *exchange {
 	decoded := decode(body)
-	c := &Call{
+	c := &Request{
 		Start: now(), Method: r.Method,
 		ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength,
 		Agent: decoded.agent, Groups: decoded.groups, Auth: decoded.auth.kind, UserID: decoded.auth.userID,
 		Body: decoded.maskedBody(),
 	}
-	e := &exchange{Call: c, request: decoded}
+	e := &exchange{Request: c, payload: decoded}
 	s.update(func() {
 		if s.opts.KeepBodies {
 			c.Body = body
@@ -104,32 +104,32 @@ func (s *Server) hang(ctx context.Context, e *exchange) {
 // process validates the request and applies it if it is valid, in one step.
 func (s *Server) process(e *exchange) (code int) {
 	s.update(func() {
-		r := e.request
+		r := e.payload
 		code, e.UserID = s.validate(r)
 		if code != codeSuccess || e.ledger != s.ledger {
 			return
 		}
 		s.store.apply(s.opts.Semantics, r.agent, r.groups)
-		s.ledger.applied(e.Call)
+		s.ledger.applied(e.Request)
 	})
 	return code
 }
 
 // validate returns the code that answers the request, and its user.
-func (s *Server) validate(r request) (code int, userID string) {
-	if r.body != 0 {
-		return r.body, ""
+func (s *Server) validate(p payload) (code int, userID string) {
+	if p.body != 0 {
+		return p.body, ""
 	}
-	code, userID = s.authenticate(r)
+	code, userID = s.authenticate(p)
 	switch {
 	case code != codeSuccess:
 		return code, userID
-	case r.shape != 0:
-		return r.shape, userID
-	case !s.store.agents.has(r.agent):
+	case p.shape != 0:
+		return p.shape, userID
+	case !s.store.agents.has(p.agent):
 		return codeInvalidAgent, userID
 	}
-	for id := range r.groups {
+	for id := range p.groups {
 		if !s.store.groups.has(id) {
 			return codeInvalidGroup, userID
 		}
@@ -138,7 +138,7 @@ func (s *Server) validate(r request) (code int, userID string) {
 }
 
 func (s *Server) clientGone(e *exchange) {
-	s.update(func() { e.ledger.clientGone(e.Call, now()) })
+	s.update(func() { e.ledger.clientGone(e.Request, now()) })
 }
 
 // abort ends the request and closes its connection without an answer.
@@ -150,10 +150,10 @@ func (s *Server) abort(e *exchange, why string) {
 // end completes the ledger's entry. It is called before the answer is sent, so that a
 // client that has the answer finds the entry and can send the next request.
 func (s *Server) end(e *exchange, a answer) {
-	var done Call
+	var done Request
 	s.update(func() {
 		e.Status, e.Code, e.Outcome = a.status, a.code, a.outcome
-		e.ledger.end(e.Call, now())
+		e.ledger.end(e.Request, now())
 		done = e.clone()
 	})
 	s.logLine(done.String())

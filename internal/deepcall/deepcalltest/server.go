@@ -46,7 +46,7 @@ type Options struct {
 	Jitter     time.Duration // a random duration up to this is added to Latency
 	Seed       uint64        // of the jitter, which it makes reproducible
 	Log        io.Writer     // receives a line for each request, if set
-	KeepBodies bool          // do not mask the credentials in Call.Body
+	KeepBodies bool          // do not mask the credentials in Request.Body
 }
 
 // Server is the simulated DeepCall. It is safe for concurrent use.

@@ -54,7 +54,7 @@ func (s store) apply(sem Semantics, agent string, groups map[string]string) {
 	maps.Copy(s.agentGroups[agent], groups)
 }
 
-// Agent returns the agent's groups with "Y" if the agent receives the group's calls, or
+// Agent returns the agent's groups with "Y" if the agent receives the group's requests, or
 // "N". It is empty for an agent without groups.
 func (s *Server) Agent(id string) map[string]string {
 	s.mu.Lock()

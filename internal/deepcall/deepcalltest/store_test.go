@@ -65,9 +65,9 @@ func TestReturnedValuesAreCopies(t *testing.T) {
 	wantCode(t, post(t.Context(), url, body("90=Y")), 200)
 	sim.Agent("7")["90"] = "N"
 	sim.Agents()["7"]["90"] = "N"
-	sim.Calls()[0].Groups["90"] = "N"
+	sim.Requests()[0].Groups["90"] = "N"
 	wantAgent(t, sim, "7", "90=Y")
-	if sim.Calls()[0].Groups["90"] != "Y" {
+	if sim.Requests()[0].Groups["90"] != "Y" {
 		t.Fatal("a change of the copy changed the ledger")
 	}
 }

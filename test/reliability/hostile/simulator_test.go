@@ -48,10 +48,10 @@ func TestAppliedRequestsNeverFailForCertain(t *testing.T) {
 				c := newTestClient(t, deepcall.Config{Endpoint: srv.URL, AllowInsecure: true, Timeout: longTimeout})
 				waitCtx, cancel := context.WithTimeout(context.Background(), longTimeout)
 				defer cancel()
-				wait := func(until func(deepcalltest.Call) bool) {
-					reached := func() bool { calls := sim.Calls(); return len(calls) > 0 && until(calls[0]) }
+				wait := func(until func(deepcalltest.Request) bool) {
+					reached := func() bool { calls := sim.Requests(); return len(calls) > 0 && until(calls[0]) }
 					if err := sim.Wait(waitCtx, reached); err != nil {
-						t.Errorf("DeepCall does not reach the state: %v, %v", err, sim.Calls())
+						t.Errorf("DeepCall does not reach the state: %v, %v", err, sim.Requests())
 					}
 				}
 
@@ -59,7 +59,7 @@ func TestAppliedRequestsNeverFailForCertain(t *testing.T) {
 				go func() {
 					defer close(ended)
 					if tc.slow {
-						wait(func(c deepcalltest.Call) bool { return c.Applied == tc.applied || tc.fault.Late })
+						wait(func(c deepcalltest.Request) bool { return c.Applied == tc.applied || tc.fault.Late })
 						ctx.expire()
 					}
 				}()
@@ -70,8 +70,8 @@ func TestAppliedRequestsNeverFailForCertain(t *testing.T) {
 				if tc.fault.Late {
 					sim.Release()
 				}
-				wait(func(c deepcalltest.Call) bool { return !c.End.IsZero() })
-				calls := sim.Calls()
+				wait(func(c deepcalltest.Request) bool { return !c.End.IsZero() })
+				calls := sim.Requests()
 				if len(calls) != 1 || calls[0].Applied != tc.applied {
 					t.Errorf("DeepCall got %d requests, the first applied %v", len(calls), calls[0].Applied)
 				}

@@ -17,7 +17,7 @@ var (
 	sweep   = flag.String("sweep", "quick", "the length of the run: quick is a month, full is a year")
 	seed    = flag.Uint64("seed", 1, "the seed of the schedule")
 	days    = flag.Int("days", 0, "the length of the run in days; overrides -sweep")
-	verbose = flag.Bool("tell", false, "log the schedule")
+	verbose = flag.Bool("log-schedule", false, "log the schedule")
 )
 
 // minCoverageDays is the least length of a run in which every check is sure to apply.

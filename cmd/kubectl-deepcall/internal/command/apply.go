@@ -77,27 +77,14 @@ func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.Agent
 	return nil
 }
 
-type agentKey struct {
-	account v1alpha1.AccountReference
-	agentID string
-}
-
-func keyOf(mapping *v1alpha1.AgentGroupMapping) agentKey {
-	account := mapping.Spec.AccountRef
-	if account.Namespace == "" {
-		account.Namespace = mapping.Namespace
-	}
-	return agentKey{account, mapping.Spec.AgentID}
-}
-
 // warnDuplicateAgents warns about agents that already have a mapping with another name, since the two could conflict.
 func (o *importOptions) warnDuplicateAgents(existing, mappings []*v1alpha1.AgentGroupMapping) {
-	names := map[agentKey][]string{}
+	names := map[v1alpha1.AgentKey][]string{}
 	for _, mapping := range existing {
-		names[keyOf(mapping)] = append(names[keyOf(mapping)], mapping.Name)
+		names[mapping.AgentKey()] = append(names[mapping.AgentKey()], mapping.Name)
 	}
 	for _, mapping := range mappings {
-		for _, name := range names[keyOf(mapping)] {
+		for _, name := range names[mapping.AgentKey()] {
 			if name != mapping.Name {
 				fmt.Fprintf(o.ErrOut, "warning: agent %s already has mapping %s, which keeps the groups that both declare\n", mapping.Spec.AgentID, name)
 			}

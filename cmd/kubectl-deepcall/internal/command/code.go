@@ -35,40 +35,40 @@ Without an argument, list all codes and reasons. The command does not access the
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listTopics(streams.Out, reason.Entries())
+				return listEntries(streams.Out, reason.Entries())
 			}
 			found, err := reason.Find(args[0])
 			if err != nil {
 				return err
 			}
-			return describeTopics(streams.Out, found)
+			return describeEntries(streams.Out, found)
 		},
 	}
 }
 
-func listTopics(w io.Writer, topics []reason.Entry) error {
+func listEntries(w io.Writer, entries []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(out, "CODE\tREASON\tCLASS\tMEANING")
-	for _, t := range topics {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", cmp.Or(codeText(t), "-"), t.Reason, t.Class, t.Meaning)
+	for _, e := range entries {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", cmp.Or(codeText(e), "-"), e.Reason, e.Class, e.Meaning)
 	}
 	return out.Flush()
 }
 
-func describeTopics(w io.Writer, topics []reason.Entry) error {
+func describeEntries(w io.Writer, entries []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for i, t := range topics {
+	for i, e := range entries {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
 		for _, line := range [][2]string{
-			{"Code", codeText(t)},
-			{"Reason", t.Reason},
-			{"Message", t.Message},
-			{"Class", string(t.Class)},
-			{"Meaning", t.Meaning},
-			{"Operator", t.Operator},
-			{"What to do", t.Remedy},
+			{"Code", codeText(e)},
+			{"Reason", e.Reason},
+			{"Message", e.Message},
+			{"Class", string(e.Class)},
+			{"Meaning", e.Meaning},
+			{"Operator", e.Operator},
+			{"What to do", e.Remedy},
 		} {
 			if line[1] != "" {
 				fmt.Fprintf(out, "%s:\t%s\n", line[0], line[1])
@@ -78,17 +78,17 @@ func describeTopics(w io.Writer, topics []reason.Entry) error {
 	return out.Flush()
 }
 
-func codeText(t reason.Entry) string {
-	if t.Code == 0 {
+func codeText(e reason.Entry) string {
+	if e.Code == 0 {
 		return ""
 	}
-	return strconv.Itoa(t.Code)
+	return strconv.Itoa(e.Code)
 }
 
 func completeCodes(prefix string) []string {
 	var matches []string
-	for _, t := range reason.Entries() {
-		for _, candidate := range []string{codeText(t), t.Reason} {
+	for _, e := range reason.Entries() {
+		for _, candidate := range []string{codeText(e), e.Reason} {
 			if candidate != "" && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(prefix)) {
 				matches = append(matches, candidate)
 			}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -73,8 +72,8 @@ func accountHint(mapping *v1alpha1.AgentGroupMapping) string {
 	if !isReady(mapping) {
 		return ""
 	}
-	account := mapping.Spec.AccountRef
-	return fmt.Sprintf("; check its account: kubectl describe dca %s -n %s", account.Name, cmp.Or(account.Namespace, mapping.Namespace))
+	account := mapping.AccountKey()
+	return fmt.Sprintf("; check its account: kubectl describe dca %s -n %s", account.Name, account.Namespace)
 }
 
 // report prints the result of a resync request that is done.

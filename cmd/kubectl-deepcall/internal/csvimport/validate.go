@@ -27,15 +27,16 @@ func validate(rows []row) ([]*agent, []Problem) {
 	agents := map[string]*agent{}
 	var problems []Problem
 	for _, r := range rows {
-		texts := r.validateIDs()
-		receives, invalid := r.parseReceives()
-		if len(texts) == 0 {
+		invalidAgent, invalidGroup := validateID(columnAgent, r.agent), validateID(columnGroup, r.group)
+		receives, invalidReceives := r.parseReceives()
+		notAdded := ""
+		if invalidAgent+invalidGroup == "" {
 			if agents[r.agent] == nil {
 				agents[r.agent] = &agent{id: r.agent, lines: map[string]int{}}
 			}
-			texts = append(texts, agents[r.agent].add(v1alpha1.AgentGroup{GroupID: r.group, ReceiveCall: receives}, r.line))
+			notAdded = agents[r.agent].add(v1alpha1.AgentGroup{GroupID: r.group, ReceiveCall: receives}, r.line)
 		}
-		for _, text := range append(texts, invalid) {
+		for _, text := range []string{invalidAgent, invalidGroup, notAdded, invalidReceives} {
 			if text != "" {
 				problems = append(problems, Problem{r.line, text})
 			}
@@ -45,16 +46,6 @@ func validate(rows []row) ([]*agent, []Problem) {
 }
 
 // The following functions return the text of a problem, or an empty string.
-
-func (r row) validateIDs() []string {
-	var texts []string
-	for _, id := range []struct{ column, value string }{{columnAgent, r.agent}, {columnGroup, r.group}} {
-		if text := validateID(id.column, id.value); text != "" {
-			texts = append(texts, text)
-		}
-	}
-	return texts
-}
 
 func validateID(column, id string) string {
 	switch {

@@ -4,11 +4,13 @@ package roster
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natsort"
@@ -83,15 +85,11 @@ func Entries(mappings []*v1alpha1.AgentGroupMapping, by SortBy, filter Filter) [
 		if by == ByAgent {
 			first, second = second, first
 		}
-		return cmp.Or(compareAccounts(a.Account, b.Account), first, second,
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
+		// Accounts before IDs, since the same ID in another account is another agent or group.
+		return cmp.Or(cmp.Compare(a.Account.Namespace, b.Account.Namespace), cmp.Compare(a.Account.Name, b.Account.Name),
+			first, second, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
 	})
 	return entries
-}
-
-// compareAccounts compares accounts before IDs, since the same ID in another account is another agent or group.
-func compareAccounts(a, b Account) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
@@ -107,10 +105,12 @@ func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 
 	var entries []Entry
 	differs := false
-	for group := range union(declared, confirmed) {
+	groups := maps.Clone(declared)
+	maps.Copy(groups, confirmed)
+	for group := range groups {
 		e := base
 		e.GroupID, e.Declared, e.Receives = group, declared[group], confirmed[group]
-		e.InSync = equal(e.Declared, e.Receives)
+		e.InSync = ptr.Equal(e.Declared, e.Receives)
 		differs = differs || !e.InSync
 		entries = append(entries, e)
 	}
@@ -127,10 +127,8 @@ func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 }
 
 func newEntry(mapping *v1alpha1.AgentGroupMapping) Entry {
-	ref := mapping.Spec.AccountRef
 	e := Entry{
-		Namespace: mapping.Namespace, Mapping: mapping.Name,
-		Account: Account{Namespace: cmp.Or(ref.Namespace, mapping.Namespace), Name: ref.Name},
+		Namespace: mapping.Namespace, Mapping: mapping.Name, Account: Account(mapping.AccountKey()),
 		AgentID: mapping.Spec.AgentID, Suspended: mapping.Spec.Suspend,
 	}
 	if at := mapping.Status.LastSyncTime; at != nil {
@@ -168,22 +166,4 @@ func byGroupID(groups []v1alpha1.AgentGroup) map[string]*bool {
 		receives[group.GroupID] = &group.ReceiveCall
 	}
 	return receives
-}
-
-func union(a, b map[string]*bool) map[string]bool {
-	keys := make(map[string]bool, len(a)+len(b))
-	for key := range a {
-		keys[key] = true
-	}
-	for key := range b {
-		keys[key] = true
-	}
-	return keys
-}
-
-func equal(a, b *bool) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }
