@@ -123,13 +123,12 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 		versions[m.UID] = m.ResourceVersion
 	}
 	for _, options := range f.tenancy.ListOptions() {
-		var live v1alpha1.AgentGroupMappingList
-		options = append(options, client.MatchingFields{"spec.agentID": snap.Key.AgentID, "spec.accountRef.name": snap.Key.Account.Name})
-		if err := f.apiReader.List(ctx, &live, options...); err != nil {
+		live, err := f.listLive(ctx, snap.Key, options)
+		if err != nil {
 			return fmt.Errorf("list the agent's mappings: %w", err)
 		}
-		for i := range live.Items {
-			m := &live.Items[i]
+		for i := range live {
+			m := &live[i]
 			if m.AgentKey() != snap.Key || m.Released() {
 				continue
 			}
@@ -146,6 +145,18 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 	defer f.mu.Unlock()
 	f.agents[snap.Key] = struct{}{}
 	return nil
+}
+
+// listLive lists the mappings that may be the agent's. A CRD that is older than the operator has no selectable fields: then all
+// mappings are listed.
+func (f *freshness) listLive(ctx context.Context, key v1alpha1.AgentKey, options []client.ListOption) ([]v1alpha1.AgentGroupMapping, error) {
+	var live v1alpha1.AgentGroupMappingList
+	selector := client.MatchingFields{"spec.agentID": key.AgentID, "spec.accountRef.name": key.Account.Name}
+	err := f.apiReader.List(ctx, &live, append(slices.Clone(options), selector)...)
+	if apierrors.IsBadRequest(err) {
+		err = f.apiReader.List(ctx, &live, options...)
+	}
+	return live.Items, err
 }
 
 // verifyAccount compares an account with the API server, once.

@@ -25,6 +25,8 @@ type apiServer struct {
 	account  *v1alpha1.DeepCallAccount // nil if there is none
 	err      error
 	reads    int
+	// unselectable reports that the CRD has no selectable fields.
+	unselectable bool
 }
 
 func (s *apiServer) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
@@ -46,6 +48,11 @@ func (s *apiServer) List(_ context.Context, list client.ObjectList, options ...c
 	full, ok := list.(*v1alpha1.AgentGroupMappingList)
 	if !ok {
 		return s.err
+	}
+	if listOptions.FieldSelector == nil {
+		listOptions.FieldSelector = fields.Everything()
+	} else if s.unselectable {
+		return apierrors.NewBadRequest("field label not supported: spec.agentID")
 	}
 	for _, m := range s.mappings {
 		selected := listOptions.FieldSelector.Matches(fields.Set{"spec.agentID": m.Spec.AgentID, "spec.accountRef.name": m.Spec.AccountRef.Name})
@@ -121,6 +128,19 @@ func TestFreshness_compares_an_agent_with_the_API_server(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFreshness_works_with_a_CRD_without_selectable_fields(t *testing.T) {
+	asha := newMapping("asha", "1", "5")
+	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{ofAgent("8", newMapping("lena", "2", "6")), asha}, account: newAccount(1)}
+	live.unselectable = true
+	if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha)); err != nil {
+		t.Error(err)
+	}
+	live.mappings = append(live.mappings, newMapping("ravi", "3", "7"))
+	if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha)); !errors.Is(err, errStale) {
+		t.Errorf("got %v for a cache that lacks a mapping", err)
 	}
 }
 
