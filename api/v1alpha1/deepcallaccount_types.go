@@ -41,7 +41,8 @@ type DeepCallAccountSpec struct {
 
 	// caBundle contains base64-encoded PEM certificates of the certificate
 	// authorities that are trusted for the endpoint. If set, it replaces the
-	// system's trusted roots.
+	// system's trusted roots. Comments between the certificates are ignored; a
+	// damaged certificate makes the whole bundle invalid.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1048576
 	CABundle []byte `json:"caBundle,omitempty"`
