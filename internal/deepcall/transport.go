@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // maxHeaderBytes bounds the header of an answer.
@@ -77,7 +78,7 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, networ
 		return nil, err
 	}
 	config = config.Clone() // which shares the cache of sessions
-	config.ServerName = host
+	config.ServerName = strings.TrimSuffix(host, ".")
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
