@@ -35,12 +35,13 @@ type AgentGroupMappingSpec struct {
 
 	// groups lists the groups of the agent: at most 500, with unique group
 	// IDs. A group removed from the list is handled according to
-	// removalPolicy.
-	// +optional
+	// removalPolicy. The field is required: set it to [] to remove all
+	// groups.
+	// +required
 	// +listType=map
 	// +listMapKey=groupID
 	// +kubebuilder:validation:MaxItems=500
-	Groups []AgentGroup `json:"groups,omitempty"`
+	Groups []AgentGroup `json:"groups"`
 
 	// removalPolicy defines how the operator handles groups removed from the
 	// list, and all groups when the mapping is deleted. StopCalls sends them

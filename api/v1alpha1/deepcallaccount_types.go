@@ -7,9 +7,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type DeepCallAccountSpec struct {
 	// endpoint is the base URL of the DeepCall API, for example
 	// https://v4-api.deepcall.com. The operator appends
-	// /api/v2/Agent/updateAgentGroupMapping. The URL can have a path prefix,
-	// but no user info, query or fragment. Plain http requires the operator's
-	// flag --allow-insecure-endpoints and is meant for development only.
+	// /api/v2/Agent/updateAgentGroupMapping, so the endpoint must not end in
+	// it. The URL can have a path prefix, but no user info, query or fragment.
+	// Plain http requires the operator's flag --allow-insecure-endpoints and is
+	// meant for development only.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -20,7 +21,9 @@ type DeepCallAccountSpec struct {
 
 	// credentialsSecretRef references the Secret that contains the
 	// credentials, in the account's namespace. The Secret must have either the
-	// keys userId and token or the key ssid, but not both.
+	// keys userId and token or the key ssid, but not both. The values must not
+	// contain invisible characters or have spaces at either end; one newline
+	// at the end is ignored.
 	// +required
 	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
 
@@ -41,7 +44,8 @@ type DeepCallAccountSpec struct {
 
 	// caBundle contains base64-encoded PEM certificates of the certificate
 	// authorities that are trusted for the endpoint. If set, it replaces the
-	// system's trusted roots.
+	// system's trusted roots. Comments between the certificates are ignored; a
+	// damaged certificate makes the whole bundle invalid.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1048576
 	CABundle []byte `json:"caBundle,omitempty"`

@@ -63,11 +63,12 @@ const (
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonSecretForbidden means that the operator is not allowed to read the Secret. It retries every minute.
 	ReasonSecretForbidden = "SecretForbidden"
-	// ReasonInvalidCredentials means that the Secret does not contain either ssid, or userId and token.
+	// ReasonInvalidCredentials means that the Secret does not contain either ssid, or userId and token, or that a value
+	// contains invisible characters.
 	ReasonInvalidCredentials = "InvalidCredentials"
 	// ReasonInvalidEndpoint means that the endpoint can't be used, for example http without --allow-insecure-endpoints.
 	ReasonInvalidEndpoint = "InvalidEndpoint"
-	// ReasonInvalidCABundle means that spec.caBundle contains no PEM certificate.
+	// ReasonInvalidCABundle means that spec.caBundle contains no PEM certificate, or a damaged one.
 	ReasonInvalidCABundle = "InvalidCABundle"
 	// ReasonInvalidSelector means that allowedNamespaces.selector is not a valid label selector.
 	ReasonInvalidSelector = "InvalidSelector"

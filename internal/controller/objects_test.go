@@ -210,7 +210,7 @@ func (e *testEnv) waitForMappingCount(n int32) {
 // These functions return the edit of a mapping.
 
 func setGroups(groups ...v1alpha1.AgentGroup) func(*v1alpha1.AgentGroupMapping) {
-	return func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups = groups }
+	return func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups = append([]v1alpha1.AgentGroup{}, groups...) }
 }
 
 func addGroup(id string) func(*v1alpha1.AgentGroupMapping) {

@@ -178,7 +178,7 @@ var (
 	}
 	entryEndpointNotAllowed = Entry{
 		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.",
+		Meaning: "The endpoint's address is loopback, link-local, unspecified, multicast or that of a cloud's metadata service.",
 		Remedy:  "The account's owner corrects spec.endpoint, or the name's address in DNS; for development, the operator can run with --allow-insecure-endpoints.",
 	}
 )

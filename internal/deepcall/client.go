@@ -33,7 +33,12 @@ type Config struct {
 
 // Client sends requests to one endpoint. It holds no credentials and is safe for concurrent use.
 type Client struct {
-	url       *url.URL
+	url  *url.URL
+	host string // the header Host
+	// notAllowed is set if the endpoint's address is known not to be allowed. Those of
+	// names are checked when they are dialed.
+	notAllowed bool
+
 	timeout   time.Duration
 	transport http.RoundTripper
 	now       func() time.Time
@@ -56,7 +61,10 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{url: target, timeout: cfg.Timeout, transport: transport, now: cfg.Now}
+	c := &Client{
+		url: target, host: hostHeader(target), notAllowed: !cfg.AllowInsecure && !allowedHost(target.Hostname()),
+		timeout: cfg.Timeout, transport: transport, now: cfg.Now,
+	}
 	if cfg.WrapTransport != nil {
 		c.transport = cfg.WrapTransport(transport)
 	}
@@ -71,6 +79,9 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 			answer, err = Answer{}, &Error{Entry: entryUnreadableAnswer, Uncertain: true, cause: fmt.Errorf("panic with a %T", p)}
 		}
 	}()
+	if c.notAllowed {
+		return Answer{}, &Error{Entry: entryEndpointNotAllowed}
+	}
 	requestCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
@@ -91,7 +102,7 @@ func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *ht
 	req := &http.Request{
 		Method:        http.MethodPost,
 		URL:           c.url,
-		Host:          c.url.Host,
+		Host:          c.host,
 		Body:          body,
 		ContentLength: int64(length),
 		Header: http.Header{

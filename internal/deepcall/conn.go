@@ -1,7 +1,6 @@
 package deepcall
 
 import (
-	"errors"
 	"net"
 	"sync/atomic"
 )
@@ -10,9 +9,9 @@ import (
 // answers, chunk sizes and trailers. The limits of net/http add up to more than a megabyte.
 const maxConnBytes = 2 * (maxHeaderBytes + maxAnswerBytes)
 
-var (
-	errUnsolicited = errors.New("the server sent data before it received a request")
-	errTooMuchData = errors.New("the server sent too much data")
+const (
+	errUnsolicited = fixedCause("the server sent data before it received a request")
+	errTooMuchData = fixedCause("the server sent too much data")
 )
 
 // requestConn is the connection of one request. It fails when the server sends data too early or more than maxConnBytes.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,7 +31,9 @@ func (e *CredentialsError) Error() string { return "the Secret " + e.Problem }
 
 // ParseCredentials parses the data of a Secret, which holds either ssid, or userId
 // and token. It trims one trailing newline from each value, takes an empty value as
-// missing, and ignores other keys. Its error is always a *CredentialsError.
+// missing, and ignores other keys. It rejects values with invisible characters, which
+// editors and shells add unnoticed. Spaces are valid except at either end. Its error
+// is always a *CredentialsError.
 func ParseCredentials(data map[string][]byte) (Credentials, error) {
 	var s secrets
 	for _, f := range []struct {
@@ -41,6 +44,9 @@ func ParseCredentials(data map[string][]byte) (Credentials, error) {
 			return Credentials{}, &CredentialsError{fmt.Sprintf("has a key %s that is not valid UTF-8: store the plain text there", f.key)}
 		}
 		*f.value = trimNewline(string(data[f.key]))
+		if problem := findInvisible(*f.value); problem != "" {
+			return Credentials{}, &CredentialsError{fmt.Sprintf("can't be used: key %s %s", f.key, problem)}
+		}
 	}
 	if problem := s.problem(); problem != "" {
 		return Credentials{}, &CredentialsError{problem}
@@ -106,6 +112,66 @@ func (s secrets) digest() []byte {
 		out = append(out, sum[:]...)
 	}
 	return out
+}
+
+// findInvisible describes the first invisible character of a value, and a space at
+// either end. It is empty if there is none.
+func findInvisible(value string) string {
+	if strings.Contains(value, "\x00") {
+		return "contains a NUL character (U+0000), as UTF-16 text does; store the value as UTF-8"
+	}
+	end := len(strings.TrimRightFunc(value, func(r rune) bool { return r == ' ' || invisible(r) }))
+	for i, r := range value {
+		atEnd := i >= end
+		if !invisible(r) && (r != ' ' || i > 0 && !atEnd) {
+			continue
+		}
+		where, kind := "contains", kindOf(r)
+		switch {
+		case i == 0:
+			where = "begins with"
+		case atEnd && r == '\n': // the last newline is trimmed
+			where, kind = "ends with", "a second newline"
+		case atEnd:
+			where = "ends with"
+		}
+		return fmt.Sprintf("%s %s (%U); store the value without it", where, kind, r)
+	}
+	return ""
+}
+
+// invisible reports whether a character other than a space can't be seen.
+func invisible(r rune) bool {
+	return r != ' ' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// kindOf names a space or an invisible character.
+func kindOf(r rune) string {
+	switch r {
+	case ' ':
+		return "a space"
+	case '\t':
+		return "a tab"
+	case '\n':
+		return "a newline"
+	case '\r':
+		return "a carriage return"
+	case '\u00a0':
+		return "a no-break space"
+	case '\u200b':
+		return "a zero-width space"
+	case '\ufeff':
+		return "a byte order mark"
+	}
+	switch {
+	case unicode.IsControl(r):
+		return "a control character"
+	case unicode.In(r, unicode.Zl, unicode.Zp):
+		return "a line separator"
+	case unicode.IsSpace(r):
+		return "a space character"
+	}
+	return "an invisible character"
 }
 
 func trimNewline(s string) string {

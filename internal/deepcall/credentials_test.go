@@ -39,9 +39,10 @@ func TestParseCredentials(t *testing.T) {
 	}{
 		"accepts a session ID":                    {data: data{"ssid": []byte("abc")}, want: secrets{ssid: "abc"}, auth: "Session"},
 		"accepts a user ID with a token":          {data: data{"userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
-		"trims one newline":                       {data: data{"ssid": []byte("abc\n\n")}, want: secrets{ssid: "abc\n"}, auth: "Session"},
+		"trims one newline":                       {data: data{"ssid": []byte("abc\n")}, want: secrets{ssid: "abc"}, auth: "Session"},
 		"trims one Windows newline":               {data: data{"ssid": []byte("abc\r\n")}, want: secrets{ssid: "abc"}, auth: "Session"},
-		"keeps other white space":                 {data: data{"ssid": []byte(" a b\r")}, want: secrets{ssid: " a b\r"}, auth: "Session"},
+		"keeps spaces between other characters":   {data: data{"ssid": []byte("a b  c")}, want: secrets{ssid: "a b  c"}, auth: "Session"},
+		"keeps other scripts":                     {data: data{"ssid": []byte("é९ß漢")}, want: secrets{ssid: "é९ß漢"}, auth: "Session"},
 		"takes an empty value as missing":         {data: data{"ssid": []byte("\n"), "userId": []byte("1"), "token": []byte("t")}, want: secrets{userID: "1", token: "t"}, auth: "UserToken"},
 		"ignores other keys":                      {data: data{"ssid": []byte("abc"), "SSID": []byte("x"), "note": {0xff}}, want: secrets{ssid: "abc"}, auth: "Session"},
 		"rejects both":                            {data: data{"ssid": []byte("QQQ"), "userId": []byte("QQQ"), "token": []byte("QQQ")}, err: "remove either ssid, or userId and token"},
@@ -67,6 +68,62 @@ func TestParseCredentials(t *testing.T) {
 			}
 			if !cred.IsZero() || cred.Authentication() != "" {
 				t.Fatal("credentials were returned with the error")
+			}
+		})
+	}
+}
+
+func TestParseCredentialsRejectsInvisibleCharacters(t *testing.T) {
+	for value, want := range map[string]string{
+		"\ufeffQQQ":                 "begins with a byte order mark (U+FEFF)",
+		"QQQ\ufeffQ":                "contains a byte order mark (U+FEFF)",
+		" QQQ":                      "begins with a space (U+0020)",
+		"QQQ ":                      "ends with a space (U+0020)",
+		"QQQ \n":                    "ends with a space (U+0020)",
+		" ":                         "begins with a space (U+0020)",
+		"\tQQQ":                     "begins with a tab (U+0009)",
+		"QQQ\t":                     "ends with a tab (U+0009)",
+		"QQQ\tQ":                    "contains a tab (U+0009)",
+		"QQQ\n\n":                   "ends with a second newline (U+000A)",
+		"QQQ\r\n\r\n":               "ends with a carriage return (U+000D)",
+		"QQQ\r":                     "ends with a carriage return (U+000D)",
+		"\nQQQ":                     "begins with a newline (U+000A)",
+		"QQQ\nQ":                    "contains a newline (U+000A)",
+		"\u00a0QQQ":                 "begins with a no-break space (U+00A0)",
+		"QQQ\u00a0Q":                "contains a no-break space (U+00A0)",
+		"QQQ\u3000":                 "ends with a space character (U+3000)",
+		"QQQ\u2028Q":                "contains a line separator (U+2028)",
+		"QQQ\u2029Q":                "contains a line separator (U+2029)",
+		"QQQ\u200b":                 "ends with a zero-width space (U+200B)",
+		"QQQ\u200dQ":                "contains an invisible character (U+200D)",
+		"QQQ\u202eQ":                "contains an invisible character (U+202E)",
+		"QQQ\u00adQ":                "contains an invisible character (U+00AD)",
+		"QQQ\u2060":                 "ends with an invisible character (U+2060)",
+		"QQQ\u3164Q":                "contains an invisible character (U+3164)",
+		"QQQ\ufe0f":                 "ends with an invisible character (U+FE0F)",
+		"QQQ\U000e0041Q":            "contains an invisible character (U+E0041)",
+		"QQQ\x1b[0m":                "contains a control character (U+001B)",
+		"\x7fQQQ":                   "begins with a control character (U+007F)",
+		"QQQ\u0085":                 "ends with a control character (U+0085)",
+		"Q\x00Q\x00Q\x00":           "contains a NUL character (U+0000), as UTF-16 text does; store the value as UTF-8",
+		"\ufeff\x00Q":               "contains a NUL character (U+0000), as UTF-16 text does; store the value as UTF-8",
+		"QQQ \u200b \t":             "ends with a space (U+0020)",
+		"Q Q Q\u200bQ \u200b\ufeff": "contains a zero-width space (U+200B)",
+	} {
+		t.Run(fmt.Sprintf("%q", value), func(t *testing.T) {
+			for key, data := range map[string]map[string][]byte{
+				"ssid":   {"ssid": []byte(value)},
+				"userId": {"userId": []byte(value), "token": []byte("QQQ")},
+				"token":  {"userId": []byte("QQQ"), "token": []byte(value)},
+			} {
+				cred, err := ParseCredentials(data)
+				var typed *CredentialsError
+				if !errors.As(err, &typed) || !strings.Contains(typed.Problem, "key "+key+" "+want) || !cred.IsZero() {
+					t.Errorf("got %v, want key %s %s", err, key, want)
+				}
+				if err != nil && strings.Contains(err.Error(), "Q") {
+					t.Errorf("the error quotes the value: %v", err)
+				}
 			}
 		})
 	}

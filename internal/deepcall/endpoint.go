@@ -1,17 +1,17 @@
 package deepcall
 
 import (
-	"context"
-	"errors"
+	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // apiPath is the path of the request below the endpoint.
-const apiPath = "api/v2/Agent/updateAgentGroupMapping"
+const apiPath = "/api/v2/Agent/updateAgentGroupMapping"
 
 // EndpointError is returned by NewClient for an invalid endpoint. Its text says how
 // the account's owner corrects it.
@@ -19,8 +19,13 @@ type EndpointError struct{ Problem string }
 
 func (e *EndpointError) Error() string { return "the endpoint " + e.Problem }
 
-// parseEndpoint returns the URL of requests. Errors don't quote the endpoint, which
-// can hold a password.
+// SameEndpoint reports whether two endpoints are the same except for trailing slashes.
+func SameEndpoint(a, b string) bool {
+	return strings.TrimRight(a, "/") == strings.TrimRight(b, "/")
+}
+
+// parseEndpoint returns the URL of requests. Errors quote the endpoint only if it has
+// no user info, query or fragment, which can hold a password.
 func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -30,7 +35,7 @@ func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && allowInsecure):
 		return nil, &EndpointError{"must begin with https://"}
-	case u.Hostname() == "":
+	case strings.Trim(u.Hostname(), ".") == "":
 		return nil, &EndpointError{"has no host: give the base URL, such as https://v4-api.deepcall.com"}
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && (portErr != nil || port == 0):
 		return nil, &EndpointError{"has an invalid port: give one from 1 to 65535, or none"}
@@ -40,56 +45,51 @@ func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 		return nil, &EndpointError{"must not have a query: leave out the question mark and what follows"}
 	case strings.Contains(endpoint, "#"):
 		return nil, &EndpointError{"must not have a fragment: leave out the # and what follows"}
+	case notASCII.MatchString(u.Host):
+		return nil, &EndpointError{"has a host with characters other than ASCII: give the name's ASCII form, which begins with xn--"}
+	case isMalformedIPv4(u.Hostname()):
+		return nil, &EndpointError{"has a host that is neither a name nor an IP address: write an IPv4 address as four decimal numbers, such as 192.0.2.7"}
 	}
 	if u.Path == "" {
 		u.Path = "/" // or JoinPath would return a relative path
 	}
-	return u.JoinPath(apiPath), nil
-}
-
-var errAddressNotAllowed = errors.New("the address is not allowed")
-
-// dialControl rejects addresses that are not allowed when they are dialed, so that a
-// name is checked each time it resolves.
-func dialControl(_ context.Context, _, address string, _ syscall.RawConn) error {
-	addrPort, err := netip.ParseAddrPort(address)
-	if err != nil || !allowed(addrPort.Addr()) {
-		return errAddressNotAllowed
+	target := u.JoinPath(apiPath)
+	if strings.HasSuffix(strings.ToLower(target.Path), strings.ToLower(apiPath+apiPath)) {
+		return nil, &EndpointError{fmt.Sprintf("must not end in %s, which the operator appends: use %s", apiPath, baseURL(target))}
 	}
-	return nil
-}
-
-// embedded lists the IPv6 prefixes that embed an IPv4 address, and the byte at which
-// it begins.
-var embedded = []struct {
-	prefix netip.Prefix
-	at     int
-}{
-	{netip.MustParsePrefix("::/96"), 12},           // IPv4-compatible, RFC 4291
-	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // IPv4-translated, RFC 2765
-	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64, RFC 6052
-	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4, RFC 3056
+	return target, nil
 }
 
 var (
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // RFC 1122; to Linux 0.0.0.0 is the local host
-	broadcast   = netip.MustParseAddr("255.255.255.255")
+	notASCII = regexp.MustCompile(`[^\x00-\x7f]`)
+	// endsInNumber matches hosts that some programs parse as an IPv4 address, such as 127.1 and 0x7f000001.
+	endsInNumber = regexp.MustCompile(`(?i)^([^:]*\.)?([0-9]+|0x[0-9a-f]*)\.?$`)
 )
 
-// allowed reports whether the address, or the IPv4 address embedded in it, can be
-// that of another machine: not loopback, link-local, unspecified, multicast or
-// broadcast.
-func allowed(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() ||
-		thisNetwork.Contains(addr) || addr == broadcast {
-		return false
+// isMalformedIPv4 reports whether a host ends in a number, so that it is not a name,
+// and is not an IPv4 address in the usual notation.
+func isMalformedIPv4(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && endsInNumber.MatchString(host)
+}
+
+// baseURL returns the URL without the API's path, which is there twice.
+func baseURL(target *url.URL) string {
+	segments := strings.Split(target.EscapedPath(), "/")
+	extra := min(len(segments), 2*strings.Count(apiPath, "/"))
+	base := url.URL{Scheme: target.Scheme, Host: target.Host}
+	return base.String() + strings.Join(segments[:len(segments)-extra], "/")
+}
+
+// hostHeader returns the header Host of requests. The dot at the end of a name is for
+// the resolver only.
+func hostHeader(u *url.URL) string {
+	name, ok := strings.CutSuffix(u.Hostname(), ".")
+	switch {
+	case !ok:
+		return u.Host
+	case u.Port() != "":
+		return net.JoinHostPort(name, u.Port())
 	}
-	for _, e := range embedded {
-		if e.prefix.Contains(addr) {
-			bytes := addr.As16()
-			return allowed(netip.AddrFrom4([4]byte(bytes[e.at:])))
-		}
-	}
-	return true
+	return name
 }

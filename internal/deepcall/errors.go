@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -23,7 +24,7 @@ type Error struct {
 	// Uncertain means that DeepCall can have applied the request: some of it was sent, and not definitely rejected.
 	Uncertain bool
 
-	cause error // a context's error, or a fixed phrase
+	cause error // a context's error, a fixedCause or a fixed phrase about the answer
 }
 
 // Error returns the entry's message and, if there is one, the cause.
@@ -36,6 +37,22 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause: context.Canceled for a canceled request, context.DeadlineExceeded for a time-out.
 func (e *Error) Unwrap() error { return e.cause }
+
+// fixedCause is one of a fixed set of phrases that name the cause of a failed
+// connection. It quotes nothing of the error, which can contain the answer and, in
+// it, the request.
+type fixedCause string
+
+func (c fixedCause) Error() string { return string(c) }
+
+// Cause returns the cause of a failed connection, such as "connection refused". It is
+// empty for other errors. It is not a part of the message, because the causes of
+// consecutive failures can alternate, and the conditions of mappings would alternate
+// with them.
+func (e *Error) Cause() string {
+	cause, _ := errors.AsType[fixedCause](e.cause)
+	return string(cause)
+}
 
 // AsError returns the *Error in err; nil if err is nil. An error of another type counts as an unreadable answer.
 func AsError(err error) *Error {
@@ -77,51 +94,87 @@ func classifyContext(ctx, requestCtx context.Context) (Entry, error) {
 	return Entry{}, nil
 }
 
-// connectionCause returns a fixed phrase for err, whose own text can quote the answer and, in it, the request.
-func connectionCause(err error) error {
+// connectionCause returns the cause of a connection that failed without an HTTP
+// answer.
+func connectionCause(err error) fixedCause {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return errors.New("no such host")
+			return "no such host"
 		}
-		return errors.New("the name could not be resolved")
+		return "the name could not be resolved"
 	}
-	for _, known := range []error{errUnsolicited, errTooMuchData} {
-		if errors.Is(err, known) {
-			return known
-		}
+	if cause, ok := errors.AsType[fixedCause](err); ok {
+		return cause
 	}
+	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("connection refused")
+		return "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return errors.New("connection reset")
+		return "connection reset"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return errors.New("no route to the server")
+		return "no route to the server"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the server closed the connection")
+		return "the server closed the connection"
+	case isOp && op.Op == "dial":
+		return "the connection could not be opened"
+	case isOp && op.Op == remoteAlert:
+		return "the server rejected the TLS connection"
 	}
-	return errors.New("the server's answer is not valid HTTP")
+	return "the server's answer is not valid HTTP"
 }
 
-// handshakeCause returns a fixed phrase for the error of a TLS handshake.
-func handshakeCause(err error) error {
+// remoteAlert is the operation of the net.OpError that crypto/tls returns for an alert
+// of the server.
+const remoteAlert = "remote error"
+
+// handshakeCause returns the cause of a failed TLS handshake.
+func handshakeCause(err error) fixedCause {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		if invalid.Reason == x509.Expired {
-			return errors.New("the server's certificate has expired or is not yet valid")
-		}
-		return errors.New("the server's certificate is invalid")
+		return certificateCause(invalid)
+	}
+	if _, ok := errors.AsType[x509.UnhandledCriticalExtension](err); ok {
+		return "the server's certificate is invalid"
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return errors.New("the server's certificate is signed by an unknown authority")
+		return "the server's certificate is signed by an unknown authority"
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return errors.New("the server's certificate is for another host name")
+		return "the server's certificate is for another host name"
+	}
+	if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
+		return "the system's trusted roots could not be loaded"
 	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(record.RecordHeader[:]) == "HTTP/" {
-			return errors.New("the server answered in plain HTTP")
+			return "the server answered in plain HTTP"
 		}
-		return errors.New("the server does not speak TLS")
+		return "the server does not speak TLS"
 	}
-	return errors.New("the TLS handshake failed")
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case strings.Contains(err.Error(), "protocol version"): // an alert of either side, without a type
+		return "the server does not support TLS 1.2 or newer"
+	case isOp && op.Op == remoteAlert:
+		return "the server rejected the TLS handshake"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the server closed the connection during the TLS handshake"
+	}
+	return "the TLS handshake failed"
+}
+
+// certificateCause returns the cause why a certificate is invalid. Only the detail,
+// a text, distinguishes an expired one from one that is not yet valid.
+func certificateCause(invalid x509.CertificateInvalidError) fixedCause {
+	switch {
+	case invalid.Reason == x509.Expired && strings.Contains(invalid.Detail, " is after "):
+		return "the server's certificate has expired"
+	case invalid.Reason == x509.Expired && strings.Contains(invalid.Detail, " is before "):
+		return "the server's certificate is not yet valid"
+	case invalid.Reason == x509.Expired:
+		return "the server's certificate has expired or is not yet valid"
+	case invalid.Reason == x509.IncompatibleUsage:
+		return "the server's certificate is not for servers"
+	}
+	return "the server's certificate is invalid"
 }

@@ -99,22 +99,39 @@ func TestCausesAreFixedPhrases(t *testing.T) {
 		"a name server that fails": {
 			&net.DNSError{Err: testToken, Name: testToken}, "ConnectionFailed", "the name could not be resolved",
 		},
-		"a refused connection": {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, "ConnectionFailed", "connection refused"},
-		"a reset connection":   {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "ConnectionFailed", "connection reset"},
-		"a broken pipe":        {&net.OpError{Op: "write", Err: syscall.EPIPE}, "ConnectionFailed", "connection reset"},
-		"no route":             {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, "ConnectionFailed", "no route to the server"},
-		"a closed connection":  {fmt.Errorf("%s: %w", testToken, io.EOF), "ConnectionFailed", "the server closed the connection"},
-		"a truncated header":   {fmt.Errorf("%s: %w", testToken, io.ErrUnexpectedEOF), "ConnectionFailed", "the server closed the connection"},
-		"an early answer":      {fmt.Errorf("%s: %w", testToken, errUnsolicited), "ConnectionFailed", "the server sent data before it received a request"},
-		"a flood":              {fmt.Errorf("%s: %w", testToken, errTooMuchData), "ConnectionFailed", "the server sent too much data"},
-		"malformed HTTP":       {quoting, "ConnectionFailed", "the server's answer is not valid HTTP"},
-		"a time-out":           {&net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, "Timeout", "context deadline exceeded"},
-		"an address":           {&net.OpError{Op: "dial", Err: errAddressNotAllowed}, "EndpointNotAllowed", ""},
-		"a failed handshake":   {&handshakeError{quoting}, "TLSFailed", "the TLS handshake failed"},
-		"an unknown authority": {&handshakeError{x509.UnknownAuthorityError{}}, "TLSFailed", "the server's certificate is signed by an unknown authority"},
-		"another host name":    {&handshakeError{x509.HostnameError{Host: testToken, Certificate: &x509.Certificate{}}}, "TLSFailed", "the server's certificate is for another host name"},
-		"another certificate":  {&handshakeError{x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign, Detail: testToken}}, "TLSFailed", "the server's certificate is invalid"},
-		"an old certificate":   {&handshakeError{x509.CertificateInvalidError{Reason: x509.Expired, Detail: testToken}}, "TLSFailed", "the server's certificate has expired or is not yet valid"},
+		"a refused connection":            {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, "ConnectionFailed", "connection refused"},
+		"a reset connection":              {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "ConnectionFailed", "connection reset"},
+		"a broken pipe":                   {&net.OpError{Op: "write", Err: syscall.EPIPE}, "ConnectionFailed", "connection reset"},
+		"no route":                        {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, "ConnectionFailed", "no route to the server"},
+		"a closed connection":             {fmt.Errorf("%s: %w", testToken, io.EOF), "ConnectionFailed", "the server closed the connection"},
+		"a truncated header":              {fmt.Errorf("%s: %w", testToken, io.ErrUnexpectedEOF), "ConnectionFailed", "the server closed the connection"},
+		"an early answer":                 {fmt.Errorf("%s: %w", testToken, errUnsolicited), "ConnectionFailed", "the server sent data before it received a request"},
+		"a flood":                         {fmt.Errorf("%s: %w", testToken, errTooMuchData), "ConnectionFailed", "the server sent too much data"},
+		"a connection that is not opened": {&net.OpError{Op: "dial", Err: syscall.EADDRNOTAVAIL}, "ConnectionFailed", "the connection could not be opened"},
+		"a connection that is forbidden":  {&net.OpError{Op: "dial", Err: syscall.EPERM}, "ConnectionFailed", "the connection could not be opened"},
+		"an alert":                        {&net.OpError{Op: "remote error", Err: quoting}, "ConnectionFailed", "the server rejected the TLS connection"},
+		"malformed HTTP":                  {quoting, "ConnectionFailed", "the server's answer is not valid HTTP"},
+		"a time-out":                      {&net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, "Timeout", "context deadline exceeded"},
+		"an address":                      {&net.OpError{Op: "dial", Err: errAddressNotAllowed}, "EndpointNotAllowed", ""},
+		"a failed handshake":              {&handshakeError{quoting}, "TLSFailed", "the TLS handshake failed"},
+		"an unknown authority":            {&handshakeError{x509.UnknownAuthorityError{}}, "TLSFailed", "the server's certificate is signed by an unknown authority"},
+		"another host name":               {&handshakeError{x509.HostnameError{Host: testToken, Certificate: &x509.Certificate{}}}, "TLSFailed", "the server's certificate is for another host name"},
+		"another certificate":             {&handshakeError{x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign, Detail: testToken}}, "TLSFailed", "the server's certificate is invalid"},
+		"an expired certificate": {
+			&handshakeError{x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 2 is after 1" + testToken}}, "TLSFailed", "the server's certificate has expired",
+		},
+		"a future certificate": {
+			&handshakeError{x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 1 is before 2" + testToken}}, "TLSFailed", "the server's certificate is not yet valid",
+		},
+		"a certificate for clients": {
+			&handshakeError{x509.CertificateInvalidError{Reason: x509.IncompatibleUsage, Detail: testToken}}, "TLSFailed", "the server's certificate is not for servers",
+		},
+		"an unknown extension":          {&handshakeError{x509.UnhandledCriticalExtension{}}, "TLSFailed", "the server's certificate is invalid"},
+		"no roots":                      {&handshakeError{x509.SystemRootsError{Err: quoting}}, "TLSFailed", "the system's trusted roots could not be loaded"},
+		"a rejected handshake":          {&handshakeError{&net.OpError{Op: "remote error", Err: quoting}}, "TLSFailed", "the server rejected the TLS handshake"},
+		"a handshake without an answer": {&handshakeError{io.EOF}, "TLSFailed", "the server closed the connection during the TLS handshake"},
+		"a reset handshake":             {&handshakeError{&net.OpError{Op: "read", Err: syscall.ECONNRESET}}, "TLSFailed", "the server closed the connection during the TLS handshake"},
+		"an old certificate":            {&handshakeError{x509.CertificateInvalidError{Reason: x509.Expired, Detail: testToken}}, "TLSFailed", "the server's certificate has expired or is not yet valid"},
 		"a server of plain HTTP": {
 			&handshakeError{tls.RecordHeaderError{Msg: testToken, RecordHeader: [5]byte([]byte("HTTP/"))}}, "TLSFailed", "the server answered in plain HTTP",
 		},
@@ -135,6 +152,9 @@ func TestCausesAreFixedPhrases(t *testing.T) {
 			}
 			if e.Reason != tc.reason || e.Error() != want {
 				t.Errorf("got %s, %q, want %s, %q", e.Reason, e.Error(), tc.reason, want)
+			}
+			if want := strings.TrimSuffix(tc.cause, context.DeadlineExceeded.Error()); e.Cause() != want {
+				t.Errorf("got the cause %q, want %q", e.Cause(), want)
 			}
 		})
 	}

@@ -85,6 +85,7 @@ func FuzzParseCredentials(f *testing.F) {
 	f.Add([]byte("abc"), []byte(nil), []byte(nil))
 	f.Add([]byte(nil), []byte("1001\r\n"), []byte("t\n"))
 	f.Add([]byte("\n"), []byte("\xff"), []byte("\r\n"))
+	f.Add([]byte("\ufeffabc"), []byte("1 001 "), []byte("t\x00\u200b"))
 	f.Fuzz(func(t *testing.T, ssid, userID, token []byte) {
 		parse := func(values ...[]byte) (Credentials, error) {
 			return ParseCredentials(map[string][]byte{"ssid": values[0], "userId": values[1], "token": values[2]})
@@ -95,7 +96,7 @@ func FuzzParseCredentials(f *testing.F) {
 			t.Fatalf("got %v with the error %v", cred, err)
 		}
 		if err != nil {
-			// The text depends only on which values are set, missing or invalid.
+			// The text depends only on which values are set, missing or invalid, and on their invisible characters.
 			other := func(value []byte) []byte {
 				switch {
 				case !utf8.Valid(value):
@@ -103,7 +104,12 @@ func FuzzParseCredentials(f *testing.F) {
 				case trimNewline(string(value)) == "":
 					return nil
 				}
-				return []byte("x")
+				return []byte(strings.Map(func(r rune) rune {
+					if r == ' ' || invisible(r) {
+						return r
+					}
+					return 'x'
+				}, string(value)))
 			}
 			if _, again := parse(other(ssid), other(userID), other(token)); again == nil || again.Error() != err.Error() {
 				t.Errorf("the error depends on the values: %q and %v", err, again)
@@ -192,7 +198,7 @@ func FuzzParseEndpoint(f *testing.F) {
 			return // net/http does not send it
 		}
 		got, err := http.ReadRequest(bufio.NewReader(&wire))
-		if err != nil || !strings.HasSuffix(got.URL.Path, "/"+apiPath) || got.URL.RawQuery != "" || len(got.Header) > 2 {
+		if err != nil || !strings.HasSuffix(got.URL.Path, apiPath) || got.URL.RawQuery != "" || len(got.Header) > 2 {
 			t.Fatalf("%q is sent as %+v, %v", endpoint, got, err)
 		}
 		// A host that can't be a DNS name is sent as an empty field, one in another script in Punycode.

@@ -87,11 +87,12 @@ func byteEscapes(s, format string) string {
 
 func TestRedactHidesEverySpelling(t *testing.T) {
 	for _, secret := range []string{testToken, "plain-token-1234", "a b+c%d&e", "line\none\ttwo", `back\slash\\n`, "日本語😀token", "s3cr3t", "tok1", "!?!?!?"} {
-		for _, cred := range []Credentials{
-			credentials(t, "ssid", secret),
-			credentials(t, "userId", "99999999", "token", secret),
-			credentials(t, "userId", secret, "token", "another-token"),
+		for _, s := range []secrets{
+			{ssid: secret},
+			{userID: "99999999", token: secret},
+			{userID: secret, token: "another-token"},
 		} {
+			cred := Credentials{reveal: func() secrets { return s }} // ParseCredentials rejects some of them
 			for name, spell := range spellings {
 				if tooShort := len(condense(spell(secret))) < maxPart; tooShort && name == "its first half" || secret == "!?!?!?" && name == "spaced out" {
 					continue

@@ -3,9 +3,6 @@ package deepcall
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -13,12 +10,6 @@ import (
 
 // maxHeaderBytes bounds the header of an answer.
 const maxHeaderBytes = 64 << 10
-
-// CABundleError is returned by NewClient for an invalid CA bundle. Its text says
-// how the account's owner corrects it.
-type CABundleError struct{ Problem string }
-
-func (e *CABundleError) Error() string { return "the CA bundle " + e.Problem }
 
 // newTransport returns the transport of a client. It speaks HTTP/1.1 over TLS 1.2
 // or newer and rejects addresses as dialControl does. Every request has a
@@ -87,40 +78,11 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, networ
 		return nil, err
 	}
 	config = config.Clone() // which shares the cache of sessions
-	config.ServerName = host
+	config.ServerName = strings.TrimSuffix(host, ".")
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, &handshakeError{err}
 	}
 	return secure, nil
-}
-
-// parseCABundle parses PEM certificates strictly, since a root that is silently
-// left out is noticed only when the server changes its certificate. It returns nil,
-// which stands for the system's roots, for an empty bundle.
-func parseCABundle(bundle []byte) (*x509.CertPool, error) {
-	if len(bundle) == 0 {
-		return nil, nil
-	}
-	pool, count := x509.NewCertPool(), 0
-	block, rest := pem.Decode(bundle)
-	for ; block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, &CABundleError{"holds something else than certificates: leave only the CERTIFICATE blocks"}
-		}
-		count++
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, &CABundleError{fmt.Sprintf("can't be read at certificate %d: give the CA's certificates in PEM form", count)}
-		}
-		pool.AddCert(cert)
-	}
-	if count == 0 {
-		return nil, &CABundleError{"holds no certificate: give the CA's certificates in PEM form"}
-	}
-	if strings.Contains(string(rest), "-----BEGIN") {
-		return nil, &CABundleError{fmt.Sprintf("can't be read after certificate %d: give the CA's certificates in PEM form", count)}
-	}
-	return pool, nil
 }

@@ -165,7 +165,7 @@ func TestCABundlesAreParsedStrictly(t *testing.T) {
 	for name, tc := range map[string]struct{ bundle, want string }{
 		"not PEM":               {"QQQ", "holds no certificate"},
 		"a broken certificate":  {otherCA + "-----BEGIN CERTIFICATE-----\nUVFR\n-----END CERTIFICATE-----\n", "at certificate 2"},
-		"a truncated one":       {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "after certificate 1"},
+		"a truncated one":       {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "at certificate 2"},
 		"a private key with it": {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "CERTIFICATE blocks"},
 	} {
 		t.Run(name, func(t *testing.T) {

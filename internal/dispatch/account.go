@@ -73,7 +73,7 @@ func (a *account) configure(config Config, now time.Time) {
 	if isNew || old.Limits != config.Limits {
 		a.limiter = rate.NewLimiter(rate.Limit(config.Limits.RequestsPerSecond), config.Limits.Burst)
 	}
-	moved := old.Endpoint != config.Endpoint
+	moved := !deepcall.SameEndpoint(old.Endpoint, config.Endpoint)
 	rotated := !config.Credentials.IsZero() && !config.Credentials.Equal(a.lastCredentials)
 	switch {
 	case !config.Credentials.IsZero():

@@ -267,6 +267,7 @@ func TestHealthDescribesTheConfiguration(t *testing.T) {
 		}{
 			"Secret deleted":                       {deleteSecret, true},
 			"Secret deleted, endpoint changed":     {func(c *Config) { deleteSecret(c); c.Endpoint = otherEndpoint }, false},
+			"Secret deleted, slash appended":       {func(c *Config) { deleteSecret(c); c.Endpoint += "/" }, true},
 			"Secret deleted, account recreated":    {func(c *Config) { deleteSecret(c); c.UID = "another" }, false},
 			"spec invalid":                         {func(c *Config) { c.Client, c.ConfigError = nil, ConfigError{Reason: "InvalidSpec"} }, false},
 			"Secret valid, endpoint changed":       {func(c *Config) { c.Endpoint = otherEndpoint }, true},

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
@@ -70,7 +71,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		name:             m.Namespace + "/" + m.Name,
 		created:          m.CreationTimestamp.Time,
 		applied:          toGroups(m.Status.AppliedGroups),
-		appliedElsewhere: s.Account.Endpoint != "" && m.Status.AppliedEndpoint != s.Account.Endpoint,
+		appliedElsewhere: s.Account.Endpoint != "" && !deepcall.SameEndpoint(m.Status.AppliedEndpoint, s.Account.Endpoint),
 		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping),
 		pendingAdds:      pendingAdds(m.AgentGroupMapping),
 		deleting:         m.DeletionTimestamp != nil,
@@ -85,7 +86,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		in.desired = toGroups(m.Spec.Groups)
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
-		(state.RejectedAt == "" || state.RejectedAt == s.Account.Endpoint)
+		(state.RejectedAt == "" || deepcall.SameEndpoint(state.RejectedAt, s.Account.Endpoint))
 	in.setHold(s, m, state.Backoff)
 	return in
 }

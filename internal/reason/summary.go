@@ -58,9 +58,14 @@ func Untried() Summary { return summarize(v1alpha1.ReasonUntried) }
 // Usable is the summary of an account whose requests DeepCall accepts.
 func Usable() Summary { return summarize(v1alpha1.ReasonUsable) }
 
-// Unreachable is the summary of an account whose requests failed several times in a row, beginning with cause.
-func Unreachable(cause *deepcall.Error) Summary {
-	return summarize(v1alpha1.ReasonUnreachable, "<cause>", cause.Message+". "+strings.TrimSuffix(cause.Remedy, "."))
+// Unreachable is the summary of an account whose requests failed several times in a row. failure is the one that led to
+// this state. Later failures don't replace it, so the message doesn't alternate with their causes.
+func Unreachable(failure *deepcall.Error) Summary {
+	text := failure.Message
+	if cause := failure.Cause(); cause != "" {
+		text += ": " + cause
+	}
+	return summarize(v1alpha1.ReasonUnreachable, "<failure>", text+". "+strings.TrimSuffix(failure.Remedy, "."))
 }
 
 // SecretNotFound is the summary of an account whose Secret does not exist.

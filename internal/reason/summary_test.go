@@ -1,6 +1,9 @@
 package reason
 
 import (
+	"errors"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -56,6 +59,38 @@ func TestSummaries(t *testing.T) {
 		}
 	}
 }
+
+func TestUnreachable_names_the_cause_of_a_failed_connection(t *testing.T) {
+	client, err := deepcall.NewClient(deepcall.Config{
+		Endpoint: "https://deepcall.invalid",
+		WrapTransport: func(http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(*http.Request) (*http.Response, error) {
+				return nil, &net.DNSError{Err: "quoted", Name: "quoted", IsNotFound: true}
+			})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.UpdateAgentGroupMapping(t.Context(), deepcall.Credentials{}, deepcall.Request{})
+	var failure *deepcall.Error
+	if !errors.As(err, &failure) {
+		t.Fatal(err)
+	}
+	want := Summary{"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
+		"The first failure: The connection to DeepCall failed: no such host. The account's owner checks spec.endpoint, " +
+		"and the cluster's administrator the network path to it (DNS, firewall, network policy)"}
+	if got := Unreachable(failure); got != want {
+		t.Errorf("got %+v", got)
+	}
+	if got, want := FromError(failure), (Summary{"ConnectionFailed", "The connection to DeepCall failed"}); got != want {
+		t.Errorf("got %+v for a mapping, want %+v: causes can alternate", got, want)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
 func TestSummary_BlocksDeletion_adds_its_note_once(t *testing.T) {
 	want := Summary{"Synced", "DeepCall confirmed the declared groups. The deletion waits until DeepCall confirms that the agent's calls are stopped; " +

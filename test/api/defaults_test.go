@@ -11,7 +11,7 @@ func TestDefaults(t *testing.T) {
 		fixture     fixture
 		given, want string
 	}{
-		{"a mapping", mapping, `{}`, `{accountRef: {name: acme}, agentID: "7",
+		{"a mapping", mapping, `{}`, `{accountRef: {name: acme}, agentID: "7", groups: [],
 			removalPolicy: StopCalls, resyncInterval: 1h, suspend: false}`},
 		{"an account", account, `{}`, `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
 			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 20, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},

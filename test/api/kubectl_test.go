@@ -35,6 +35,8 @@ func TestKubectlApplyReportsInvalidFields(t *testing.T) {
 		{"an unquoted group", ashaDocument(`"7"`, `90`, "true"), "spec.groups[0].groupID in body must be of type string"},
 		{"an unquoted agent", ashaDocument(`7`, `"90"`, "true"), "spec.agentID in body must be of type string"},
 		{"an agent named Y, unquoted", ashaDocument(`Y`, `"90"`, "true"), "spec.agentID in body must be of type string"},
+		{"a mapping without groups", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n"), "spec.groups: Required value"},
+		{"groups without a value", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n  groups:\n"), "spec.groups: Required value"},
 		{"a misspelt field of a mapping", ashaDocument(`"7"`, `"90"`, "true") + "  removalPolcy: Orphan\n", `unknown field "spec.removalPolcy"`},
 		{"a misspelt field of a group", ashaDocument(`"7"`, `"90"`, "true, recieveCall: true"), `unknown field "spec.groups[0].recieveCall"`},
 		{"a misspelt field of an account", account.document("acme", acme+"  limits: {burts: 5}\n"), `unknown field "spec.limits.burts"`},
@@ -66,6 +68,7 @@ func TestServerSideApplyMergesGroupsOfTwoManagers(t *testing.T) {
 	apply("gitops", ashaDocument(`"7"`, `"90"`, "true"))
 	apply("desk", ashaDocument(`"7"`, `"91"`, "false"))
 	expectGroups("90 91")
+	// A manager can leave out the field as long as another one declares groups.
 	apply("desk", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n"))
 	expectGroups("90")
 }

@@ -21,6 +21,8 @@ func TestMappingRejectsInvalidFields(t *testing.T) {
 		{"an unknown removal policy", `removalPolicy: Keep`, "spec.removalPolicy", `supported values: "StopCalls", "Orphan"`},
 		{"an empty removal policy", `removalPolicy: ""`, "spec.removalPolicy", `supported values: "StopCalls", "Orphan"`},
 		{"suspend that is a string", `suspend: "true"`, "spec.suspend", "must be of type boolean"},
+		{"no groups", `groups: null`, "spec.groups", "Required"},
+		{"misspelt groups", `{groups: null, group: [{groupID: "90", receiveCall: true}]}`, "spec.groups", "Required"},
 		{"501 groups", manyGroups(501), "spec.groups", "at most 500 items"},
 		{"groups that are a map", `groups: {"90": true}`, "spec.groups", "must be of type array"},
 		{"a duplicate group", groups(`groupID: "90", receiveCall: true`, `groupID: "90", receiveCall: false`), "spec.groups[1]", `Duplicate value: {"groupID":"90"}`},
@@ -37,7 +39,6 @@ func TestMappingRejectsInvalidFields(t *testing.T) {
 
 func TestMappingAcceptsValidFields(t *testing.T) {
 	mapping.validate(t, []validation{
-		{name: "no groups", spec: `{}`},
 		{name: "an empty list of groups", spec: `groups: []`},
 		{name: "500 groups", spec: manyGroups(500)},
 		{name: "an account in another namespace", spec: `accountRef: {name: acme, namespace: support}`},

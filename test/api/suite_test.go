@@ -48,7 +48,7 @@ func run(m *testing.M) (code int, err error) {
 type fixture struct{ kind, spec string }
 
 var (
-	mapping = fixture{"AgentGroupMapping", `{accountRef: {name: acme}, agentID: "7"}`}
+	mapping = fixture{"AgentGroupMapping", `{accountRef: {name: acme}, agentID: "7", groups: []}`}
 	account = fixture{"DeepCallAccount", `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall}}`}
 )
 

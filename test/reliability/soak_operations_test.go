@@ -154,7 +154,7 @@ func (s *soak) declare(name string, agent int) {
 		if m.ResourceVersion == "" {
 			m.Spec.AccountRef.Name, m.Spec.AgentID = "acme", fmt.Sprint(agent)
 		}
-		m.Spec.Groups = nil
+		m.Spec.Groups = []v1alpha1.AgentGroup{}
 		for _, id := range slices.Sorted(maps.Keys(s.declared[name])) {
 			m.Spec.Groups = append(m.Spec.Groups, v1alpha1.AgentGroup{GroupID: id, ReceiveCall: s.declared[name][id]})
 		}

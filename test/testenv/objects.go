@@ -18,6 +18,7 @@ func Mapping(name string) *MappingBuilder {
 	b.mapping.Name = name
 	b.mapping.Spec.AccountRef.Name = "acme"
 	b.mapping.Spec.AgentID = "7"
+	b.mapping.Spec.Groups = []v1alpha1.AgentGroup{}
 	return b
 }
 

@@ -1,11 +1,13 @@
 package hostile
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +39,16 @@ var dnsAnswers = map[string]struct {
 	"loopback, translated":          {answer: addresses("::ffff:0:127.0.0.1"), want: notAllowed},
 	"loopback behind NAT64":         {answer: addresses("64:ff9b::127.0.0.1"), want: notAllowed},
 	"loopback behind 6to4":          {answer: addresses("2002:7f00:1::"), want: notAllowed},
+	"loopback behind local NAT64":   {answer: addresses("64:ff9b:1::7f00:1", "64:ff9b:1:7f00:0:100::"), want: notAllowed},
+	"loopback behind Teredo":        {answer: addresses("2001:0:7f00:1::", "2001:0:808:808::80ff:fffe"), want: notAllowed},
+	"loopback behind ISATAP":        {answer: addresses("2001:db8::5efe:7f00:1"), want: notAllowed},
+	"metadata, compatible":          {answer: addresses("::169.254.169.254"), want: notAllowed},
+	"metadata of Amazon, IPv6":      {answer: addresses("fd00:ec2::254"), want: notAllowed},
+	"metadata of Azure":             {answer: addresses("168.63.129.16"), want: notAllowed},
+	"metadata of Alibaba":           {answer: addresses("100.100.100.200"), want: notAllowed},
+	"metadata of Oracle":            {answer: addresses("192.0.0.192"), want: notAllowed},
+	"metadata of Google, IPv6":      {answer: addresses("fd20:ce::254"), want: notAllowed},
+	"metadata of Scaleway, IPv6":    {answer: addresses("fd00:42::42"), want: notAllowed},
 	"an alias of localhost":         {answer: alias("localhost", "127.0.0.1"), want: notAllowed},
 	"an alias of an address":        {answer: alias("127.0.0.1", "127.0.0.1"), want: notAllowed},
 	"thirty loopback addresses":     {answer: addresses(manyLoopback()...), want: notAllowed},
@@ -73,6 +85,11 @@ func manyLoopback() []string {
 
 func TestResolvedAddresses(t *testing.T) {
 	s := &server{tlsConfig: trustedCA.server(func(c *x509.Certificate) { c.DNSNames = []string{"v4-api.deepcall.test"} })}
+	var serverName atomic.Pointer[string]
+	s.tlsConfig.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		serverName.Store(&hello.ServerName)
+		return nil, nil
+	}
 	s.start(t)
 	defer s.stop()
 	port := netip.MustParseAddrPort(s.listener.Addr().String()).Port()
@@ -82,6 +99,18 @@ func TestResolvedAddresses(t *testing.T) {
 		resolve(t, addresses("127.0.0.1"))
 		c := newTestClient(t, deepcall.Config{Endpoint: endpoint, AllowInsecure: true, CABundle: trustedCA.bundle, Timeout: longTimeout})
 		expectHonest(t, c, "the request")
+	})
+	t.Run("are those of a name with a trailing dot, which the server doesn't get", func(t *testing.T) {
+		resolve(t, addresses("127.0.0.1"))
+		dotted := fmt.Sprintf("https://v4-api.deepcall.test.:%d", port)
+		c := newTestClient(t, deepcall.Config{Endpoint: dotted, AllowInsecure: true, CABundle: trustedCA.bundle, Timeout: longTimeout})
+		expectHonest(t, c, "the request")
+		if got, want := *s.lastHost.Load(), fmt.Sprintf("v4-api.deepcall.test:%d", port); got != want {
+			t.Errorf("the header Host is %s, want %s", got, want)
+		}
+		if got := *serverName.Load(); got != "v4-api.deepcall.test" {
+			t.Errorf("the TLS server name is %s", got)
+		}
 	})
 	before := s.connections.Load()
 	for name, tc := range dnsAnswers {
@@ -115,15 +144,15 @@ var hosts = map[string][]string{
 		"127.0.0.1", "127.255.255.254", "0.0.0.0", "169.254.169.254", "255.255.255.255", "224.0.0.1",
 		"[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]",
 		"[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[fe80::1]", "[fe80::1%25lo]", "[::1%25lo]", "[ff02::1]", "[::ffff:169.254.169.254]", "[::ffff:0.0.0.0]",
-		"localhost", "LOCALHOST", "localhost.", "localhost.localdomain", "ip6-localhost", "deepcall",
-		"127。0。0。1", "１２７.0.0.1", "①②⑦.⓪.⓪.①", "ⓛocalhost", // which Unicode normalizes to the above
-		"0x7f.0.0.1", "0x7f000001", // names to the resolver
+		"[64:ff9b:1::7f00:1]", "[2001:0:7f00:1::]", "[2001:db8::5efe:7f00:1]", "[fd00:ec2::254]", "168.63.129.16", "100.100.100.200", "192.0.0.192",
+		"localhost", "LOCALHOST", "localhost.", "localhost.localdomain", "ip6-localhost", "deepcall", "deepcall.localhost", "deepcall.",
 	},
-	// Numbers that some programs parse as 127.0.0.1.
-	"ConnectionFailed": {
-		"127.1", "127.0.1", "0177.0.0.1", "2130706433", "017700000001", "127.0.0.1.", "127.000.000.001", "127.0.0.01", "0", "0.0.0.0.", "xn--deepcall-.test",
-	},
+	"ConnectionFailed": {"xn--deepcall-.test"},
 	"": {
+		"127。0。0。1", "１２７.0.0.1", "①②⑦.⓪.⓪.①", "ⓛocalhost", "%E2%93%9Bocalhost", // which Unicode normalizes to an address or a name
+		// Numbers that some programs parse as 127.0.0.1.
+		"127.1", "127.0.1", "0177.0.0.1", "2130706433", "017700000001", "127.0.0.1.", "127.000.000.001", "127.0.0.01", "0", "0.0.0.0.",
+		"0x7f.0.0.1", "0x7f000001", "0X7F.1", "127.0.0.0x1",
 		"127.0.0.1\\@deepcall.test", "deepcall.test@127.0.0.1", "127.0.0.1#.deepcall.test", "127.0.0.1?.deepcall.test", "[::1", "[127.0.0.1]", "127.0.0.1:80",
 		"localhost%00.deepcall.test", "localhost%2e", "127.0.0.1%2f", " 127.0.0.1", "127.0.0.1\r\n", "",
 	},

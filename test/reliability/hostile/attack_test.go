@@ -28,6 +28,8 @@ type attack struct {
 	// want is the reason of the error, "" for a success. Alternatives, between which the
 	// network decides, are separated by a bar.
 	want string
+	// cause is the cause that the error names; not checked if empty.
+	cause string
 	// class is the class of the error; Transient if empty.
 	class string
 	// certain means that the request can't have been applied.
@@ -157,6 +159,9 @@ func (a attack) expect(t *testing.T, got deepcall.Answer, err error) {
 	}
 	if !known || e.Class != class || e.Uncertain == a.certain && !a.eitherCertainty {
 		t.Errorf("got %s %s, uncertain %v (%v); want %s %s, uncertain %v", e.Class, e.Reason, e.Uncertain, err, class, a.want, !a.certain)
+	}
+	if a.cause != "" && e.Cause() != a.cause {
+		t.Errorf("got the cause %q, want %q", e.Cause(), a.cause)
 	}
 	if e.Answer != nil {
 		expectNoSecret(t, "the answer", e.Answer.Message)

@@ -93,6 +93,36 @@ var handshakes = append(failing(map[string]func(net.Conn, <-chan struct{}) net.C
 	{name: "a chain of two", onRequest: respond(answer(hostile)), handshake: handshakeWith(trustedCA.serverWithChain())},
 }...)
 
+// handshakeCauses are the causes that errors name. Those of other handshakes depend on the network.
+var handshakeCauses = map[string]string{
+	"an expired certificate":                 "the server's certificate has expired",
+	"a certificate that is not yet valid":    "the server's certificate is not yet valid",
+	"another host's certificate":             "the server's certificate is for another host name",
+	"a certificate without a host":           "the server's certificate is for another host name",
+	"a host in the common name alone":        "the server's certificate is for another host name",
+	"the address as a DNS name":              "the server's certificate is for another host name",
+	"a wildcard for everything":              "the server's certificate is for another host name",
+	"a certificate for clients":              "the server's certificate is not for servers",
+	"an unknown critical extension":          "the server's certificate is invalid",
+	"an unknown authority":                   "the server's certificate is signed by an unknown authority",
+	"an authority of the same name":          "the server's certificate is signed by an unknown authority",
+	"a self-signed certificate":              "the server's certificate is signed by an unknown authority",
+	"a certificate signed by another one":    "the server's certificate is signed by an unknown authority",
+	"a chain without its middle":             "the server's certificate is signed by an unknown authority",
+	"TLS 1.0 only":                           "the server does not support TLS 1.2 or newer",
+	"TLS 1.1 only":                           "the server does not support TLS 1.2 or newer",
+	"weak ciphers only":                      "the server rejected the TLS handshake",
+	"another application protocol":           "the server rejected the TLS handshake",
+	"a required client certificate, TLS 1.2": "the server rejected the TLS handshake",
+	"plain HTTP":                             "the server answered in plain HTTP",
+	"plain HTTP before the hello":            "the server answered in plain HTTP",
+	"SSH":                                    "the server does not speak TLS",
+	"closed after the client's hello":        "the server closed the connection during the TLS handshake",
+	"reset after the client's hello":         "the server closed the connection during the TLS handshake",
+	"an alert":                               "the server rejected the TLS handshake",
+	"a hello of SSL 2":                       "the server does not speak TLS",
+}
+
 // records are attacks on the records of a TLS connection.
 var records = []attack{
 	// Without the closing alert, an answer without a length can be incomplete.
@@ -137,7 +167,7 @@ var records = []attack{
 func failing(handshakes map[string]func(net.Conn, <-chan struct{}) net.Conn) []attack {
 	attacks := make([]attack, 0, len(handshakes))
 	for name, handshake := range handshakes {
-		attacks = append(attacks, attack{name: name, want: "TLSFailed", certain: true, incomplete: true, handshake: handshake})
+		attacks = append(attacks, attack{name: name, want: "TLSFailed", cause: handshakeCauses[name], certain: true, incomplete: true, handshake: handshake})
 	}
 	return attacks
 }

@@ -102,6 +102,7 @@ type server struct {
 	always           bool // misbehaves at every request
 	connections      atomic.Int32
 	requests         atomic.Int32
+	lastHost         atomic.Pointer[string] // the header Host of the last request
 	attackStarted    chan struct{}
 	attackEnded      chan struct{}
 	stopping         chan struct{}
@@ -178,11 +179,12 @@ func (s *server) serve(conn net.Conn) {
 		if _, err := c.in.Peek(1); err != nil {
 			return
 		}
-		body, err := readRequest(c.in)
+		host, body, err := readRequest(c.in)
 		if err != nil {
 			return
 		}
 		s.requests.Add(1)
+		s.lastHost.Store(&host)
 		c.body = body
 		switch {
 		case s.always:
@@ -215,16 +217,16 @@ func (s *server) attackOnce(c *serverConn, attack func(*serverConn)) bool {
 	return true
 }
 
-func readRequest(in *bufio.Reader) (body string, err error) {
+func readRequest(in *bufio.Reader) (host, body string, err error) {
 	req, err := http.ReadRequest(in)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	raw, err := io.ReadAll(req.Body)
 	if err == nil && int64(len(raw)) != req.ContentLength {
 		err = errors.New("the request has no length")
 	}
-	return string(raw), err
+	return req.Host, string(raw), err
 }
 
 const (
