@@ -53,7 +53,7 @@ func (a *agent) snapshot() Snapshot {
 	s := Snapshot{Now: a.now, Account: a.account}
 	for _, m := range a.live() {
 		s.Key = m.AgentKey()
-		s.Mappings = append(s.Mappings, Mapping{AgentGroupMapping: m.AgentGroupMapping, Permitted: true})
+		s.Mappings = append(s.Mappings, NewMapping(m.DeepCopy(), !m.forbidden, a.now))
 	}
 	return s
 }
@@ -92,7 +92,7 @@ func (a *agent) reconcile() {
 	for _, m := range a.mappings {
 		if m.Released() && !m.gone { // the API server deleted it at once, without a finalizer
 			m.gone = true
-			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping)}).held() {
+			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping, MappingState{})}).held() {
 				a.left[group] = true
 			}
 		}
@@ -193,7 +193,7 @@ func (a *agent) record(m *mapping, next Next) {
 		m.Finalizers = []string{v1alpha1.StopCallsFinalizer}
 	}
 	if len(next.Adds) > 0 {
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Adds))
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Pending))
 		a.state = a.state.WithAttempt(next, AttemptOf(m.AgentGroupMapping).Number)
 	}
 }
