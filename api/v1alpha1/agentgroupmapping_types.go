@@ -112,6 +112,12 @@ type AgentGroupMappingStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// observedUID is the UID of the mapping that this status describes. The
+	// operator ignores a status that was copied from another object.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ObservedUID string `json:"observedUID,omitempty"`
+
 	// conditions describe the current state. Ready reports whether DeepCall
 	// confirmed the declared groups. Reconciling is present while the operator
 	// is retrying or waiting, Stalled while user action is required.
@@ -152,6 +158,14 @@ type AgentGroupMappingStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	AnsweredAttempt int64 `json:"answeredAttempt,omitempty"`
+
+	// pendingGroups lists groups that a request without a definite response
+	// may have added. The operator removes those that are no longer declared.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MaxLength=64
+	PendingGroups []string `json:"pendingGroups,omitempty"`
 
 	// lastSyncTime is the time at which DeepCall last confirmed the groups,
 	// with microsecond precision. If two mappings applied the same group, the

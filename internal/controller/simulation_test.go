@@ -27,9 +27,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -444,7 +444,7 @@ type simProcess struct {
 }
 
 func run[key comparable](p *simProcess, ctx context.Context, what string, q *enqueue.Queue[key], r reconcile.TypedReconciler[key]) {
-	queue := workqueue.NewTypedRateLimitingQueue(enqueue.RateLimiter[key]())
+	queue := priorityqueue.New(what, func(o *priorityqueue.Opts[key]) { o.RateLimiter = enqueue.RateLimiter[key]() })
 	if err := q.Source().Start(ctx, queue); err != nil {
 		panic(err)
 	}

@@ -44,6 +44,11 @@ func (p planner) applyResult(self int, r Result) Applied {
 	switch progress, ok := r.progress(); {
 	case ok && progress.done && r.Deleting && len(r.change.handingOver) == 0:
 		return p.newApplied(r, MappingState{}, Write{Mapping: self, RemoveFinalizer: true})
+	case ok && progress.done && r.change.deferred:
+		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markProgress(status, progress.applied)
+			r.clearPending(status)
+		}))
 	case ok && progress.done:
 		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 			r.markSynced(status, progress.applied)

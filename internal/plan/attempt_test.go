@@ -15,28 +15,27 @@ func FuzzRecordKeepsPendingAdds(f *testing.F) {
 	for _, text := range []string{
 		"", "{}", "null", "[]", `{"attempt":1,"groups":["90"]}`, `{"attempt":9223372036854775807,"groups":["90"]}`, `{"attempt":-5,"groups":["91","91",""]}`,
 		`{"attempt":1e3}`, `{"ATTEMPT":2,"groups":null}`, `{"attempt":3,"groups":["` + "\xff" + `"]}`, `{"attempt":4,"groups":["9"]} `, `{"attempt":4}{}`,
-		`{"attempt":4294967296,"groups":["9"]}`, `{"attempt":4294967299,"groups":["9"]}`, `{"attempt":4294967300,"groups":["9"]}`,
+		`{"attempt":1,"groups":["90","../91"," "]}`, `{"uid":"other","attempt":1,"groups":["90"]}`, `{"attempt":4294967296,"groups":["9"]}`, `{"attempt":4294967299,"groups":["9"]}`, `{"attempt":4294967300,"groups":["9"]}`,
 	} {
 		f.Add(text, int64(0), "92 90")
 		f.Add(text, int64(3), "")
 	}
 	f.Fuzz(func(t *testing.T, text string, answered int64, list string) {
-		adds := strings.Fields(strings.ToValidUTF8(list, "?"))
+		adds := slices.DeleteFunc(strings.Fields(list), func(id string) bool { return !isGroupID(id) })
 		mapping := &v1alpha1.AgentGroupMapping{}
 		mapping.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: text}
 		mapping.Status.AnsweredAttempt = max(answered, 0) % (1 << 52) // at least 0 by the CRD
-		before := pendingAdds(mapping)
+		before := pendingAdds(mapping, MappingState{})
+		pending := slices.Compact(slices.Sorted(slices.Values(slices.Concat(before, adds))))
 
-		record := Record(mapping, adds)
+		record := Record(mapping, pending)
 		mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = record
 		attempt := AttemptOf(mapping)
-		for _, group := range append(before, adds...) {
-			if !slices.Contains(pendingAdds(mapping), group) {
-				t.Errorf("group %q is not pending in %s, answered %d", group, record, mapping.Status.AnsweredAttempt)
-			}
+		if got := pendingAdds(mapping, MappingState{}); !slices.Equal(got, pending) {
+			t.Errorf("%v are pending in %s, want %v, answered %d", got, record, pending, mapping.Status.AnsweredAttempt)
 		}
 		mapping.Status.AnsweredAttempt = attempt.Number
-		if left := pendingAdds(mapping); len(left) > 0 {
+		if left := pendingAdds(mapping, MappingState{}); len(left) > 0 {
 			t.Errorf("once answered, %v are pending", left)
 		}
 		if next := attemptOf(mapping, Record(mapping, nil)); next.Number != attempt.Number+1 || len(next.Groups) > 0 {

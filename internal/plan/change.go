@@ -29,9 +29,17 @@ type change struct {
 	pending bool
 	// statusOnly reports whether status.appliedGroups changes without a request.
 	statusOnly bool
+	// deferred reports that some desired groups are added later, since the status could not record all at once.
+	deferred bool
 }
 
-// applied returns what DeepCall has for the mapping once the change is accepted.
+// The maximum numbers of applied and of pending groups, as the CRD has them.
+const (
+	maxApplied = 1000
+	maxPending = 1000
+)
+
+// applied is what DeepCall has for the mapping once the change is accepted.
 func (c change) applied() Groups {
 	applied := Groups{}
 	maps.Copy(applied, c.handingOver)
@@ -41,7 +49,7 @@ func (c change) applied() Groups {
 
 // noOp reports whether there is nothing to send, and nothing that another mapping takes over.
 func (c change) noOp() bool {
-	return !c.pending && len(c.handingOver) == 0
+	return !c.pending && !c.deferred && len(c.handingOver) == 0
 }
 
 // empty reports whether the mapping has no groups in DeepCall, and nothing to send.
@@ -86,10 +94,32 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	slices.Sort(c.conflicts)
 	slices.Sort(c.removals)
 	slices.Sort(c.takenOver)
+	c.deferAdds(in)
 
 	c.pending = len(c.removals) > 0 || !contains(in.appliedHere(), c.desired) || (in.unconfirmed && len(c.desired) > 0)
 	c.statusOnly = !c.pending && !maps.Equal(in.applied, c.applied())
 	return c
+}
+
+// deferAdds removes from the desired groups those that would exceed what the status can record. They are added once removals
+// have been confirmed, or other mappings have taken over.
+func (c *change) deferAdds(in input) {
+	recorded := maps.Clone(in.applied)
+	if recorded == nil {
+		recorded = Groups{}
+	}
+	maps.Copy(recorded, c.desired)
+	isRecorded := func(string) bool { return true }
+	switch held := in.held(); {
+	case len(recorded) > maxApplied:
+		isRecorded = func(group string) bool { _, applied := in.applied[group]; return applied }
+	case len(in.pendingAdds)+len(adds(in, *c)) > maxPending:
+		isRecorded = func(group string) bool { return held[group] }
+	}
+	maps.DeleteFunc(c.desired, func(group string, _ bool) bool {
+		c.deferred = c.deferred || !isRecorded(group)
+		return !isRecorded(group)
+	})
 }
 
 // computeOwners returns the one mapping that owns each declared group: the mapping that has applied it, else the older

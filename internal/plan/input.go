@@ -73,7 +73,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		applied:          toGroups(m.Status.AppliedGroups),
 		appliedElsewhere: s.Account.Endpoint != "" && !deepcall.SameEndpoint(m.Status.AppliedEndpoint, s.Account.Endpoint),
 		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping),
-		pendingAdds:      pendingAdds(m.AgentGroupMapping),
+		pendingAdds:      pendingAdds(m.AgentGroupMapping, state),
 		deleting:         m.DeletionTimestamp != nil,
 		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
 		requestedAt:      requestedAt(m.AgentGroupMapping),

@@ -26,8 +26,6 @@ type agent struct {
 	lastFor string
 	// order shuffles the mappings as the cache does; nil leaves them in order.
 	order func([]*mapping)
-	// forbidden are the mappings whose namespace the account does not allow.
-	forbidden map[types.UID]bool
 	// left are the groups that were left in DeepCall on purpose.
 	left map[string]bool
 	// writes counts the writes, and failsWrite, if set, reports whether this one fails.
@@ -38,7 +36,7 @@ type agent struct {
 func newAgent(replaces bool, mappings ...*mapping) *agent {
 	return &agent{
 		deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}, drifted: map[string]bool{}},
-		mappings: mappings, now: day(20), left: map[string]bool{}, forbidden: map[types.UID]bool{},
+		mappings: mappings, now: day(20), left: map[string]bool{},
 		account: Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true},
 	}
 }
@@ -55,7 +53,7 @@ func (a *agent) snapshot() Snapshot {
 	s := Snapshot{Now: a.now, Account: a.account}
 	for _, m := range a.live() {
 		s.Key = m.AgentKey()
-		s.Mappings = append(s.Mappings, Mapping{AgentGroupMapping: m.AgentGroupMapping, Permitted: !a.forbidden[m.UID]})
+		s.Mappings = append(s.Mappings, NewMapping(m.DeepCopy(), !m.forbidden, a.now))
 	}
 	return s
 }
@@ -94,7 +92,7 @@ func (a *agent) reconcile() {
 	for _, m := range a.mappings {
 		if m.Released() && !m.gone { // the API server deleted it at once, without a finalizer
 			m.gone = true
-			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping)}).held() {
+			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping, MappingState{})}).held() {
 				a.left[group] = true
 			}
 		}
@@ -195,7 +193,7 @@ func (a *agent) record(m *mapping, next Next) {
 		m.Finalizers = []string{v1alpha1.StopCallsFinalizer}
 	}
 	if len(next.Adds) > 0 {
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Adds))
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Pending))
 		a.state = a.state.WithAttempt(next, AttemptOf(m.AgentGroupMapping).Number)
 	}
 }

@@ -15,6 +15,8 @@ type mapping struct {
 	*v1alpha1.AgentGroupMapping
 	// gone reports whether it was deleted.
 	gone bool
+	// forbidden reports whether the account does not allow its namespace.
+	forbidden bool
 }
 
 func newMapping(name string, age int, desired string) *mapping {
@@ -69,6 +71,7 @@ func (m *mapping) resync(at time.Time) {
 // markRejected sets the conditions of a mapping whose generation DeepCall rejected.
 func (m *mapping) markRejected() {
 	m.AgentGroupMapping = m.DeepCopy()
+	m.Status.ObservedUID = string(m.UID)
 	reason.SetConditions(&m.Status.Conditions, reason.FromError(failure(invalidGroup)), m.Generation, day(1))
 }
 
@@ -86,3 +89,9 @@ func (m *mapping) addPending(adds ...string) {
 func (m *mapping) isRejected() bool { return reason.Rejected(m.Status.Conditions, m.Generation) }
 func (m *mapping) applied() Groups  { return toGroups(m.Status.AppliedGroups) }
 func (m *mapping) desired() Groups  { return toGroups(m.Spec.Groups) }
+
+// erase removes what kubectl replace removes: annotations and finalizers.
+func (m *mapping) erase() {
+	m.AgentGroupMapping = m.DeepCopy()
+	m.Annotations, m.Finalizers = nil, nil
+}

@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -47,9 +48,10 @@ type Next struct {
 	Priority    Priority
 	// Deleting reports whether the mapping is being deleted: the request only removes groups.
 	Deleting bool
-	// Adds are the groups to record before the request. AddFinalizer reports whether to add the finalizer before it.
-	Adds         []string
-	AddFinalizer bool
+	// Adds are the groups that the request adds, and Pending those that it or an earlier request without an answer may have
+	// added. They are recorded before the request. AddFinalizer reports whether the finalizer is missing.
+	Adds, Pending []string
+	AddFinalizer  bool
 
 	// mappingIsolation is set if the request is a step of it, and not the change itself.
 	mappingIsolation *MappingIsolation
@@ -153,7 +155,7 @@ func (p planner) next(i int) Next {
 	state := p.state.of(m)
 	n := Next{
 		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, Deleting: in.deleting,
-		Priority: priorityOf(m, in, c, state.Backoff),
+		Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state.Backoff),
 	}
 	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
 		n.mappingIsolation = isolation
@@ -162,6 +164,7 @@ func (p planner) next(i int) Next {
 	}
 	n.Request = newRequest(p.inputs, p.changes, i)
 	n.Adds = adds(in, c)
+	n.Pending = slices.Sorted(slices.Values(slices.Concat(in.pendingAdds, n.Adds)))
 	n.AddFinalizer = !in.orphan && !in.deleting && !m.NeedsRemoval()
 	n.attemptCertain = len(in.pendingAdds) == 0 || state.CertainAttempt == AttemptOf(m.AgentGroupMapping).Number
 	return n

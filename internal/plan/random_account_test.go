@@ -45,7 +45,9 @@ func (h *accountHistory) run() error {
 			return err
 		}
 	}
-	clear(h.forbidden)
+	for _, m := range h.mappings {
+		m.forbidden = false
+	}
 	h.setAccount("ready")
 	h.repair()
 	for requests := 0; h.step(answered, func() { h.logf("%s", h.lastRequest(answered)) }); requests++ {
@@ -75,8 +77,12 @@ func (h *accountHistory) request() error {
 func (h *accountHistory) accountEvent() {
 	if live := h.live(); len(live) > 0 && h.IntN(3) == 0 {
 		m := live[h.IntN(len(live))]
-		h.forbidden[m.UID] = !h.forbidden[m.UID]
-		h.logf("%s is forbidden: %v", m.Name, h.forbidden[m.UID])
+		m.forbidden = !m.forbidden
+		h.logf("%s is forbidden: %v", m.Name, m.forbidden)
+		// Without permission, what is only in the annotation no longer counts, since a user can write it.
+		for _, group := range AttemptOf(m.AgentGroupMapping).Groups {
+			h.left[group] = true
+		}
 		return
 	}
 	h.setAccount([]string{"ready", "ready", "missing", "without Secret", "without Secret since the start", "unreachable", "deleting"}[h.IntN(7)])

@@ -22,9 +22,7 @@ func (p planner) report(i int) Write {
 	w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
 
 	w.Status = m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
-		if !c.noOp() {
-			dropTakenOver(status, c)
-		}
+		dropTakenOver(status, c)
 		if summary, held := p.holdSummary(i); held {
 			p.setConditions(i, status, summary)
 			return
@@ -170,5 +168,6 @@ func dropTakenOver(status *v1alpha1.AgentGroupMappingStatus, c change) {
 	status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool {
 		return slices.Contains(c.takenOver, group.GroupID)
 	})
+	status.PendingGroups = without(status.PendingGroups, c.takenOver)
 	status.Receiving = receiving(toGroups(status.AppliedGroups))
 }

@@ -47,6 +47,9 @@ type Mapping struct {
 	// NamespaceTerminating reports whether the mapping's namespace is being deleted. It is set only for a mapping that is
 	// being deleted while its account can't send removals.
 	NamespaceTerminating bool
+
+	// foreignStatus reports that the stored status belongs to another object. The next write replaces it.
+	foreignStatus bool
 }
 
 // index returns the position of a mapping, or -1 if it is gone.

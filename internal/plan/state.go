@@ -28,6 +28,8 @@ type MappingState struct {
 	RemovalGeneration int64
 	// MappingIsolation looks for the mapping that caused the rejection of a change; nil if none is under way.
 	MappingIsolation *MappingIsolation
+	// PendingAdds are the groups that requests without a definite answer may have added.
+	PendingAdds []string
 	// CertainAttempt is the number of the attempt for which a rejection proves that no group was added: this process recorded
 	// it while no earlier attempt was unanswered, and every request since had a definite answer. Zero if there is none.
 	CertainAttempt int64
@@ -36,7 +38,8 @@ type MappingState struct {
 }
 
 func (m MappingState) isZero() bool {
-	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedAt == ""
+	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedAt == "" &&
+		len(m.PendingAdds) == 0
 }
 
 // Backoff delays a change after transient failures. It no longer applies once the spec, the requested resync or the account's
@@ -89,11 +92,14 @@ func (s State) WithResult(result Result) State {
 
 // WithAttempt returns the state after the record of an attempt was written to the mapping.
 func (s State) WithAttempt(next Next, attempt int64) State {
-	if len(next.Adds) == 0 || !next.attemptCertain {
+	if len(next.Adds) == 0 {
 		return s
 	}
 	m := s.Mappings[next.UID]
-	m.CertainAttempt = attempt
+	m.PendingAdds = next.Pending
+	if next.attemptCertain {
+		m.CertainAttempt = attempt
+	}
 	return s.with(next.UID, m)
 }
 

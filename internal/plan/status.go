@@ -16,9 +16,10 @@ import (
 func (m Mapping) withStatus(change func(*v1alpha1.AgentGroupMappingStatus)) *v1alpha1.AgentGroupMappingStatus {
 	status := m.Status.DeepCopy()
 	change(status)
-	if equality.Semantic.DeepEqual(&m.Status, status) {
+	if !m.foreignStatus && equality.Semantic.DeepEqual(&m.Status, status) {
 		return nil
 	}
+	status.ObservedUID = string(m.UID)
 	return status
 }
 
@@ -27,7 +28,7 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 	at := metav1.NewMicroTime(r.At)
 	setApplied(status, applied)
 	status.AppliedEndpoint = r.Endpoint
-	status.AnsweredAttempt = max(status.AnsweredAttempt, r.Attempt)
+	r.clearPending(status)
 	status.Uncertain = false
 	status.LastSyncTime = &at
 	r.setLastResponse(status)
@@ -101,11 +102,19 @@ func (r Result) setLastResponse(status *v1alpha1.AgentGroupMappingStatus) {
 	status.LastResponse = &v1alpha1.LastResponse{Code: int64(answer.Code), Message: answer.Message, Time: metav1.NewTime(r.At)}
 }
 
-// markAnswered records that a definite rejection was the only answer to the attempt: nothing was added.
+// markAnswered records which groups may have been added. If a definite rejection was the only answer to the attempt, nothing
+// was added.
 func (r Result) markAnswered(status *v1alpha1.AgentGroupMappingStatus, certainAttempt int64) {
 	if certainAttempt != 0 && certainAttempt == r.Attempt {
-		status.AnsweredAttempt = max(status.AnsweredAttempt, certainAttempt)
+		r.clearPending(status)
+		return
 	}
+	status.PendingGroups = r.Pending
+}
+
+func (r Result) clearPending(status *v1alpha1.AgentGroupMappingStatus) {
+	status.AnsweredAttempt = max(status.AnsweredAttempt, r.Attempt)
+	status.PendingGroups = nil
 }
 
 func setApplied(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {

@@ -28,7 +28,7 @@ func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next pla
 			if mapping.Annotations == nil {
 				mapping.Annotations = map[string]string{}
 			}
-			mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = plan.Record(mapping, next.Adds)
+			mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = plan.Record(mapping, next.Pending)
 		}
 	})
 	if err != nil {

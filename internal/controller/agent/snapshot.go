@@ -58,7 +58,7 @@ func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1
 	if err != nil {
 		return plan.Mapping{}, err
 	}
-	m := plan.Mapping{AgentGroupMapping: mapping, Permitted: permitted}
+	m := plan.NewMapping(mapping, permitted, snap.Now)
 	if mapping.DeletionTimestamp != nil && !snap.Account.CanRemove && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan {
 		m.NamespaceTerminating, err = r.isTerminating(ctx, mapping.Namespace)
 	}
