@@ -51,7 +51,8 @@ func encode(cred Credentials, req Request) []byte {
 // can't apply a request without its body.
 type onceBody struct {
 	io.Reader
-	state atomic.Int32
+	maySend func() error // checked before every read; nil for none
+	state   atomic.Int32
 }
 
 const (
@@ -61,6 +62,11 @@ const (
 )
 
 func (b *onceBody) Read(p []byte) (int, error) {
+	if b.maySend != nil {
+		if err := b.maySend(); err != nil {
+			return 0, err
+		}
+	}
 	if b.state.CompareAndSwap(bodyUnread, bodyRead) || b.state.Load() == bodyRead {
 		return b.Reader.Read(p)
 	}

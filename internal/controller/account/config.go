@@ -22,8 +22,10 @@ const MaxRequestTimeout = 9 * time.Second
 type ClientFactory func(v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error)
 
 // NewClientFactory returns the factory of real clients. allowInsecure allows http and local addresses; wrapTransport, if not
-// nil, decorates the transport, which sees credentials.
-func NewClientFactory(clk clock.PassiveClock, allowInsecure bool, wrapTransport func(http.RoundTripper) http.RoundTripper) ClientFactory {
+// nil, decorates the transport, which sees credentials; maySend returns an error if no request may be sent now.
+func NewClientFactory(
+	clk clock.PassiveClock, allowInsecure bool, wrapTransport func(http.RoundTripper) http.RoundTripper, maySend func() error,
+) ClientFactory {
 	return func(spec v1alpha1.DeepCallAccountSpec) (*deepcall.Client, error) {
 		config := deepcall.Config{
 			Endpoint:      spec.Endpoint,
@@ -32,6 +34,7 @@ func NewClientFactory(clk clock.PassiveClock, allowInsecure bool, wrapTransport 
 			AllowInsecure: allowInsecure,
 			WrapTransport: wrapTransport,
 			Now:           clk.Now,
+			MaySend:       maySend,
 		}
 		if spec.RequestTimeout != nil {
 			config.Timeout = min(spec.RequestTimeout.Duration, MaxRequestTimeout)

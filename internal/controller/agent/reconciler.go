@@ -21,6 +21,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/leader"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	Client    client.Client
 	APIReader client.Reader
 	Clock     clock.PassiveClock
+	// Fence reports whether this process is the leader.
+	Fence *leader.Fence
 	// Dispatcher sends the requests.
 	Dispatcher *dispatch.Dispatcher
 	Tenancy    tenancy.Tenancy
@@ -75,6 +78,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	defer r.gate.leave()
 	if r.Dispatcher.InFlight(key) {
 		return reconcile.Result{}, nil
+	}
+	if err := r.Fence.Check(); err != nil {
+		return r.requeue(ctx, key, err) // until the lease is renewed, or the manager ends
 	}
 	snap, err := r.loadSnapshot(ctx, key)
 	if err != nil {
