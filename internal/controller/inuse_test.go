@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
@@ -76,5 +78,28 @@ func TestAnyInUse(t *testing.T) {
 				t.Errorf("got %t, %v, want %t", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestAnyInUse_reads_all_pages(t *testing.T) {
+	pages := map[string]v1alpha1.AgentGroupMappingList{
+		"":  {ListMeta: metav1.ListMeta{Continue: "2"}, Items: []v1alpha1.AgentGroupMapping{{}}},
+		"2": {ListMeta: metav1.ListMeta{Continue: "3"}},
+		"3": {Items: []v1alpha1.AgentGroupMapping{{ObjectMeta: metav1.ObjectMeta{Finalizers: []string{v1alpha1.StopCallsFinalizer}}}}},
+	}
+	reader := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			listed := (&client.ListOptions{}).ApplyOptions(options)
+			if mappings, ok := list.(*v1alpha1.AgentGroupMappingList); ok {
+				*mappings = pages[listed.Continue]
+			}
+			if listed.Limit == 0 {
+				t.Error("reads without a limit")
+			}
+			return nil
+		},
+	})
+	if inUse, err := controller.AnyInUse(t.Context(), reader, controller.Options{}); !inUse || err != nil {
+		t.Errorf("got %t, %v", inUse, err)
 	}
 }

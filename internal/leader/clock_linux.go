@@ -6,9 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SinceBoot returns the time since the machine was started, for NewFence. Unlike the wall clock it is never set. Unlike
-// CLOCK_MONOTONIC, which time.Now reads and which only continues while a process is stopped, it also continues while the
-// machine is suspended, as the lease does.
+// SinceBoot returns the time since the machine was started, for NewFence. It reads CLOCK_BOOTTIME, which is never set.
+// CLOCK_MONOTONIC, from which time.Time.Sub computes, continues while the process is stopped, but not while the machine is
+// suspended. The lease expires in both cases.
+//
+// Neither clock continues while a hypervisor pauses the machine without its knowledge. Then only the next renewal, after
+// RetryPeriod at most, shows that another process has the lease.
 func SinceBoot() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

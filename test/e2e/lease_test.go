@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -145,16 +146,29 @@ var _ = Describe("The lease of two managers", func() {
 		e.expectConverged()
 	})
 
-	It("can be deleted while it is held", func() {
+	It("is recreated by the leader, which continues, when it is deleted", func() {
+		e := newEditor()
+		leader := startManager(leaderElection...)
+		Eventually(leader.isLeader).Should(BeTrue())
+		holder := leaseHolder()
+		deleteLease()
+		e.editFor(4 * time.Second)
+		Expect(leaseHolder()).To(Equal(holder))
+		e.expectConverged()
+	})
+
+	It("is never used by both when it is deleted and the standby is the first to recreate it", func() {
 		e := newEditor()
 		leader, standby := startReplicas()
 		e.editFor(time.Second)
+		leader.Signal(syscall.SIGSTOP)
 		deleteLease()
-		e.editFor(4 * time.Second) // the leader recreates it, or the standby does and waits before it leads
-		if leader.ExitCode() >= 0 {
-			leader.expectLeaseLost()
-			Consistently(standby.isLeader, 10*time.Second).Should(BeFalse())
-		}
+		Eventually(leaseHolder).ShouldNot(BeEmpty())
+		leader.Signal(syscall.SIGCONT)
+		e.editFor(time.Second)
+		leader.expectLeaseLost()
+		Expect(standby.isLeader()).To(BeFalse(), "the standby waits for one lease duration")
+		Eventually(standby.isLeader, time.Minute).Should(BeTrue())
 		e.expectConverged()
 	})
 
