@@ -99,9 +99,8 @@ func (f *Fence) lose() {
 	}
 }
 
-// canRecreate reports whether the leader can replace its deleted lease and continue. Another process that creates the
-// lease waits for LeaseDuration.
-func (f *Fence) canRecreate() (hasLed, ok bool) {
+// lastTerm reports whether this process has led, and whether no other process can have acquired the lease since.
+func (f *Fence) lastTerm() (hasLed, inTime bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.hasLed, f.inTime()

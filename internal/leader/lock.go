@@ -57,15 +57,17 @@ func (l *Lock) Update(ctx context.Context, record resourcelock.LeaderElectionRec
 // lease was deleted, and its holder can be at work until it would have expired: only the holder itself continues, and other
 // processes wait for that time.
 func (l *Lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	if hasLed, ok := l.fence.canRecreate(); ok {
-		return l.renew(func() error { return l.Interface.Create(ctx, record) })
-	} else if hasLed {
+	hasLed, inTime := l.fence.lastTerm()
+	if hasLed && !inTime {
 		l.fence.lose()
 		return ErrNotLeader
 	}
-	inUse, err := l.inUse(ctx)
-	if err != nil {
-		return fmt.Errorf("find out whether a manager has worked before: %w", err)
+	inUse := false
+	if !hasLed {
+		var err error
+		if inUse, err = l.inUse(ctx); err != nil {
+			return fmt.Errorf("find out whether a manager has worked before: %w", err)
+		}
 	}
 	if !inUse {
 		return l.renew(func() error { return l.Interface.Create(ctx, record) })
