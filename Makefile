@@ -89,9 +89,9 @@ test: control-plane $(HELM) $(KUSTOMIZE) $(PROMTOOL) ## Run all tests except the
 	@$(if $(PACKAGES),,$(MAKE) --no-print-directory reliability)
 
 .PHONY: test-long
-test-long: control-plane ## Run the long tests: 50 failovers, 10,000 mappings (30 minutes).
+test-long: control-plane ## Run the long tests: 50 failovers, stopped leaders, 10,000 mappings (30 minutes).
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -tags=long -timeout=90m $(TESTFLAGS) \
-		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale' -ginkgo.v
+		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale|longer than its lease' -ginkgo.v
 
 .PHONY: reliability
 reliability: control-plane ## Run the fault injection tests of `make test`, a sample of `make sweep`.

@@ -65,6 +65,16 @@ func run() error {
 	}
 	config.QPS = -1 // the number of workers and the API server's Priority and Fairness limit the load
 	config.UserAgent = "deepcall-operator"
+	options, err := f.controllerOptions()
+	if err != nil {
+		return err
+	}
+	if f.leaderElect {
+		managerOptions.LeaderElectionResourceLockInterface, options.Fence, err = f.leaderElection(config, scheme, options)
+		if err != nil {
+			return fmt.Errorf("set up leader election: %w", err)
+		}
+	}
 	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return fmt.Errorf("create the manager: %w", err)
@@ -81,10 +91,6 @@ func run() error {
 		return err
 	}
 	defer stopTracing()
-	options, err := f.controllerOptions()
-	if err != nil {
-		return err
-	}
 	options.Metrics, options.Tracing = metrics.Registry, tracing
 	if err := controller.Setup(ctx, mgr, options); err != nil {
 		return err

@@ -25,6 +25,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/leader"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Tracing creates the spans of reconciles and requests; nil for none.
 	Tracing trace.TracerProvider
+	// Fence keeps the controllers from acting without the lease; nil without leader election.
+	Fence *leader.Fence
 	// Clock is nil for the real one.
 	Clock clock.WithDelayedExecution
 	// WrapTransport decorates the transport of requests, which contain credentials; nil for none.
@@ -78,6 +81,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Enqueue:            agentQueue.Add,
 		EnqueueLowPriority: agentQueue.AddLowPriority,
 		EnqueueAccount:     enqueueAccount,
+		MaySend:            options.Fence.Check,
 		Observe: func(ctx context.Context, key v1alpha1.AgentKey, send dispatch.SendFunc) (deepcall.Answer, error) {
 			return collectors.ObserveRequest(ctx, key.Account, traceRequest(tracer, key, send))
 		},
@@ -90,9 +94,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 
 	shared := newSharedCaches(mgr.GetClient(), counts)
+	fenced := leader.NewClient(mgr.GetClient(), options.Fence)
 	namespaces := tenancy.New(mgr.GetClient(), options.Namespaces, options.Selector)
 	agents := agent.NewReconciler(agent.Options{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
+		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Fence: options.Fence, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
 	})
@@ -103,10 +108,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	accounts := account.NewReconciler(account.Options{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
+		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		Counts: counts, CountsSynced: countsSynced, EnqueueAgents: agents.EnqueueAgentsOf,
-		AllowInsecureEndpoints: options.AllowInsecureEndpoints, WrapTransport: options.WrapTransport,
+		AllowInsecureEndpoints: options.AllowInsecureEndpoints, WrapTransport: options.WrapTransport, MaySend: options.Fence.Check,
 	})
 
 	wrapAgents := traceReconciles(tracer, "reconcile agent", agentAttributes)
@@ -119,6 +124,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(agents.Shutdown(ctx.Done())); err != nil {
 		return fmt.Errorf("add the shutdown: %w", err)
+	}
+	if options.Fence != nil {
+		if err := mgr.Add(options.Fence); err != nil {
+			return fmt.Errorf("add the fence: %w", err)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -34,8 +35,8 @@ func TestInformer_has_the_whole_list_before_it_calls_handlers(t *testing.T) {
 	lists <- list("20", "20", "12")
 	watches := 0
 	informer := toolscache.NewSharedIndexInformer(toolscache.ToListWatcherWithWatchListSemantics(&toolscache.ListWatch{
-		ListFunc: func(metav1.ListOptions) (runtime.Object, error) { return <-lists, nil },
-		WatchFunc: func(metav1.ListOptions) (watch.Interface, error) {
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) { return <-lists, nil },
+		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
 			w := watch.NewFakeWithChanSize(1, false)
 			if watches++; watches == 1 {
 				w.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 410, Reason: metav1.StatusReasonExpired})

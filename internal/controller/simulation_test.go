@@ -661,10 +661,10 @@ func simulate(t *testing.T, r *rand.Rand, mode string) {
 	})
 	for range 5 + s.intn(40) {
 		s.event(mode)
-		time.Sleep(time.Duration(s.intn(3000)) * time.Millisecond)
+		<-time.After(time.Duration(s.intn(3000)) * time.Millisecond)
 	}
 	s.repair()
-	time.Sleep(3 * time.Hour)
+	<-time.After(3 * time.Hour)
 	s.p.busyMu.Lock()
 	busy := maps.Clone(s.p.busy)
 	s.p.busyMu.Unlock()
@@ -674,7 +674,7 @@ func simulate(t *testing.T, r *rand.Rand, mode string) {
 	s.dc.mu.Lock()
 	requests := len(s.dc.requests)
 	s.dc.mu.Unlock()
-	time.Sleep(time.Hour)
+	<-time.After(time.Hour)
 	s.check(busy, writes, requests)
 	close(stopDelivery)
 	deliveries.Wait()
@@ -845,13 +845,12 @@ func (s *simulation) repair() {
 	s.faults.Store(false)
 	s.api.mu.Lock()
 	s.api.secret = true
-	acme := s.api.accounts["acme"]
 	s.api.mu.Unlock()
 	s.repeats.Store(true) // resyncs are requested
 	s.touchAccount()
 	for range 100 { // the account is recreated if it was deleted
 		s.api.mu.Lock()
-		acme = s.api.accounts["acme"]
+		acme := s.api.accounts["acme"]
 		s.api.mu.Unlock()
 		if acme == nil {
 			s.createAccount()
@@ -875,7 +874,7 @@ func (s *simulation) repair() {
 			}
 		}
 		s.api.mu.Unlock()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 	}
 	s.api.mu.Lock()
 	defer s.api.mu.Unlock()

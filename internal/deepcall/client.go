@@ -29,6 +29,10 @@ type Config struct {
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock for the dates in Retry-After; time.Now if nil.
 	Now func() time.Time
+	// MaySend returns an error if no request may be sent now; nil if requests can
+	// always be sent. A request that it stops counts as canceled. It is called last when
+	// the body is sent, since much time can pass in between if the process is stopped.
+	MaySend func() error
 }
 
 // Client sends requests to one endpoint. It holds no credentials and is safe for concurrent use.
@@ -42,6 +46,7 @@ type Client struct {
 	timeout   time.Duration
 	transport http.RoundTripper
 	now       func() time.Time
+	maySend   func() error
 }
 
 // NewClient returns a client and opens no connection. Its error is an *EndpointError or a *CABundleError, which the
@@ -53,6 +58,9 @@ func NewClient(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now //nolint:forbidigo // the default, where no clock is injected
 	}
+	if cfg.MaySend == nil {
+		cfg.MaySend = func() error { return nil }
+	}
 	target, err := parseEndpoint(cfg.Endpoint, cfg.AllowInsecure)
 	if err != nil {
 		return nil, err
@@ -63,7 +71,7 @@ func NewClient(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		url: target, host: hostHeader(target), notAllowed: !cfg.AllowInsecure && !allowedHost(target.Hostname()),
-		timeout: cfg.Timeout, transport: transport, now: cfg.Now,
+		timeout: cfg.Timeout, transport: transport, now: cfg.Now, maySend: cfg.MaySend,
 	}
 	if cfg.WrapTransport != nil {
 		c.transport = cfg.WrapTransport(transport)
@@ -82,19 +90,44 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 	if c.notAllowed {
 		return Answer{}, &Error{Entry: entryEndpointNotAllowed}
 	}
-	requestCtx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	requestCtx, cancelTimeout := context.WithTimeout(ctx, c.timeout)
+	defer cancelTimeout()
 
 	raw := encode(cred, req)
-	body := &onceBody{Reader: bytes.NewReader(raw)}
-	// The transport is used directly, since an http.Client follows redirects.
-	resp, err := c.transport.RoundTrip(c.newRequest(requestCtx, body, len(raw)))
+	body := &onceBody{Reader: bytes.NewReader(raw), maySend: func() error {
+		err := c.checkSend(requestCtx)
+		if err != nil {
+			cancel()
+		}
+		return err
+	}}
+	resp, err := c.roundTrip(requestCtx, body, len(raw))
 	if err != nil {
 		entry, cause := classifyFailure(ctx, requestCtx, err)
 		return Answer{}, &Error{Entry: entry, Uncertain: !body.closeUnread(), cause: cause}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return c.classify(ctx, requestCtx, cred, resp)
+}
+
+// checkSend returns an error if a request may not be sent, or not any more. It
+// compares the deadline with the clock, since the timer of the context fires late
+// in a process that was stopped.
+func (c *Client) checkSend(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Now().After(deadline) { //nolint:forbidigo // the clock of the context
+		return context.DeadlineExceeded
+	}
+	return c.maySend()
+}
+
+// roundTrip uses the transport directly, since an http.Client follows redirects.
+func (c *Client) roundTrip(ctx context.Context, body *onceBody, length int) (*http.Response, error) {
+	if err := body.maySend(); err != nil {
+		return nil, err
+	}
+	return c.transport.RoundTrip(c.newRequest(ctx, body, length))
 }
 
 // newRequest returns the HTTP request. It has no GetBody, without which net/http can't send a request again.

@@ -48,7 +48,8 @@ func encode(cred Credentials, req Request) []byte {
 // onceBody is the body of a request. It records whether it was read: DeepCall can't apply a request without its body.
 type onceBody struct {
 	io.Reader
-	state atomic.Int32
+	maySend func() error // checked before every read; nil for none
+	state   atomic.Int32
 }
 
 const (
@@ -58,6 +59,11 @@ const (
 )
 
 func (b *onceBody) Read(p []byte) (int, error) {
+	if b.maySend != nil {
+		if err := b.maySend(); err != nil {
+			return 0, err
+		}
+	}
 	if b.state.CompareAndSwap(bodyUnread, bodyRead) || b.state.Load() == bodyRead {
 		return b.Reader.Read(p)
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	EnqueueLowPriority func(key v1alpha1.AgentKey)
 	// EnqueueAccount puts an account on its work queue: its health changed.
 	EnqueueAccount func(name types.NamespacedName)
+	// MaySend returns an error if no request may start now; nil if requests can always start.
+	MaySend func() error
 	// Observe wraps each request, for metrics and traces; nil for none.
 	Observe func(ctx context.Context, key v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error)
 }
@@ -58,6 +60,9 @@ func New(options Options) *Dispatcher {
 		options.Observe = func(ctx context.Context, _ v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error) {
 			return send(ctx)
 		}
+	}
+	if options.MaySend == nil {
+		options.MaySend = func() error { return nil }
 	}
 	return &Dispatcher{
 		options:  options,

@@ -38,6 +38,7 @@ type harness struct {
 	*Dispatcher
 	t      *testing.T
 	begin  time.Time
+	fence  error // the result of MaySend
 	answer func(request) answer
 
 	mu              sync.Mutex
@@ -54,6 +55,7 @@ func newHarness(t *testing.T, limits Limits, answer func(request) answer) *harne
 	h := &harness{t: t, begin: time.Now(), answer: answer}
 	h.Dispatcher = New(Options{
 		Clock: clock.RealClock{}, Enqueue: h.enqueue, EnqueueLowPriority: h.enqueue, EnqueueAccount: h.enqueueAccount,
+		MaySend: func() error { return h.fence },
 	})
 	h.Configure(acme, h.config("1001", limits))
 	t.Cleanup(func() {

@@ -126,8 +126,8 @@ func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.askedAt) }
 // Start sends the request in a goroutine of its own, with the logger and trace of ctx but without its cancellation. It
 // calls done with the result before InFlight becomes false; then the agent is enqueued.
 //
-// It returns false if the permit has become void because the account can no longer be used or the Dispatcher is closed.
-// The agent then waits for another permit, unless it has released this one or the account was removed.
+// It returns false if the permit has become void because the account can no longer be used, the Dispatcher is closed, or no
+// request may start. The agent then waits for another permit, unless it has released this one or the account was removed.
 func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(Result)) bool {
 	d := p.dispatcher
 	d.mu.Lock()
@@ -137,7 +137,7 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	now := d.options.Clock.Now()
-	if d.closed || !a.tryStart(p.ask, now) {
+	if d.closed || d.options.MaySend() != nil || !a.tryStart(p.ask, now) {
 		delete(a.permits, p.key.AgentID)
 		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
 		d.grantPermits(a)

@@ -162,3 +162,19 @@ func TestShutdown(t *testing.T) {
 		expect(t, "state", h.health().State, Untried)
 	})
 }
+
+func TestStartSendsNothingWithoutTheLease(t *testing.T) {
+	runInFakeTime(t, "and the agent waits for another permit", func(t *testing.T) {
+		h := newHarness(t, generous, always(success))
+		permit := h.acquire("1", edit)
+		h.fence = errors.New("not the leader")
+		expect(t, "started", h.start(permit), false)
+		expect(t, "in flight", h.InFlight(agent("1")), false)
+		expect(t, "enqueued", h.takeEnqueued(), "1")
+		expect(t, "requests", h.agentIDs(), "")
+		h.fence = nil
+		expect(t, "started with the old permit", h.start(permit), false)
+		expect(t, "started with the new permit", h.start(h.acquire("1", edit)), true)
+		expect(t, "requests with the lease", h.agentIDs(), "1")
+	})
+}

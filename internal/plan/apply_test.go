@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestWaiting_keeps_what_Plan_wrote(t *testing.T) {
 	a.write(s, Waiting(s, a.state))
 	expect(t, "the applied groups", text(one.applied()), "1=Y")
 	s = a.snapshot()
-	if writes := append(Plan(s, a.state).Writes, Waiting(s, a.state)...); len(writes) > 0 {
+	if writes := slices.Concat(Plan(s, a.state).Writes, Waiting(s, a.state)); len(writes) > 0 {
 		t.Errorf("more writes follow: %+v", writes)
 	}
 }

@@ -45,6 +45,7 @@ var leaderElection = []string{"--leader-elect", "--leader-election-namespace=" +
 type manager struct {
 	*gexec.Session
 	probes, metrics string
+	lostLease       bool
 }
 
 // buildFlags sets the version as in a release, and enables the race detector if the test uses it.
@@ -99,11 +100,25 @@ func start(command *exec.Cmd) *gexec.Session {
 // stop terminates the manager as Kubernetes does, and expects exit code 0.
 func (m *manager) stop() {
 	GinkgoHelper()
-	if m.ExitCode() == 128+9 {
-		return // killed by the spec
+	if m.ExitCode() == 128+9 || m.lostLease {
+		return // killed by the spec, or ended as it expected
 	}
 	m.Terminate()
 	Eventually(m.Session, 20*time.Second).Should(gexec.Exit(0))
+}
+
+// expectLeaseLost expects the manager to end at once because another process has the lease.
+func (m *manager) expectLeaseLost() {
+	GinkgoHelper()
+	Eventually(m.Session, 5*time.Second).Should(gexec.Exit(1))
+	Expect(m.Session).To(haveLogged("this process is not the leader"))
+	m.lostLease = true
+}
+
+// isLeader reports whether the manager considers itself the leader.
+func (m *manager) isLeader() bool {
+	GinkgoHelper()
+	return m.metric("leader_election_master_status", "") == 1
 }
 
 // metric returns the sum of the samples of a metric whose labels match a pattern.

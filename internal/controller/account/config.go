@@ -52,6 +52,7 @@ func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Cli
 		CABundle:      account.Spec.CABundle,
 		AllowInsecure: r.AllowInsecureEndpoints,
 		WrapTransport: r.WrapTransport,
+		MaySend:       r.MaySend,
 		Now:           r.Clock.Now,
 	}
 	if timeout := account.Spec.RequestTimeout; timeout != nil {

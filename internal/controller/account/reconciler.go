@@ -48,6 +48,8 @@ type Options struct {
 	// AllowInsecureEndpoints allows http and local addresses. WrapTransport decorates the transport of requests, if not nil.
 	AllowInsecureEndpoints bool
 	WrapTransport          func(http.RoundTripper) http.RoundTripper
+	// MaySend returns an error if no request may be sent now.
+	MaySend func() error
 	// EnqueueAgents enqueues all agents of an account.
 	EnqueueAgents func(context.Context, types.NamespacedName) error
 }

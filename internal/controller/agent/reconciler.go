@@ -22,6 +22,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/leader"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
@@ -36,9 +37,11 @@ const (
 // Options are what a Reconciler depends on.
 type Options struct {
 	// Client reads from the cache and writes to the API server. APIReader reads from the API server.
-	Client     client.Client
-	APIReader  client.Reader
-	Clock      clock.PassiveClock
+	Client    client.Client
+	APIReader client.Reader
+	Clock     clock.PassiveClock
+	// Fence reports whether this process is the leader.
+	Fence      *leader.Fence
 	Dispatcher *dispatch.Dispatcher
 	Tenancy    tenancy.Tenancy
 	// Mappings and Accounts are the assumed objects.
@@ -76,6 +79,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	defer r.stopped.RUnlock()
 	if r.Dispatcher.InFlight(key) {
 		return reconcile.Result{}, nil // the end of the request enqueues the agent
+	}
+	if err := r.Fence.Check(); err != nil {
+		return r.requeue(ctx, key, err) // until the lease is renewed, or the manager ends
 	}
 	snap, err := r.loadSnapshot(ctx, key)
 	if err != nil {

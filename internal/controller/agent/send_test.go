@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
+	"github.com/deepcall/deepcall-operator/internal/leader"
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
@@ -69,5 +71,19 @@ func TestPriorities_are_those_of_the_dispatcher(t *testing.T) {
 		if dispatch.Priority(priority) != want {
 			t.Errorf("priority %d of the planner is %d of the dispatcher", priority, want)
 		}
+	}
+}
+
+func TestReconcile_does_nothing_without_the_lease(t *testing.T) {
+	ignore := func(v1alpha1.AgentKey) {}
+	r := NewReconciler(Options{
+		Fence: leader.NewFence(time.Second, leader.SinceBoot),
+		Dispatcher: dispatch.New(dispatch.Options{
+			Clock: clock.RealClock{}, Enqueue: ignore, EnqueueLowPriority: ignore, EnqueueAccount: func(types.NamespacedName) {},
+		}),
+	})
+	key := v1alpha1.AgentKey{Account: types.NamespacedName{Namespace: "support", Name: "acme"}, AgentID: "7"}
+	if _, err := r.Reconcile(t.Context(), key); !errors.Is(err, leader.ErrNotLeader) { // it has no client that it could use
+		t.Errorf("got %v", err)
 	}
 }
