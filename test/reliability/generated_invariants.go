@@ -70,16 +70,19 @@ func (r *runner) mappingsPerAgent() map[string]int {
 // checkOrder checks I4 as [environment.checkOrder] does, with two exceptions. An isolating request may leave out a
 // group that is to be removed: the group keeps its last value. A result that the manager did not write, since
 // the answer was lost or the process crashed, does not count as applied: until it is retried, the requests of other
-// mappings carry the former groups (R3).
+// mappings carry the former groups (R3), except that those which the lost request disabled stay disabled.
 func (r *runner) checkOrder() []string {
 	var violations []string
 	all, effects := r.env.specHistories(), r.env.ledger.list()
 	for _, server := range r.servers {
 		for _, h := range all {
-			groups, values, at := exclusiveGroups(h, all), map[string]string{}, 0
+			groups, values, at, lost := exclusiveGroups(h, all), map[string]string{}, 0, 0
 			for _, request := range acceptedRequests(server, h.agent) {
 				maps.Copy(values, request.Groups)
 				if !containsAny(groups, request.Groups) {
+					continue
+				}
+				if h.allows(at, asFormer(request.Groups, h.declared[at], h.declared[lost]), groups) {
 					continue
 				}
 				next := at
@@ -93,10 +96,22 @@ func (r *runner) checkOrder() []string {
 				if r.resultWritten(h.key.Name, request, effects) {
 					at = next
 				}
+				lost = next
 			}
 		}
 	}
 	return violations
+}
+
+// asFormer returns the groups of a request, with the former values of those that a newer generation disables.
+func asFormer(request, former, newer map[string]string) map[string]string {
+	groups := maps.Clone(request)
+	for id, value := range request {
+		if value == "N" && newer[id] != "Y" && former[id] != "" {
+			groups[id] = former[id]
+		}
+	}
+	return groups
 }
 
 // resultWritten reports whether the process that sent a request received its success and then wrote the mapping's
