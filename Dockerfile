@@ -1,13 +1,13 @@
-# The manager's image. The build stage runs on the builder's own platform and cross-compiles, so
-# `make docker-build` takes no longer for several platforms than the compiler does.
+# The image of the manager. The build stage runs on the builder's platform and cross-compiles, which is faster than
+# emulation.
 #
-# The Go that a release is built with; `make vulncheck` checks for this one.
+# The Go version of releases. `make vulncheck` checks this version.
 ARG GO_VERSION=1.26.10
 FROM --platform=$BUILDPLATFORM golang:$GO_VERSION AS build
 ENV GOTOOLCHAIN=local
 WORKDIR /src
 
-# The modules change less often than the code, so they are a layer of their own.
+# Modules change less often than code, so they have their own layer.
 COPY go.mod go.sum ./
 RUN go mod download
 
@@ -25,7 +25,7 @@ FROM gcr.io/distroless/static:nonroot
 ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="deepcall-operator" \
-      org.opencontainers.image.description="Keeps DeepCall's agents and groups as they are declared in Kubernetes" \
+      org.opencontainers.image.description="Keeps the call groups of DeepCall agents in sync with AgentGroupMappings" \
       org.opencontainers.image.source="https://github.com/deepcall/deepcall-operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version=$VERSION \

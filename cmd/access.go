@@ -21,57 +21,70 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// What the API server is asked of scrapers is bounded, since whoever reaches the port can make it be asked: so many
-// questions at a time, none longer than that, and a yes holds for a while.
+// These limits bound the load that unauthenticated clients of the metrics port can put on the API server.
 const (
-	askAtOnce = 4
-	askWithin = 10 * time.Second
-	yesHolds  = 30 * time.Second
-	yesAtMost = 128 // remembered
+	maxConcurrentReviews = 4
+	reviewTimeout        = 10 * time.Second
+	allowTTL             = 30 * time.Second
+	maxAllowed           = 128 // cached decisions
 )
 
-// access lets those read the metrics whom the API server knows by their token, and allows the path. controller-runtime's
-// own filter asks the same, but brings CEL along, which costs 7 MiB of memory, and answers 500 to an unknown token.
-type access struct {
-	tokens authentication.TokenReviewsGetter
-	rights authorization.SubjectAccessReviewsGetter
-	asking chan struct{}
-	// allowed are questions that were answered with yes.
+// authorizer lets a client read the metrics if the API server authenticates its token and authorizes its request.
+// controller-runtime's own filter does the same, but depends on CEL, which costs 7 MiB of memory, and responds to an
+// unknown token with status 500.
+type authorizer struct {
+	tokenReviews  authentication.TokenReviewsGetter
+	accessReviews authorization.SubjectAccessReviewsGetter
+	slots         chan struct{}
+	// allowed contains the reviewKeys of requests that were allowed recently.
 	allowed *cache.LRUExpireCache
 }
 
-// question is what is asked, without the token itself.
-type question struct {
-	token      [sha256.Size]byte
+// reviewKey identifies a decision without containing the token itself.
+type reviewKey struct {
+	tokenHash  [sha256.Size]byte
 	verb, path string
 }
 
-func newAccess(config *rest.Config, httpClient *http.Client, clk cache.Clock) (access, error) {
-	tokens, err := authentication.NewForConfigAndClient(config, httpClient)
+// decision is the status of the response to a client and, unless that is 200, the message.
+type decision struct {
+	status  int
+	message string
+}
+
+var allow = decision{status: http.StatusOK}
+
+func newAuthorizer(config *rest.Config, httpClient *http.Client, clk cache.Clock) (*authorizer, error) {
+	tokenReviews, err := authentication.NewForConfigAndClient(config, httpClient)
 	if err != nil {
-		return access{}, fmt.Errorf("make a client for TokenReviews: %w", err)
+		return nil, fmt.Errorf("create the TokenReview client: %w", err)
 	}
-	rights, err := authorization.NewForConfigAndClient(config, httpClient)
+	accessReviews, err := authorization.NewForConfigAndClient(config, httpClient)
 	if err != nil {
-		return access{}, fmt.Errorf("make a client for SubjectAccessReviews: %w", err)
+		return nil, fmt.Errorf("create the SubjectAccessReview client: %w", err)
 	}
-	return access{tokens, rights, make(chan struct{}, askAtOnce), cache.NewLRUExpireCacheWithClock(yesAtMost, clk)}, nil
+	return &authorizer{
+		tokenReviews:  tokenReviews,
+		accessReviews: accessReviews,
+		slots:         make(chan struct{}, maxConcurrentReviews),
+		allowed:       cache.NewLRUExpireCacheWithClock(maxAllowed, clk),
+	}, nil
 }
 
 // metricsAccess is a metricsserver.FilterProvider.
 func metricsAccess(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
-	a, err := newAccess(config, httpClient, clock.RealClock{})
+	a, err := newAuthorizer(config, httpClient, clock.RealClock{})
 	if err != nil {
 		return nil, err
 	}
 	return func(log logr.Logger, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			status, refusal, err := a.judge(req)
+			decided, err := a.authorize(req)
 			if err != nil && req.Context().Err() == nil {
-				log.Error(err, "ask the API server who may read the metrics")
+				log.Error(err, "Failed to authorize a request for metrics")
 			}
-			if status != http.StatusOK {
-				http.Error(w, refusal, status)
+			if decided != allow {
+				http.Error(w, decided.message, decided.status)
 				return
 			}
 			next.ServeHTTP(w, req)
@@ -79,64 +92,62 @@ func metricsAccess(config *rest.Config, httpClient *http.Client) (metricsserver.
 	}, nil
 }
 
-// judge returns the status of the answer, and what a refusal says. The error is a failure to find out.
-func (a access) judge(req *http.Request) (status int, refusal string, err error) {
+// authorize decides about a request, from the cache or by a review. An error means that the review failed.
+func (a *authorizer) authorize(req *http.Request) (decision, error) {
 	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return http.StatusUnauthorized, "Send a token that the API server knows.", nil
+		return decision{http.StatusUnauthorized, "A bearer token is required."}, nil
 	}
-	q := question{sha256.Sum256([]byte(token)), strings.ToLower(req.Method), req.URL.Path}
-	if _, yes := a.allowed.Get(q); yes {
-		return http.StatusOK, "", nil
+	key := reviewKey{sha256.Sum256([]byte(token)), strings.ToLower(req.Method), req.URL.Path}
+	if _, ok := a.allowed.Get(key); ok {
+		return allow, nil
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), askWithin)
+	ctx, cancel := context.WithTimeout(req.Context(), reviewTimeout)
 	defer cancel()
 	select {
-	case a.asking <- struct{}{}:
-		defer func() { <-a.asking }()
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
 	case <-ctx.Done():
-		return http.StatusServiceUnavailable, "Too many ask at once.", nil
+		return decision{http.StatusServiceUnavailable, "Too many concurrent reviews."}, nil
 	}
-	status, refusal, err = a.ask(klog.NewContext(ctx, logr.Discard()), token, q)
-	if status == http.StatusOK {
-		a.allowed.Add(q, nil, yesHolds)
+	// client-go logs request bodies, and this one contains the token.
+	decided, err := a.review(klog.NewContext(ctx, logr.Discard()), token, key)
+	if decided == allow {
+		a.allowed.Add(key, nil, allowTTL)
 	}
-	return status, refusal, err
+	return decided, err
 }
 
-// ask asks the API server. The context has no logger, since the token is in the request.
-func (a access) ask(ctx context.Context, token string, q question) (status int, refusal string, err error) {
-	known, err := a.tokens.TokenReviews().Create(ctx, tokenReview(token), metav1.CreateOptions{})
+// review sends a TokenReview and, for an authenticated user, a SubjectAccessReview to the API server.
+func (a *authorizer) review(ctx context.Context, token string, key reviewKey) (decision, error) {
+	tokenReview, err := a.tokenReviews.TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+		Spec: authenticationv1.TokenReviewSpec{Token: token},
+	}, metav1.CreateOptions{})
 	if err != nil {
-		return http.StatusInternalServerError, "The API server could not say whose token this is.", fmt.Errorf("review the token: %w", err)
+		return decision{http.StatusInternalServerError, "The TokenReview failed."}, fmt.Errorf("create a TokenReview: %w", err)
 	}
-	if !known.Status.Authenticated {
-		return http.StatusUnauthorized, "The API server does not know this token.", nil
+	if !tokenReview.Status.Authenticated {
+		return decision{http.StatusUnauthorized, "The API server does not accept this token."}, nil
 	}
-	who := known.Status.User
-	answer, err := a.rights.SubjectAccessReviews().Create(ctx, accessReview(who, q), metav1.CreateOptions{})
+	user := tokenReview.Status.User
+	accessReview, err := a.accessReviews.SubjectAccessReviews().Create(ctx, newAccessReview(user, key), metav1.CreateOptions{})
 	if err != nil {
-		return http.StatusInternalServerError, "The API server could not say who may read this.", fmt.Errorf("review the access: %w", err)
+		return decision{http.StatusInternalServerError, "The SubjectAccessReview failed."}, fmt.Errorf("create a SubjectAccessReview: %w", err)
 	}
-	if !answer.Status.Allowed || answer.Status.Denied {
-		return http.StatusForbidden, who.Username + " may not: it takes a ClusterRole with the nonResourceURL of this page.", nil
+	if !accessReview.Status.Allowed || accessReview.Status.Denied {
+		return decision{http.StatusForbidden, fmt.Sprintf("User %q cannot %s path %q: a ClusterRole with this nonResourceURL is required.",
+			user.Username, key.verb, key.path)}, nil
 	}
-	return http.StatusOK, "", nil
+	return allow, nil
 }
 
-// tokenReview asks whose token it is.
-func tokenReview(token string) *authenticationv1.TokenReview {
-	return &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
-}
-
-// accessReview asks whether somebody may do what they request.
-func accessReview(who authenticationv1.UserInfo, q question) *authorizationv1.SubjectAccessReview {
+func newAccessReview(user authenticationv1.UserInfo, key reviewKey) *authorizationv1.SubjectAccessReview {
 	extra := map[string]authorizationv1.ExtraValue{}
-	for key, values := range who.Extra {
-		extra[key] = authorizationv1.ExtraValue(values)
+	for name, values := range user.Extra {
+		extra[name] = authorizationv1.ExtraValue(values)
 	}
 	return &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: who.Username, UID: who.UID, Groups: who.Groups, Extra: extra,
-		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: q.path, Verb: q.verb},
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
+		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: key.path, Verb: key.verb},
 	}}
 }

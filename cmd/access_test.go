@@ -16,12 +16,19 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
-// reviewer answers reviews as an API server does. A token is its user's name; nobody is not known, and some make it fail.
-type reviewer struct {
-	asked []authorizationv1.SubjectAccessReviewSpec
+// Tokens with a special meaning for fakeReviewer.
+const (
+	unknownToken       = "unknown"
+	failingTokenReview = "token-review-fails"
+	failingAccess      = "access-review-fails"
+)
+
+// fakeReviewer serves TokenReviews and SubjectAccessReviews. The name of a token's user is the token.
+type fakeReviewer struct {
+	accessReviews []authorizationv1.SubjectAccessReviewSpec
 }
 
-func (r *reviewer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *fakeReviewer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if strings.HasSuffix(req.URL.Path, "/tokenreviews") {
 		r.reviewToken(w, req)
@@ -29,23 +36,23 @@ func (r *reviewer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	var review authorizationv1.SubjectAccessReview
 	_ = json.NewDecoder(req.Body).Decode(&review)
-	r.asked = append(r.asked, review.Spec)
-	if review.Spec.User == "unanswered" {
+	r.accessReviews = append(r.accessReviews, review.Spec)
+	if review.Spec.User == failingAccess {
 		http.Error(w, "not now", http.StatusInternalServerError)
 		return
 	}
-	asked := review.Spec.NonResourceAttributes
-	review.Status.Allowed = asked.Verb == "get" && asked.Path == "/metrics"
+	attributes := review.Spec.NonResourceAttributes
+	review.Status.Allowed = attributes.Verb == "get" && attributes.Path == "/metrics"
 	review.Status.Denied = review.Spec.User == "denied"
 	_ = json.NewEncoder(w).Encode(review)
 }
 
-func (r *reviewer) reviewToken(w http.ResponseWriter, req *http.Request) {
+func (r *fakeReviewer) reviewToken(w http.ResponseWriter, req *http.Request) {
 	var review authenticationv1.TokenReview
 	_ = json.NewDecoder(req.Body).Decode(&review)
 	switch review.Spec.Token {
-	case "nobody":
-	case "unreviewed":
+	case unknownToken:
+	case failingTokenReview:
 		http.Error(w, "not now", http.StatusInternalServerError)
 		return
 	default:
@@ -57,15 +64,15 @@ func (r *reviewer) reviewToken(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(w).Encode(review)
 }
 
-func configOf(server *httptest.Server) *rest.Config {
+func configFor(server *httptest.Server) *rest.Config {
 	return &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 }
 
-func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
-	reviews := &reviewer{}
-	server := httptest.NewServer(reviews)
+func TestMetricsAccess(t *testing.T) {
+	reviewer := &fakeReviewer{}
+	server := httptest.NewServer(reviewer)
 	defer server.Close()
-	filter, err := metricsAccess(configOf(server), server.Client())
+	filter, err := metricsAccess(configFor(server), server.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,71 +83,71 @@ func TestTheMetricsAreForThoseWhomTheAPIServerAllows(t *testing.T) {
 	for _, test := range []struct {
 		name, method, path, authorization string
 		status                            int
-		says                              string
+		body                              string
 	}{
-		{"a user who may", http.MethodGet, "/metrics", "Bearer scraper", http.StatusOK, "up 1"},
-		{"the scheme in small letters", http.MethodGet, "/metrics", "bearer scraper", http.StatusOK, "up 1"},
-		{"no token", http.MethodGet, "/metrics", "", http.StatusUnauthorized, "Send a token"},
-		{"an empty token", http.MethodGet, "/metrics", "Bearer ", http.StatusUnauthorized, "Send a token"},
-		{"another scheme", http.MethodGet, "/metrics", "Basic scraper", http.StatusUnauthorized, "Send a token"},
-		{"an unknown token", http.MethodGet, "/metrics", "Bearer nobody", http.StatusUnauthorized, "does not know"},
-		{"another path", http.MethodGet, "/debug", "Bearer scraper", http.StatusForbidden, "scraper may not"},
-		{"another verb", http.MethodPost, "/metrics", "Bearer scraper", http.StatusForbidden, "scraper may not"},
-		{"a user who is denied", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, "denied may not"},
-		{"the same user again", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, "denied may not"},
-		{"no answer on the token", http.MethodGet, "/metrics", "Bearer unreviewed", http.StatusInternalServerError, "whose token"},
-		{"no answer on the user", http.MethodGet, "/metrics", "Bearer unanswered", http.StatusInternalServerError, "who may"},
+		{"allows an authorized user", http.MethodGet, "/metrics", "Bearer scraper", http.StatusOK, "up 1"},
+		{"ignores the case of the scheme", http.MethodGet, "/metrics", "bearer scraper", http.StatusOK, "up 1"},
+		{"rejects a missing token", http.MethodGet, "/metrics", "", http.StatusUnauthorized, "A bearer token is required"},
+		{"rejects an empty token", http.MethodGet, "/metrics", "Bearer ", http.StatusUnauthorized, "A bearer token is required"},
+		{"rejects another scheme", http.MethodGet, "/metrics", "Basic scraper", http.StatusUnauthorized, "A bearer token is required"},
+		{"rejects an unknown token", http.MethodGet, "/metrics", "Bearer " + unknownToken, http.StatusUnauthorized, "does not accept this token"},
+		{"rejects another path", http.MethodGet, "/debug", "Bearer scraper", http.StatusForbidden, `User "scraper" cannot get path "/debug"`},
+		{"rejects another verb", http.MethodPost, "/metrics", "Bearer scraper", http.StatusForbidden, `User "scraper" cannot post path "/metrics"`},
+		{"rejects a denied user", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, `User "denied" cannot`},
+		{"reviews a denied user again", http.MethodGet, "/metrics", "Bearer denied", http.StatusForbidden, `User "denied" cannot`},
+		{"reports a failed TokenReview", http.MethodGet, "/metrics", "Bearer " + failingTokenReview, http.StatusInternalServerError, "TokenReview failed"},
+		{"reports a failed SubjectAccessReview", http.MethodGet, "/metrics", "Bearer " + failingAccess, http.StatusInternalServerError, "SubjectAccessReview failed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			request := httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil)
 			if test.authorization != "" {
 				request.Header.Set("Authorization", test.authorization)
 			}
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, request)
-			if answer.Code != test.status || !strings.Contains(answer.Body.String(), test.says) {
-				t.Errorf("got %d %q, want %d and %q", answer.Code, answer.Body, test.status, test.says)
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			if response.Code != test.status || !strings.Contains(response.Body.String(), test.body) {
+				t.Errorf("got %d %q, want %d and %q", response.Code, response.Body, test.status, test.body)
 			}
 		})
 	}
-	if len(reviews.asked) != 6 {
-		t.Errorf("the API server was asked for the rights of %d, want 6: a yes holds for a while, and a no does not", len(reviews.asked))
+	if len(reviewer.accessReviews) != 6 {
+		t.Errorf("got %d SubjectAccessReviews, want 6: only allowed requests are cached", len(reviewer.accessReviews))
 	}
-	asked := reviews.asked[0]
-	if asked.UID != "4711" || asked.Groups[0] != "scrapers" || asked.Extra["pod"][0] != "prometheus-0" {
-		t.Errorf("the API server is not told all that it knows of who asks: %+v", asked)
+	spec := reviewer.accessReviews[0]
+	if spec.UID != "4711" || spec.Groups[0] != "scrapers" || spec.Extra["pod"][0] != "prometheus-0" {
+		t.Errorf("the SubjectAccessReview lacks attributes of the user: %+v", spec)
 	}
 }
 
-func TestWhatIsAskedOfTheAPIServerIsBounded(t *testing.T) {
-	reviews, clk := &reviewer{}, clocktesting.NewFakeClock(time.Now())
-	server := httptest.NewServer(reviews)
+func TestMetricsAccessLimitsReviews(t *testing.T) {
+	reviewer, clk := &fakeReviewer{}, clocktesting.NewFakeClock(time.Now())
+	server := httptest.NewServer(reviewer)
 	defer server.Close()
-	a, err := newAccess(configOf(server), server.Client(), clk)
+	a, err := newAuthorizer(configFor(server), server.Client(), clk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect := func(ctx context.Context, when string, status, asked int) {
+	expect := func(ctx context.Context, when string, status, reviews int) {
 		t.Helper()
 		request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil)
 		request.Header.Set("Authorization", "Bearer scraper")
-		if got, _, err := a.judge(request); err != nil || got != status || len(reviews.asked) != asked {
-			t.Errorf("%s: got %d after %d questions (%v), want %d after %d", when, got, len(reviews.asked), err, status, asked)
+		if got, err := a.authorize(request); err != nil || got.status != status || len(reviewer.accessReviews) != reviews {
+			t.Errorf("%s: got %d after %d reviews (%v), want %d after %d", when, got.status, len(reviewer.accessReviews), err, status, reviews)
 		}
 	}
-	expect(t.Context(), "at first", http.StatusOK, 1)
-	clk.Step(yesHolds - time.Second)
-	expect(t.Context(), "while the yes holds", http.StatusOK, 1)
+	expect(t.Context(), "first request", http.StatusOK, 1)
+	clk.Step(allowTTL - time.Second)
+	expect(t.Context(), "before the TTL has passed", http.StatusOK, 1)
 	clk.Step(2 * time.Second)
-	expect(t.Context(), "once it is over", http.StatusOK, 2)
+	expect(t.Context(), "after the TTL has passed", http.StatusOK, 2)
 
-	clk.Step(2 * yesHolds)
-	for range askAtOnce {
-		a.asking <- struct{}{}
+	clk.Step(2 * allowTTL)
+	for range maxConcurrentReviews {
+		a.slots <- struct{}{}
 	}
-	impatient, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	expect(impatient, "while so many ask", http.StatusServiceUnavailable, 2)
-	<-a.asking
-	expect(t.Context(), "once one has done", http.StatusOK, 3)
+	expect(canceled, "while all slots are taken", http.StatusServiceUnavailable, 2)
+	<-a.slots
+	expect(t.Context(), "once a slot is free", http.StatusOK, 3)
 }

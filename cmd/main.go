@@ -21,15 +21,14 @@ import (
 
 func main() {
 	if err := run(); err != nil {
-		ctrl.Log.Error(err, "the manager ended")
+		ctrl.Log.Error(err, "Manager failed")
 		os.Exit(1)
 	}
 }
 
-// saveMemory has the garbage collector run twice as often as by default, unless GOGC says otherwise.
-// Nearly all that the manager holds is the cache of mappings, which lives on; it costs a few hundredths of the CPU.
-// See docs/performance.md.
-func saveMemory() {
+// tuneGC makes the garbage collector run twice as often as by default, unless GOGC is set. Most of the heap is the
+// long-lived cache of mappings, so this saves memory for a few percent of CPU time. See docs/performance.md.
+func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
@@ -41,54 +40,57 @@ func run() error {
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
-	built := thisBuild()
+	build := readBuildInfo()
 	if f.version {
-		_, err := fmt.Fprintln(os.Stdout, built)
+		_, err := fmt.Fprintln(os.Stdout, build)
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
-	saveMemory()
+	tuneGC()
 
-	if err := defaultTimes.check(); err != nil {
-		return err
-	}
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("add Kubernetes' kinds: %w", err)
+		return fmt.Errorf("add Kubernetes types to the scheme: %w", err)
 	}
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("add DeepCall's kinds: %w", err)
+		return fmt.Errorf("add DeepCall types to the scheme: %w", err)
 	}
-	managerOptions, err := f.managerOptions(scheme, defaultTimes)
+	managerOptions, err := f.managerOptions(scheme)
 	if err != nil {
 		return err
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("find the cluster: %w", err)
+		return fmt.Errorf("load the Kubernetes client configuration: %w", err)
 	}
-	config.QPS = -1 // the workers bound the load, and the API server's own fairness does the rest
+	config.QPS = -1 // the number of workers and the API server's Priority and Fairness limit the load
 	config.UserAgent = "deepcall-operator"
-	mgr, err := ctrl.NewManager(config, managerOptions)
-	if err != nil {
-		return fmt.Errorf("make the manager: %w", err)
-	}
-	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
-		return fmt.Errorf("add the health check: %w", err)
-	}
-	if err := metrics.Registry.Register(opmetrics.BuildInfo(built.version, built.revision, built.goVersion)); err != nil {
-		return fmt.Errorf("register the build's metric: %w", err)
-	}
-	ctx := ctrl.SetupSignalHandler()
-	tracing, stopTracing, err := startTracing(ctx, built)
-	if err != nil {
-		return err
-	}
-	defer stopTracing()
 	options, err := f.controllerOptions()
 	if err != nil {
 		return err
 	}
+	if f.leaderElect {
+		managerOptions.LeaderElectionResourceLockInterface, options.Fence, err = f.leaderElection(config, scheme, options)
+		if err != nil {
+			return fmt.Errorf("set up leader election: %w", err)
+		}
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return fmt.Errorf("create the manager: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+	if err := metrics.Registry.Register(opmetrics.BuildInfo(build.version, build.revision, build.goVersion)); err != nil {
+		return fmt.Errorf("register the build info metric: %w", err)
+	}
+	ctx := ctrl.SetupSignalHandler()
+	tracing, stopTracing, err := startTracing(ctx, build)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	options.Metrics, options.Tracing = metrics.Registry, tracing
 	if err := controller.Setup(ctx, mgr, options); err != nil {
 		return err
@@ -96,6 +98,6 @@ func run() error {
 	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
-	ctrl.Log.Info("starting", "version", built.version, "revision", built.revision, "go", built.goVersion)
+	ctrl.Log.Info("Starting manager", "version", build.version, "revision", build.revision, "go", build.goVersion)
 	return mgr.Start(ctx)
 }

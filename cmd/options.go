@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,9 +25,10 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/transform"
 )
 
-// flags are the command line. zap's and --kubeconfig are bound by controller-runtime.
+// flags are the manager's own command-line flags. controller-runtime binds --kubeconfig and the flags of zap.
 type flags struct {
 	leaderElect             bool
 	leaderElectionNamespace string
@@ -43,52 +45,36 @@ type flags struct {
 
 func (f *flags) bind(set *flag.FlagSet) {
 	set.BoolVar(&f.leaderElect, "leader-elect", false,
-		"Elect a leader among the replicas; only the leader calls DeepCall.")
+		"Elect a leader among the replicas; only the leader sends requests to DeepCall.")
 	set.StringVar(&f.leaderElectionNamespace, "leader-election-namespace", "",
-		"The namespace of the lease. Default: the namespace the manager runs in.")
+		"The namespace of the lease. Default: the namespace of the manager.")
 	set.StringVar(&f.watchNamespaces, "watch-namespaces", "",
 		"A comma-separated list of namespaces to watch. Default: all.")
 	set.StringVar(&f.watchLabelSelector, "watch-label-selector", "",
-		"Watch only the mappings and accounts whose labels match, to share the work among several managers.")
+		"Watch only mappings and accounts that match this label selector, to divide the work between several managers.")
 	set.IntVar(&f.maxConcurrentReconciles, "max-concurrent-reconciles", 16,
-		"How many agents are looked at, and written to the API server, at the same time. Calls are bounded by the accounts' own limits.")
+		"The maximum number of agents that are reconciled concurrently. Requests to DeepCall are limited by the accounts' own limits.")
 	set.StringVar(&f.metricsBindAddress, "metrics-bind-address", "0",
-		"The address of the metrics, such as :8443. 0 turns them off.")
+		"The address of the metrics endpoint, such as :8443. 0 disables it.")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true,
-		"Serve the metrics by https, to those whom the API server authorizes.")
+		"Serve metrics over HTTPS to clients that the API server authorizes.")
 	set.StringVar(&f.healthProbeBindAddress, "health-probe-bind-address", ":8081",
-		"The address of /healthz and /readyz. 0 turns them off.")
+		"The address of /healthz and /readyz. 0 disables them.")
 	set.StringVar(&f.pprofBindAddress, "pprof-bind-address", "0",
-		"The address of Go's profiles, such as localhost:6060. They are served to whoever can reach it. 0 turns them off.")
+		"The address of the pprof endpoint, such as localhost:6060. It has no authentication. 0 disables it.")
 	set.BoolVar(&f.allowInsecureEndpoints, "allow-insecure-endpoints", false,
-		"Allow accounts with http endpoints, and with loopback and link-local addresses. For development only.")
-	set.BoolVar(&f.version, "version", false, "Print the version, and end.")
+		"Allow accounts to use http endpoints and loopback, link-local and unspecified addresses. For development only.")
+	set.BoolVar(&f.version, "version", false, "Print the version and exit.")
 }
 
-// times are those that keep two leaders from calling DeepCall at once (R14).
-type times struct {
-	request, leaseDuration, renewDeadline, retryPeriod, shutdown time.Duration
-}
-
-var defaultTimes = times{
-	request:       controller.MaxRequestTimeout,
-	leaseDuration: 25 * time.Second,
-	renewDeadline: 15 * time.Second,
-	retryPeriod:   2 * time.Second,
-	shutdown:      30 * time.Second,
-}
-
-// check makes sure that a call has ended, one way or another, before another leader can start.
-func (t times) check() error {
-	switch {
-	case t.request >= t.leaseDuration-t.renewDeadline:
-		return fmt.Errorf("a call may take %s, which must be less than the lease's duration %s less its renew deadline %s",
-			t.request, t.leaseDuration, t.renewDeadline)
-	case t.request >= t.shutdown:
-		return fmt.Errorf("a call may take %s, which must be less than the shutdown time-out %s", t.request, t.shutdown)
-	}
-	return nil
-}
+// Lease timings. A request must end before another replica can acquire the lease, and before a graceful shutdown
+// times out (R14).
+const (
+	leaseDuration           = 25 * time.Second
+	renewDeadline           = 15 * time.Second
+	retryPeriod             = 2 * time.Second
+	gracefulShutdownTimeout = 30 * time.Second
+)
 
 func (f *flags) controllerOptions() (controller.Options, error) {
 	selector, err := f.selector()
@@ -108,7 +94,7 @@ func (f *flags) selector() (labels.Selector, error) {
 	return selector, nil
 }
 
-func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, error) {
+func (f *flags) managerOptions(scheme *runtime.Scheme) (ctrl.Options, error) {
 	if f.maxConcurrentReconciles < 1 {
 		return ctrl.Options{}, fmt.Errorf("--max-concurrent-reconciles must be at least 1, not %d", f.maxConcurrentReconciles)
 	}
@@ -116,7 +102,6 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	warm := true
 	return ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cacheOptions,
@@ -126,17 +111,16 @@ func (f *flags) managerOptions(scheme *runtime.Scheme, t times) (ctrl.Options, e
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              f.leaseName(),
 		LeaderElectionNamespace:       f.leaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true, // safe: the lease is released after the last call has ended
-		LeaseDuration:                 &t.leaseDuration,
-		RenewDeadline:                 &t.renewDeadline,
-		RetryPeriod:                   &t.retryPeriod,
-		GracefulShutdownTimeout:       &t.shutdown,
-		Controller:                    config.Controller{EnableWarmup: &warm},
+		LeaderElectionReleaseOnCancel: true, // safe: the last request has ended by then
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
+		RetryPeriod:                   ptr.To(retryPeriod),
+		GracefulShutdownTimeout:       ptr.To(gracefulShutdownTimeout),
+		Controller:                    config.Controller{EnableWarmup: ptr.To(true)},
 	}, nil
 }
 
-// leaseName is the same for the managers that stand in for each other. Those that share the work by
-// label have a lease for each selector.
+// leaseName returns the name of the lease. Managers with different label selectors do not compete for the same lease.
 func (f *flags) leaseName() string {
 	const name = "deepcall-operator.telephony.deepcall.com"
 	if f.watchLabelSelector == "" {
@@ -151,8 +135,8 @@ func (f *flags) namespaces() []string {
 	return strings.FieldsFunc(f.watchNamespaces, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// cacheOptions bound what is watched and kept. Of Secrets only the metadata is watched, and of
-// that, annotations are dropped: kubectl apply leaves a copy of the payload there.
+// cacheOptions limit what is watched and cached. Only the metadata of Secrets is watched, without annotations, since
+// kubectl apply stores a copy of the data in one.
 func (f *flags) cacheOptions() (cache.Options, error) {
 	selector, err := f.selector()
 	if err != nil {
@@ -163,9 +147,9 @@ func (f *flags) cacheOptions() (cache.Options, error) {
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: controller.Lean},
+			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: transform.Mapping},
 			&v1alpha1.DeepCallAccount{}:   {Label: selector},
-			secret:                        {Transform: nameAndVersionOnly},
+			secret:                        {Transform: stripSecret},
 		},
 	}
 	for _, namespace := range f.namespaces() {
@@ -177,7 +161,8 @@ func (f *flags) cacheOptions() (cache.Options, error) {
 	return options, nil
 }
 
-func nameAndVersionOnly(obj any) (any, error) {
+// stripSecret removes all metadata of a Secret but its name, UID and version.
+func stripSecret(obj any) (any, error) {
 	if secret, ok := obj.(*metav1.PartialObjectMetadata); ok {
 		secret.ObjectMeta = metav1.ObjectMeta{
 			Namespace: secret.Namespace, Name: secret.Name, UID: secret.UID, ResourceVersion: secret.ResourceVersion,
@@ -190,7 +175,7 @@ func (f *flags) metrics() metricsserver.Options {
 	options := metricsserver.Options{
 		BindAddress:   f.metricsBindAddress,
 		SecureServing: f.metricsSecure,
-		// HTTP/2 is off since a client can make it costly (CVE-2023-44487), and scraping gains nothing by it.
+		// HTTP/2 is disabled because of CVE-2023-44487; scraping does not need it.
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 	}
 	if f.metricsSecure {
@@ -199,13 +184,13 @@ func (f *flags) metrics() metricsserver.Options {
 	return options
 }
 
-// cachesSynced is ready once the manager knows what is in the cluster; a standby is, too.
+// cachesSynced reports ready once the caches have synced, on the leader as well as on a standby.
 func cachesSynced(c cache.Cache) healthz.Checker {
 	return func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
 		if !c.WaitForCacheSync(ctx) {
-			return errors.New("the caches are not synced yet")
+			return errors.New("the caches have not synced")
 		}
 		return nil
 	}

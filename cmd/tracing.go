@@ -15,36 +15,36 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// flushWithin bounds the sending of the last spans when the manager stops.
-const flushWithin = 5 * time.Second
+// flushTimeout bounds the export of the last spans at shutdown.
+const flushTimeout = 5 * time.Second
 
-// startTracing sends spans to the collector that OpenTelemetry's standard variables name, by OTLP over
-// gRPC. Without one, tracing is off: the provider is nil. Stop sends what is left.
-func startTracing(ctx context.Context, b build) (provider trace.TracerProvider, stop func(), err error) {
-	named := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	off := os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
-	if named == "" || off {
+// startTracing exports spans by OTLP over gRPC to the collector that OpenTelemetry's environment variables configure.
+// If they configure none, the provider is nil. Stop exports the remaining spans.
+func startTracing(ctx context.Context, b buildInfo) (provider trace.TracerProvider, stop func(), err error) {
+	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	disabled := os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+	if endpoint == "" || disabled {
 		return nil, func() {}, nil
 	}
 	log := ctrl.Log.WithName("tracing")
 	otel.SetLogger(log)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Error(err, "send spans") }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Error(err, "Failed to export spans") }))
 	exporter, err := otlptracegrpc.New(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("start tracing: %w", err)
+		return nil, nil, fmt.Errorf("create the OTLP exporter: %w", err)
 	}
-	about, err := resource.New(ctx, resource.WithAttributes(
+	res, err := resource.New(ctx, resource.WithAttributes(
 		attribute.String("service.name", "deepcall-operator"), attribute.String("service.version", b.version),
 	), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		log.Error(err, "OTEL_RESOURCE_ATTRIBUTES can't be read whole; spans lack some of it")
+		log.Error(err, "Failed to parse all of OTEL_RESOURCE_ATTRIBUTES; spans lack some attributes")
 	}
-	made := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	return made, func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	tracerProvider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
+	return tracerProvider, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
-		if err := made.Shutdown(ctx); err != nil {
-			log.Error(err, "send the last spans")
+		if err := tracerProvider.Shutdown(ctx); err != nil {
+			log.Error(err, "Failed to export the last spans")
 		}
 	}, nil
 }

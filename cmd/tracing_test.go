@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// fakeCollector keeps the names of the spans that it gets.
+// fakeCollector records the names of the spans that it receives.
 type fakeCollector struct {
 	collector.UnimplementedTraceServiceServer
 	spans chan string
@@ -32,26 +32,26 @@ func (c *fakeCollector) Export(_ context.Context, r *collector.ExportTraceServic
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-func TestTracingIsOff(t *testing.T) {
+func TestTracingIsDisabled(t *testing.T) {
 	for name, env := range map[string]map[string]string{
-		"by default":                {},
-		"where the SDK is disabled": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
-		"where nothing is exported": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
+		"by default":                     {},
+		"with OTEL_SDK_DISABLED":         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+		"with OTEL_TRACES_EXPORTER=none": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for variable, value := range env {
 				t.Setenv(variable, value)
 			}
-			provider, stop, err := startTracing(t.Context(), thisBuild())
+			provider, stop, err := startTracing(t.Context(), readBuildInfo())
 			if err != nil || provider != nil {
-				t.Errorf("a provider %v, and the error %v", provider, err)
+				t.Errorf("got provider %v and error %v", provider, err)
 			}
 			stop()
 		})
 	}
 }
 
-func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
+func TestTracingExportsToTheConfiguredCollector(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,14 +63,14 @@ func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
 	t.Cleanup(server.Stop)
 
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
-	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "team=support,") // the slip at its end must not keep the manager from starting
-	provider, stop, err := startTracing(t.Context(), thisBuild())
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "team=support,") // the trailing comma must not prevent the manager from starting
+	provider, stop, err := startTracing(t.Context(), readBuildInfo())
 	if err != nil || provider == nil {
-		t.Fatalf("a provider %v, and the error %v", provider, err)
+		t.Fatalf("got provider %v and error %v", provider, err)
 	}
 	_, span := provider.Tracer("test").Start(t.Context(), "reconcile agent")
 	span.End()
-	stop() // which sends what is left
+	stop() // exports the remaining spans
 	select {
 	case got := <-fake.spans:
 		if got != "deepcall-operator: reconcile agent" {

@@ -7,21 +7,20 @@ import (
 	"runtime/debug"
 )
 
-// Stamped by the linker, as hack/build.sh does. Without it, Go tells what it knows of the source.
+// version and revision are set by the linker (see hack/build.sh). If they are empty, Go's build information is used.
 var version, revision string
 
-// build tells which source the manager was built from.
-type build struct {
+// buildInfo identifies the source that the manager was built from.
+type buildInfo struct {
 	version, revision, goVersion string
 }
 
-func (b build) String() string {
+func (b buildInfo) String() string {
 	return fmt.Sprintf("deepcall-operator %s (revision %s, %s %s/%s)", b.version, b.revision, b.goVersion, runtime.GOOS, runtime.GOARCH)
 }
 
-// thisBuild reads what the linker and Go's own stamp tell.
-func thisBuild() build {
-	b := build{version: version, revision: revision, goVersion: runtime.Version()}
+func readBuildInfo() buildInfo {
+	b := buildInfo{version: version, revision: revision, goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -1,28 +1,27 @@
 #!/usr/bin/env bash
-# Puts kube-apiserver, etcd and kubectl into bin/k8s, for the tests and the demo.
+# Installs kube-apiserver, etcd and kubectl into bin/k8s, for the tests and the demo.
 #
-#   1. KUBEBUILDER_ASSETS, if set, names a directory that holds them: linked.
-#   2. Else setup-envtest downloads them, if it can.
-#   3. Else they are built from hack/controlplane: four to six minutes on two
-#      cores the first time, seconds from the Go build cache.
+#   1. If KUBEBUILDER_ASSETS is set, it links the binaries of that directory.
+#   2. Otherwise, it downloads them with setup-envtest.
+#   3. If the download fails, it builds them from hack/controlplane: four to six
+#      minutes on two cores the first time, seconds with the Go build cache.
 #
-# The versions stand in hack/controlplane/go.mod and nowhere else. What is wanted
-# and in place already is left alone. Needs Go and coreutils; safe to interrupt
-# and to run twice at once.
+# hack/controlplane/go.mod pins the versions. Binaries that are up to date are not
+# replaced. Needs Go and coreutils. It can be interrupted and can run concurrently.
 set -euo pipefail
 
 readonly binaries=(kube-apiserver etcd kubectl)
-readonly heartbeat=15     # seconds between two signs of life
-readonly silence=20       # seconds without a byte until a download counts as dead
-readonly download_max=600 # seconds until a download that trickles counts as dead
+readonly progress_interval=15 # seconds between progress messages
+readonly stall_timeout=20     # seconds without progress until a download is aborted
+readonly download_timeout=600 # seconds until a download is aborted
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 readonly module=$root/hack/controlplane dest=$root/bin/k8s
 
-say() { printf 'control-plane: %s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
-took() { printf '%dm%02ds' $(((SECONDS - $1) / 60)) $(((SECONDS - $1) % 60)); }
+log() { printf 'control-plane: %s\n' "$*" >&2; }
+die() { log "$*"; exit 1; }
+elapsed() { printf '%dm%02ds' $(((SECONDS - $1) / 60)) $(((SECONDS - $1) % 60)); }
 
 # version_of MODULE prints the version that hack/controlplane/go.mod requires.
 version_of() {
@@ -36,8 +35,8 @@ version_of() {
 	die "$module/go.mod requires no $1"
 }
 
-# in_place STAMP succeeds if bin/k8s holds every binary of that stamp.
-in_place() {
+# is_installed STAMP reports whether bin/k8s contains all binaries of that stamp.
+is_installed() {
 	[[ -f $dest/.stamp && $(<"$dest/.stamp") == "$1" ]] || return 1
 	local name
 	for name in "${binaries[@]}"; do
@@ -45,15 +44,15 @@ in_place() {
 	done
 }
 
-# runs DIR succeeds if its binaries run on this machine.
-runs() {
-	"$1/kube-apiserver" --version >/dev/null 2>&1 || { say "$1/kube-apiserver does not run here"; return 1; }
-	"$1/etcd" --version >/dev/null 2>&1 || { say "$1/etcd does not run here"; return 1; }
-	"$1/kubectl" version --client >/dev/null 2>&1 || { say "$1/kubectl does not run here"; return 1; }
+# can_run DIR reports whether its binaries run on this machine.
+can_run() {
+	"$1/kube-apiserver" --version >/dev/null 2>&1 || { log "$1/kube-apiserver does not run here"; return 1; }
+	"$1/etcd" --version >/dev/null 2>&1 || { log "$1/etcd does not run here"; return 1; }
+	"$1/kubectl" version --client >/dev/null 2>&1 || { log "$1/kubectl does not run here"; return 1; }
 }
 
-# install_from DIR STAMP moves the binaries of DIR into bin/k8s, the stamp last:
-# whatever happens on the way, a stamp stands only beside whole binaries.
+# install_from DIR STAMP moves the binaries of DIR into bin/k8s. It writes the stamp
+# last, so that a stamp is present only if all binaries are complete.
 install_from() {
 	local name
 	mkdir -p "$dest"
@@ -63,7 +62,7 @@ install_from() {
 	done
 	printf '%s\n' "$2" >"$work/.stamp"
 	mv -f "$work/.stamp" "$dest/.stamp"
-	say "ready in bin/k8s: $("$dest/kube-apiserver" --version), $("$dest/etcd" --version | head -n 1)"
+	log "ready in bin/k8s: $("$dest/kube-apiserver" --version), $("$dest/etcd" --version | head -n 1)"
 }
 
 work='' child=''
@@ -78,8 +77,8 @@ cleanup() {
 	exit "$status"
 }
 
-# start COMMAND... runs it in the background, in a process group of its own and
-# with its output in $work/log, so that an interrupt ends all of it.
+# start COMMAND... runs the command in the background with its output in $work. It
+# has its own process group, so that an interrupt ends all of its processes.
 start() {
 	set -m
 	"$@" >"$work/out" 2>"$work/log" </dev/null &
@@ -95,34 +94,34 @@ stop_child() {
 	fi
 }
 
-# finish waits for the child and returns its exit status.
-finish() {
+# wait_child waits for the child and returns its exit status.
+wait_child() {
 	local status=0
 	wait "$child" || status=$?
 	child=''
 	return "$status"
 }
 
-running() { kill -0 "$child" 2>/dev/null; }
+child_running() { kill -0 "$child" 2>/dev/null; }
 
 last_line() { tail -n 1 "$1" 2>/dev/null | head -c 300; }
 
-# with_heartbeat WHAT COMMAND... runs a Go command and says every $heartbeat
-# seconds how far it is. The command's log is shown only if it fails.
-with_heartbeat() {
-	local what=$1 began=$SECONDS spoke=$SECONDS status=0
+# with_progress NAME COMMAND... runs a Go command and logs its progress every
+# $progress_interval seconds. It prints the command's log only if it fails.
+with_progress() {
+	local name=$1 started=$SECONDS reported=$SECONDS status=0
 	shift
 	start "$@"
-	while running; do
+	while child_running; do
 		sleep 1
-		if ((SECONDS - spoke >= heartbeat)); then
-			spoke=$SECONDS
-			say "$what: $(took "$began"), $(($(wc -l <"$work/log"))) steps done $(last_line "$work/log")"
+		if ((SECONDS - reported >= progress_interval)); then
+			reported=$SECONDS
+			log "$name: $(elapsed "$started"), $(($(wc -l <"$work/log"))) log lines, last: $(last_line "$work/log")"
 		fi
 	done
-	finish || status=$?
+	wait_child || status=$?
 	if ((status != 0)); then
-		say "$what failed after $(took "$began"):"
+		log "$name failed after $(elapsed "$started"):"
 		tail -n 30 "$work/log" >&2
 	fi
 	return "$status"
@@ -141,17 +140,17 @@ go_build() { # go_build OUTPUT PACKAGE...
 from_assets() {
 	local assets name stamp
 	assets=$(cd "$KUBEBUILDER_ASSETS" 2>/dev/null && pwd -P) ||
-		die "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS is not a directory; unset it to have the binaries downloaded or built"
+		die "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS is not a directory; unset it to download or build the binaries"
 	for name in "${binaries[@]}"; do
 		[[ -x $assets/$name ]] ||
-			die "KUBEBUILDER_ASSETS=$assets has no executable $name; unset it to have all of ${binaries[*]} downloaded or built"
+			die "KUBEBUILDER_ASSETS=$assets has no executable $name; unset it to download or build ${binaries[*]}"
 	done
 	stamp="assets $assets"
-	if in_place "$stamp"; then
+	if is_installed "$stamp"; then
 		return
 	fi
-	runs "$assets" || die 'unset KUBEBUILDER_ASSETS to have the binaries downloaded or built'
-	say "using KUBEBUILDER_ASSETS=$assets"
+	can_run "$assets" || die 'unset KUBEBUILDER_ASSETS to download or build the binaries'
+	log "using KUBEBUILDER_ASSETS=$assets"
 	for name in "${binaries[@]}"; do
 		ln -s "$assets/$name" "$work/$name"
 	done
@@ -160,52 +159,52 @@ from_assets() {
 
 bytes_downloaded() { du -sk "$work/tmp" "$work/envtest" 2>/dev/null | cut -f 1 | paste -s -d + - || true; }
 
-# download fetches the newest patch release of the wanted minor one and leaves its
-# directory in $downloaded. It gives up, quickly, when nothing comes.
+# download downloads the latest patch release of the wanted minor version and sets
+# $downloaded to its directory. It fails early if the download stalls.
 downloaded=''
 download() {
-	local minor=${kubernetes#v} began=$SECONDS spoke=$SECONDS moved=$SECONDS size=0 now
+	local minor=${kubernetes#v} started=$SECONDS reported=$SECONDS progressed=$SECONDS size=0 now
 	minor=${minor%.*}
-	with_heartbeat 'building setup-envtest' \
+	with_progress 'building setup-envtest' \
 		go_build "$work/setup-envtest" sigs.k8s.io/controller-runtime/tools/setup-envtest || return 1
-	say "downloading Kubernetes $minor with setup-envtest (for at most ${silence}s if nothing comes)"
+	log "downloading Kubernetes $minor with setup-envtest (aborted after ${stall_timeout}s without progress)"
 	mkdir -p "$work/tmp" "$work/envtest"
-	began=$SECONDS moved=$SECONDS
+	started=$SECONDS progressed=$SECONDS
 	start env TMPDIR="$work/tmp" "$work/setup-envtest" use "$minor.x" --bin-dir "$work/envtest" -p path
-	while running; do
+	while child_running; do
 		sleep 0.5
 		now=$(($(bytes_downloaded)))
 		if ((now != size)); then
-			size=$now moved=$SECONDS
+			size=$now progressed=$SECONDS
 		fi
-		if ((SECONDS - moved >= silence || SECONDS - began >= download_max)); then
+		if ((SECONDS - progressed >= stall_timeout || SECONDS - started >= download_timeout)); then
 			stop_child TERM
-			say "no download: $((now / 1024)) MiB in $(took "$began"), and then nothing"
+			log "download aborted: $((now / 1024)) MiB in $(elapsed "$started")"
 			return 1
 		fi
-		if ((SECONDS - spoke >= heartbeat)); then
-			spoke=$SECONDS
-			say "downloading: $((now / 1024)) MiB, $(took "$began")"
+		if ((SECONDS - reported >= progress_interval)); then
+			reported=$SECONDS
+			log "downloading: $((now / 1024)) MiB, $(elapsed "$started")"
 		fi
 	done
-	if ! finish; then
-		say "no download: $(last_line "$work/log")"
+	if ! wait_child; then
+		log "download failed: $(last_line "$work/log")"
 		return 1
 	fi
 	downloaded=$(<"$work/out")
-	runs "$downloaded" || return 1
+	can_run "$downloaded" || return 1
 	chmod u+w "$downloaded"
 }
 
 build() {
-	local began=$SECONDS
-	say "building Kubernetes $kubernetes and etcd $etcd from hack/controlplane: four to six minutes on two cores the first time, then from Go's build cache"
+	local started=$SECONDS
+	log "building Kubernetes $kubernetes and etcd $etcd from hack/controlplane (four to six minutes on two cores the first time)"
 	mkdir -p "$work/built"
-	with_heartbeat "building ${binaries[*]}" go_build "$work/built/" \
+	with_progress "building ${binaries[*]}" go_build "$work/built/" \
 		k8s.io/kubernetes/cmd/kube-apiserver go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kubectl || exit 1
-	mv "$work/built/server" "$work/built/etcd" # Go names it after the last element of its path
+	mv "$work/built/server" "$work/built/etcd" # go build names the binary after the last element of the package path
 	install_from "$work/built" "$wanted"
-	say "built in $(took "$began")"
+	log "built in $(elapsed "$started")"
 }
 
 kubernetes=$(version_of k8s.io/kubernetes)
@@ -213,12 +212,12 @@ etcd=$(version_of go.etcd.io/etcd/server/v3)
 wanted="kubernetes $kubernetes etcd $etcd $(go env GOHOSTOS)/$(go env GOHOSTARCH)"
 readonly kubernetes etcd wanted
 
-# The Makefile and the tests point KUBEBUILDER_ASSETS at bin/k8s itself.
+# Ignore KUBEBUILDER_ASSETS=bin/k8s, which the Makefile and the tests set.
 if [[ -n ${KUBEBUILDER_ASSETS:-} && ! $KUBEBUILDER_ASSETS -ef $dest ]]; then
 	assets=$KUBEBUILDER_ASSETS
 else
 	assets=''
-	if in_place "$wanted"; then
+	if is_installed "$wanted"; then
 		exit 0
 	fi
 fi

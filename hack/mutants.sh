@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# mutants.sh [NAME...] puts the deliberate defects of hack/mutants, or those named, one at a time
-# into a copy of the tree, and expects that the test which each of them names fails. Before that, the
-# same test must pass without the defect; with TRUST=1 that is taken for granted. It ends with 1 if a
-# defect survives, or can't be put in.
+# mutants.sh [NAME...] verifies that the tests detect the deliberate defects (mutants) of hack/mutants, or the named
+# ones. It applies one mutant at a time to a copy of the tree and expects the test that the mutant names to fail. The
+# same test must pass without the mutant; TRUST=1 skips this check. It fails if a mutant survives or doesn't apply.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -19,11 +18,11 @@ git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' 
 done | tar --null --files-from=- -c | tar -x -C "$copy"
 cd "$copy"
 
-# tested TEST runs the test in the copy, and leaves what it said in $copy.log.
+# run_test TEST runs the test in the copy and writes its output to $copy.log.
 log=$copy.log
 trap 'rm -rf "$copy" "$log"' EXIT
-tested() {
-	# shellcheck disable=SC2086 # a test is words
+run_test() {
+	# shellcheck disable=SC2086 # a test is several arguments
 	eval "go test -count=1 -timeout=10m $1" >"$log" 2>&1
 }
 
@@ -32,34 +31,34 @@ table='' survived=0
 for name; do
 	name=$(basename "$name" .patch)
 	patch=$root/hack/mutants/$name.patch
-	why=$(sed -n 1p "$patch")
+	defect=$(sed -n 1p "$patch")
 	test=$(sed -n 's/^test: //p' "$patch")
-	began=$SECONDS
+	start=$SECONDS
 	if [[ -n ${TRUST:-} ]]; then passes[$test]=yes; fi
 	if [[ -z ${passes[$test]:-} ]]; then
-		if tested "$test"; then passes[$test]=yes; else passes[$test]=no; tail -n 40 "$log" >&2; fi
+		if run_test "$test"; then passes[$test]=yes; else passes[$test]=no; tail -n 40 "$log" >&2; fi
 	fi
 	if [[ ${passes[$test]} == no ]]; then
-		verdict='FAILS WITHOUT IT'
+		result='BASELINE FAILS'
 	elif ! git apply -C1 "$patch"; then
-		verdict='DOES NOT APPLY'
+		result='DOES NOT APPLY'
 	else
 		if ! go build -o /dev/null ./cmd >"$log" 2>&1; then
-			verdict='DOES NOT COMPILE'
+			result='DOES NOT COMPILE'
 			tail -n 5 "$log" >&2
-		elif tested "$test"; then
-			verdict=SURVIVED
+		elif run_test "$test"; then
+			result=SURVIVED
 		elif ! grep -q -e '--- FAIL' "$log"; then
-			verdict='DID NOT RUN'
+			result='DID NOT RUN'
 			tail -n 5 "$log" >&2
 		else
-			verdict=caught
+			result=caught
 			grep -E '^ +(I[0-9]|day |[a-z_]+_test\.go.*(got|not|instead))|panic:' "$log" | head -n 3 | cut -c1-200 >&2 || true
 		fi
 		git apply -R -C1 "$patch"
 	fi
-	if [[ $verdict != caught ]]; then survived=1; fi
-	line=$(printf '%-28s %-17s %4ds  %s' "$name" "$verdict" $((SECONDS - began)) "$why")
+	if [[ $result != caught ]]; then survived=1; fi
+	line=$(printf '%-28s %-17s %4ds  %s' "$name" "$result" $((SECONDS - start)) "$defect")
 	echo "$line"
 	table+=$line$'\n'
 done

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# pre-commit.sh runs what is quick of .ci/run, by the same targets of make: the linters, that generated files
-# are up to date, and the tests that need no control plane. `make hooks` has git run it before each
-# commit. It looks at the folder as it stands, and says so if that is not what is committed.
+# pre-commit.sh runs the quick checks of .ci/run: the linters, verify-generated, and the tests that need no control
+# plane. `make install-hooks` installs it as git's pre-commit hook. It checks the working tree, not the index, and
+# prints a warning if they differ.
 set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"
-# A hook of git is told of its repository; what is run from here must not take it for another one.
-# shellcheck disable=SC2046 # names of variables
+# git sets variables such as GIT_DIR for a hook. Unset them, because the checks run git in other directories.
+# shellcheck disable=SC2046 # a list of variable names
 unset $(git rev-parse --local-env-vars)
 
 if ! git diff --quiet || [[ -n $(git ls-files --others --exclude-standard) ]]; then
-	echo 'pre-commit: there are changes that are not staged; they are checked too' >&2
+	echo 'pre-commit: checking unstaged changes and untracked files, too' >&2
 fi
-for target in lint check-generated test-unit; do
+for target in lint verify-generated test-unit; do
 	began=$SECONDS
 	if ! make --no-print-directory "$target"; then
-		echo "pre-commit: make $target failed; git commit --no-verify commits all the same" >&2
+		echo "pre-commit: make $target failed; git commit --no-verify skips this check" >&2
 		exit 1
 	fi
 	echo "pre-commit: make $target: ok, $((SECONDS - began)) s" >&2

@@ -2,84 +2,91 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// DeepCallAccountSpec says where DeepCall is called, as whom, and how hard.
+// DeepCallAccountSpec defines the endpoint, credentials and limits of the
+// requests sent with an account.
 type DeepCallAccountSpec struct {
-	// endpoint is the base URL of your DeepCall brand, such as
+	// endpoint is the base URL of the DeepCall API, for example
 	// https://v4-api.deepcall.com. The operator appends
-	// /api/v2/Agent/updateAgentGroupMapping. A path prefix is allowed; user info,
-	// a query or a fragment is not. Plain http works only when the operator runs
-	// with --allow-insecure-endpoints, for development.
+	// /api/v2/Agent/updateAgentGroupMapping, so the endpoint must not end in
+	// it. The URL can have a path prefix, but no user info, query or fragment.
+	// Plain http requires the operator's flag --allow-insecure-endpoints and is
+	// meant for development only.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.matches('[^!-~]') && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="endpoint must be an absolute https URL with a host, such as https://v4-api.deepcall.com"
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.matches('[^!-~]') && url(self).getScheme() in ['https', 'http'] && url(self).getHostname() != ''",message="endpoint must be an absolute https URL with a host, for example https://v4-api.deepcall.com"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('@')",message="endpoint must not contain user info ('@'); credentials belong in the Secret of credentialsSecretRef"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#')",message="endpoint must not contain a query ('?') or a fragment ('#')"
 	Endpoint string `json:"endpoint,omitempty"`
 
-	// credentialsSecretRef names the Secret with the credentials, in the account's
-	// own namespace. It holds the keys userId and token, or the key ssid, never
-	// both.
+	// credentialsSecretRef references the Secret that contains the
+	// credentials, in the account's namespace. The Secret must have either the
+	// keys userId and token or the key ssid, but not both. The values must not
+	// contain invisible characters or have spaces at either end; one newline
+	// at the end is ignored.
 	// +required
 	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
 
-	// requestTimeout is how long one call may take, more than 0s and at most 9s.
-	// The default is 8s.
+	// requestTimeout is the time limit for one request: more than 0s and at
+	// most 9s. Defaults to 8s.
 	// +optional
 	// +kubebuilder:default="8s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern="^([0-9]{1,6}([.][0-9]{1,9})?(ms|s)){1,3}$"
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(ms|s)){1,3}$') && duration(self) > duration('0s') && duration(self) <= duration('9s')",message="requestTimeout must be more than 0s and at most 9s, such as 8s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(ms|s)){1,3}$') && duration(self) > duration('0s') && duration(self) <= duration('9s')",message="requestTimeout must be more than 0s and at most 9s, for example 8s"
 	RequestTimeout *metav1.Duration `json:"requestTimeout,omitempty"`
 
-	// limits bound the calls made with this account.
+	// limits restrict the rate and concurrency of requests.
 	// +optional
 	// +kubebuilder:default={}
 	Limits Limits `json:"limits,omitzero"`
 
-	// caBundle holds PEM certificates, base64 encoded. When set, these roots are
-	// trusted instead of the system's.
+	// caBundle contains base64-encoded PEM certificates of the certificate
+	// authorities that are trusted for the endpoint. If set, it replaces the
+	// system's trusted roots. Comments between the certificates are ignored; a
+	// damaged certificate makes the whole bundle invalid.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1048576
 	CABundle []byte `json:"caBundle,omitempty"`
 
-	// allowedNamespaces says from which namespaces mappings may use this account.
+	// allowedNamespaces selects the namespaces whose mappings can use this
+	// account. Defaults to the account's own namespace.
 	// +optional
 	// +kubebuilder:default={"from":"Same"}
 	AllowedNamespaces AllowedNamespaces `json:"allowedNamespaces,omitzero"`
 }
 
-// SecretReference names a Secret of the same namespace.
+// SecretReference references a Secret in the same namespace.
 type SecretReference struct {
-	// name of the Secret.
+	// name is the name of the Secret.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 }
 
-// Limits bound the calls made with an account.
+// Limits restrict the requests sent with an account.
 type Limits struct {
-	// requestsPerSecond is how many calls may start each second, over time. The
-	// default is 10.
+	// requestsPerSecond is the maximum average number of requests started per
+	// second. Defaults to 10.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
 
-	// burst is how many calls may start at once after a quiet time. The default is
-	// 20.
+	// burst is the maximum number of requests started at once after a period
+	// of inactivity. Defaults to 20.
 	// +optional
 	// +kubebuilder:default=20
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	Burst int32 `json:"burst,omitempty"`
 
-	// maxInFlight is how many calls may wait for DeepCall's answer at the same
-	// time. Resyncs that come by themselves take half of them at most, but at least
-	// one, so that an edit finds a place. The default is 4.
+	// maxInFlight is the maximum number of requests that wait for a response
+	// at the same time. Periodic resyncs use at most half of it, but at least
+	// one, to leave room for edits. Defaults to 4.
 	// +optional
 	// +kubebuilder:default=4
 	// +kubebuilder:validation:Minimum=1
@@ -87,68 +94,71 @@ type Limits struct {
 	MaxInFlight int32 `json:"maxInFlight,omitempty"`
 }
 
-// NamespacesFrom says how namespaces are chosen.
+// NamespacesFrom defines how namespaces are selected.
 // +kubebuilder:validation:Enum=Same;All;Selector
 type NamespacesFrom string
 
 const (
-	// NamespacesFromSame allows mappings of the account's own namespace only.
+	// NamespacesFromSame selects the account's own namespace only.
 	NamespacesFromSame NamespacesFrom = "Same"
-	// NamespacesFromAll allows mappings of every namespace.
+	// NamespacesFromAll selects all namespaces.
 	NamespacesFromAll NamespacesFrom = "All"
-	// NamespacesFromSelector allows mappings of the namespaces whose labels match.
+	// NamespacesFromSelector selects namespaces by label.
 	NamespacesFromSelector NamespacesFrom = "Selector"
 )
 
-// AllowedNamespaces says from which namespaces mappings may use an account.
-// +kubebuilder:validation:XValidation:rule="has(self.selector) == (has(self.from) && self.from == 'Selector')",message="selector must be set when from is Selector, and only then"
+// AllowedNamespaces selects the namespaces whose mappings can use an
+// account.
+// +kubebuilder:validation:XValidation:rule="has(self.selector) == (has(self.from) && self.from == 'Selector')",message="selector is required if from is Selector, and forbidden otherwise"
 type AllowedNamespaces struct {
-	// from is Same (the account's own namespace, the default), All, or Selector
-	// (the namespaces that match selector).
+	// from is Same for the account's own namespace, All for all namespaces, or
+	// Selector for the namespaces that match selector. Defaults to Same.
 	// +optional
 	// +kubebuilder:default=Same
 	From NamespacesFrom `json:"from,omitempty"`
 
-	// selector chooses namespaces by their labels, when from is Selector.
+	// selector selects namespaces by label. Required if from is Selector, and
+	// forbidden otherwise.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
-// DeepCallAccountStatus is what the operator knows of an account.
+// DeepCallAccountStatus is the observed state of a DeepCallAccount.
 type DeepCallAccountStatus struct {
-	// observedGeneration is the generation that the conditions speak of; -1 before
-	// the first look.
+	// observedGeneration is the generation that the conditions describe. It is
+	// -1 until the operator first processes the account.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions say how things stand: Ready says whether calls can be made;
-	// Reconciling and Stalled say whether the operator goes on trying or a person
-	// must act.
+	// conditions describe the current state. Ready reports whether the
+	// operator can send requests with this account. Reconciling is present
+	// while the operator is retrying or waiting, Stalled while user action is
+	// required.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// mappings is how many AgentGroupMappings use this account.
+	// mappings is the number of AgentGroupMappings that use this account.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Mappings int32 `json:"mappings"`
 
-	// authentication is UserToken (userId and token) or Session (ssid), as found
-	// in the Secret.
+	// authentication is the kind of credentials in the Secret: UserToken
+	// (userId and token) or Session (ssid).
 	// +optional
 	// +kubebuilder:validation:Enum=UserToken;Session
 	Authentication string `json:"authentication,omitempty"`
 
-	// lastResponse is the answer of DeepCall that brought the account into its
-	// present state.
+	// lastResponse is the response from DeepCall that led to the current state
+	// of the account.
 	// +optional
 	LastResponse *LastResponse `json:"lastResponse,omitempty"`
 }
 
-// DeepCallAccount says where DeepCall is called and as whom.
-// AgentGroupMappings refer to it.
+// DeepCallAccount defines a DeepCall endpoint and the credentials to use
+// it. AgentGroupMappings reference it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -166,11 +176,11 @@ type DeepCallAccount struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec says where DeepCall is called, as whom, and how hard.
+	// spec is the desired state of the account.
 	// +required
 	Spec DeepCallAccountSpec `json:"spec,omitzero"`
 
-	// status is what the operator knows of the account.
+	// status is the observed state of the account.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
 	Status DeepCallAccountStatus `json:"status,omitzero"`

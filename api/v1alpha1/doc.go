@@ -1,5 +1,6 @@
-// Package v1alpha1 is the API of the DeepCall operator: which call groups an agent
-// serves (AgentGroupMapping), and where and as whom DeepCall is called (DeepCallAccount).
+// Package v1alpha1 contains the API types of the DeepCall operator:
+// AgentGroupMapping declares the groups of an agent, DeepCallAccount defines
+// an endpoint and credentials.
 //
 // +kubebuilder:object:generate=true
 // +groupName=telephony.deepcall.com
@@ -11,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion is the group and version of both kinds.
+// GroupVersion is the API group and version of both kinds.
 var GroupVersion = schema.GroupVersion{Group: "telephony.deepcall.com", Version: "v1alpha1"}
 
-// AddToScheme makes both kinds known to a scheme.
+// AddToScheme adds both kinds to a scheme.
 var AddToScheme = addKnownTypes
 
 func addKnownTypes(scheme *runtime.Scheme) error {

@@ -1,84 +1,86 @@
 package v1alpha1
 
 const (
-	// StopCallsFinalizer keeps a mapping with removalPolicy StopCalls until DeepCall
-	// was told to stop the agent's calls for the groups of the mapping.
+	// StopCallsFinalizer keeps a deleted mapping with removalPolicy StopCalls until DeepCall
+	// confirmed that the agent receives no more calls for the groups of the mapping.
 	StopCallsFinalizer = "telephony.deepcall.com/stop-calls"
 
-	// InUseFinalizer keeps an account while mappings use it, so that their removal can
-	// still be told to DeepCall when everything is deleted at once.
+	// InUseFinalizer keeps a deleted account while mappings use it, so that their groups can
+	// still be removed when everything is deleted at once.
 	InUseFinalizer = "telephony.deepcall.com/in-use"
 
-	// AttemptedGroupsAnnotation holds, on a mapping, the groups that a call was about to
-	// add. If the answer to that call is lost, the groups may be live in DeepCall although
-	// status.appliedGroups does not name them. The operator writes it; leave it alone.
+	// AttemptedGroupsAnnotation records, on a mapping, the groups that a request adds, before
+	// the request is sent. If the answer is lost, DeepCall may have these groups although
+	// status.appliedGroups does not list them. The operator manages this annotation; do not edit it.
 	AttemptedGroupsAnnotation = "telephony.deepcall.com/attempted-groups"
 
-	// ReconcileRequestedAtAnnotation asks, with any new value, for one call now. On a
-	// mapping the value is echoed in status.lastHandledReconcileAt; on an account it lets
-	// a refused account be tried again.
+	// ReconcileRequestedAtAnnotation requests, with any new value, one request to DeepCall now.
+	// On a mapping, status.lastHandledReconcileAt echoes the value. An account that is denied or
+	// unreachable is retried at once.
 	ReconcileRequestedAtAnnotation = "telephony.deepcall.com/reconcile-requested-at"
 )
 
-// The types of condition, after kstatus. Ready is always there; the others only while true,
-// and never both.
+// The types of conditions, after kstatus. Ready is always present. Reconciling and Stalled are
+// present only while they are true, and never both.
 const (
-	// ConditionReady is true when DeepCall confirmed what this generation declares.
+	// ConditionReady reports whether DeepCall confirmed the groups that this generation declares.
 	ConditionReady = "Ready"
-	// ConditionReconciling is true while the operator is still trying.
+	// ConditionReconciling reports that the operator is still trying.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is true when only a person can help.
+	// ConditionStalled reports that the operator can't make progress without an intervention.
 	ConditionStalled = "Stalled"
 )
 
-// Reasons of the conditions of an AgentGroupMapping. Beside these, a DeepCall answer
-// gives its own reason, such as InvalidGroupData for code 1505.
+// Reasons of the conditions of an AgentGroupMapping. An error of DeepCall has a reason of its
+// own, such as InvalidGroupData for code 1505.
 const (
-	// ReasonSynced: DeepCall confirmed the declared groups, or there was nothing to send.
+	// ReasonSynced means that DeepCall confirmed the declared groups, or that there was nothing to send.
 	ReasonSynced = "Synced"
-	// ReasonSuspended: spec.suspend is set, and the spec is not what DeepCall last confirmed.
+	// ReasonSuspended means that spec.suspend is set and the spec differs from what DeepCall last confirmed.
 	ReasonSuspended = "Suspended"
-	// ReasonConflict: another mapping of the same agent holds a group that this one declares too.
+	// ReasonConflict means that another mapping of the same agent owns a group that this one declares.
 	ReasonConflict = "Conflict"
-	// ReasonAccountNotFound: no DeepCallAccount of that name is in the mapping's own namespace.
+	// ReasonAccountNotFound means that the mapping's own namespace has no DeepCallAccount of that name.
 	ReasonAccountNotFound = "AccountNotFound"
-	// ReasonAccountNotPermitted: the account of the other namespace does not exist, or does not
-	// allow this namespace. Which of the two is not told.
+	// ReasonAccountNotPermitted means that the account of another namespace does not exist or does
+	// not allow this namespace. It does not disclose which.
 	ReasonAccountNotPermitted = "AccountNotPermitted"
-	// ReasonAccountNotReady: the account can't be used now; its own conditions say why.
+	// ReasonAccountNotReady means that the account can't be used now. Its own conditions state why.
 	ReasonAccountNotReady = "AccountNotReady"
 )
 
-// Reasons of the conditions of a DeepCallAccount. Beside these, an answer by which DeepCall
-// refuses the credentials gives its own reason, such as InvalidToken for code 1014.
+// Reasons of the conditions of a DeepCallAccount. An answer that denies the account has a reason
+// of its own, such as InvalidToken for code 1014.
 const (
-	// ReasonUntried: the account looks right, and no call was made with it yet.
+	// ReasonUntried means that the account is valid, and DeepCall has not accepted a request with it yet.
 	ReasonUntried = "Untried"
-	// ReasonUsable: DeepCall accepts the account's calls.
+	// ReasonUsable means that DeepCall accepts the account's requests.
 	ReasonUsable = "Usable"
-	// ReasonUnreachable: DeepCall failed to answer several times in a row. One call at a time tries again.
+	// ReasonUnreachable means that DeepCall failed to answer several requests in a row. The operator
+	// retries with one request at a time.
 	ReasonUnreachable = "Unreachable"
-	// ReasonSecretNotFound: the Secret of spec.credentialsSecretRef does not exist.
+	// ReasonSecretNotFound means that the Secret of spec.credentialsSecretRef does not exist.
 	ReasonSecretNotFound = "SecretNotFound"
-	// ReasonSecretForbidden: the operator has no right to read the Secret. It looks again every minute.
+	// ReasonSecretForbidden means that the operator is not allowed to read the Secret. It retries every minute.
 	ReasonSecretForbidden = "SecretForbidden"
-	// ReasonInvalidCredentials: the Secret must hold ssid, or userId and token, and not both.
+	// ReasonInvalidCredentials means that the Secret does not contain either ssid, or userId and token, or that a value
+	// contains invisible characters.
 	ReasonInvalidCredentials = "InvalidCredentials"
-	// ReasonInvalidEndpoint: the endpoint can't be used, for example http without --allow-insecure-endpoints.
+	// ReasonInvalidEndpoint means that the endpoint can't be used, for example http without --allow-insecure-endpoints.
 	ReasonInvalidEndpoint = "InvalidEndpoint"
-	// ReasonInvalidCABundle: spec.caBundle holds no PEM certificate.
+	// ReasonInvalidCABundle means that spec.caBundle contains no PEM certificate, or a damaged one.
 	ReasonInvalidCABundle = "InvalidCABundle"
-	// ReasonInvalidSelector: allowedNamespaces.selector can't be read.
+	// ReasonInvalidSelector means that allowedNamespaces.selector is not a valid label selector.
 	ReasonInvalidSelector = "InvalidSelector"
-	// ReasonSelectorNotSupported: allowedNamespaces.from Selector needs to read namespaces,
-	// which an operator that watches only some namespaces can't.
+	// ReasonSelectorNotSupported means that allowedNamespaces.from is Selector, which an operator
+	// that watches only some namespaces does not support.
 	ReasonSelectorNotSupported = "SelectorNotSupported"
 )
 
 // Values of status.authentication of a DeepCallAccount.
 const (
-	// AuthenticationUserToken: the Secret holds userId and token.
+	// AuthenticationUserToken means that the Secret contains userId and token.
 	AuthenticationUserToken = "UserToken"
-	// AuthenticationSession: the Secret holds ssid.
+	// AuthenticationSession means that the Secret contains ssid.
 	AuthenticationSession = "Session"
 )

@@ -141,6 +141,11 @@ func (in *AgentGroupMappingStatus) DeepCopyInto(out *AgentGroupMappingStatus) {
 		*out = make([]AgentGroup, len(*in))
 		copy(*out, *in)
 	}
+	if in.PendingGroups != nil {
+		in, out := &in.PendingGroups, &out.PendingGroups
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastSyncTime != nil {
 		in, out := &in.LastSyncTime, &out.LastSyncTime
 		*out = (*in).DeepCopy()

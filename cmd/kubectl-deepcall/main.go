@@ -7,7 +7,7 @@ import (
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/command"
 )
 
-// Stamped by the linker, as the Makefile does. Without it, Go tells what it knows of the source.
+// version and revision are set by the linker (see the Makefile). If they are empty, Go's build information is used.
 var version, revision string
 
 func main() {

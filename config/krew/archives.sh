@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# archives.sh DIRECTORY [OS-ARCH...] builds the plugin for every platform of deepcall.yaml, or for those named, and
-# writes the archives and the finished manifest into the directory. VERSION and REVISION are what the plugin says of
-# itself. The same source, Go, VERSION and REVISION give the same bytes.
+# archives.sh DIRECTORY [OS-ARCH...] builds the plugin for all platforms of deepcall.yaml, or for the given ones, and
+# writes the archives and the manifest to the directory. The plugin reports VERSION and REVISION as its version. Builds
+# are reproducible: the same source, Go version, VERSION and REVISION give the same bytes.
 set -euo pipefail
 mkdir -p "$1"
 output=$(cd "$1" && pwd)
@@ -18,7 +18,7 @@ trap 'rm -rf "$stage"' EXIT
 cp LICENSE "$stage"
 chmod 644 "$stage/LICENSE"
 
-# What somebody's environment sets must not change the outcome.
+# Override the caller's environment, so that it doesn't change the binary.
 export CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' GOFIPS140=off GOWORK=off GOFLAGS=-mod=readonly
 for platform in "${platforms[@]}"; do
 	program=kubectl-deepcall

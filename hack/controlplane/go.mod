@@ -1,5 +1,5 @@
-// The control plane that tests and the demo run against, as a module of its own
-// so that its several hundred dependencies stay out of the operator's go.mod.
+// Pins and builds the control plane of the tests and the demo. It has its own module to keep its
+// several hundred dependencies out of the operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/controlplane
 
 go 1.26.0
@@ -198,7 +198,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-// k8s.io/kubernetes names its staging modules by a directory; these are the published ones.
+// k8s.io/kubernetes replaces its staging modules with local directories; use the published ones.
 replace (
 	k8s.io/api => k8s.io/api v0.37.2
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.2

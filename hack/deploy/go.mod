@@ -1,5 +1,5 @@
-// The tools that install, watch and check the operator, in tests and for releases, as a
-// module of its own so that their several hundred dependencies stay out of the operator's go.mod.
+// Pins the tools that tests and releases install, monitor and check the operator with. It has its
+// own module to keep their several hundred dependencies out of the operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/deploy
 
 go 1.26.0

@@ -1,5 +1,5 @@
-// The kinds of prometheus-operator, from which tests generate the CRDs of ServiceMonitor and
-// PrometheusRule, as a module of its own so that the operator's go.mod stays free of them.
+// Pins the API types of prometheus-operator, from which tests generate the CRDs of ServiceMonitor
+// and PrometheusRule. It has its own module to keep them out of the operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/monitoring
 
 go 1.26.0

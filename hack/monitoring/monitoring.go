@@ -1,4 +1,4 @@
-// Package monitoring keeps the kinds of prometheus-operator in this module.
+// Package monitoring imports the API types of prometheus-operator, so that go mod tidy keeps them.
 package monitoring
 
-import _ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1" // CRDs are generated from it
+import _ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1" // source of the generated CRDs

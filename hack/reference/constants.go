@@ -11,13 +11,12 @@ import (
 	"strings"
 )
 
-// constant is a named text of the API, and what its comment says of it.
+// constant is a string constant of the API with its comment.
 type constant struct {
 	Name, Value, Comment string
 }
 
-// Meaning is the comment without the name that it begins with, as a sentence of its own unless that would
-// begin with the name of a field.
+// Meaning returns the comment without the leading name, capitalized unless it begins with the name of a field.
 func (c constant) Meaning() string {
 	_, meaning, _ := strings.Cut(c.Comment, " ")
 	if first, _, _ := strings.Cut(meaning, " "); first == "" || strings.Contains(first, ".") {
@@ -26,8 +25,8 @@ func (c constant) Meaning() string {
 	return strings.ToUpper(meaning[:1]) + meaning[1:]
 }
 
-// constants are those of a package, in the order of its files.
-func constants(folder string) ([]constant, error) {
+// parseConstants returns the string constants of the package in folder, in the order of its files.
+func parseConstants(folder string) ([]constant, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		return nil, fmt.Errorf("list the files of %s: %w", folder, err)
@@ -40,7 +39,7 @@ func constants(folder string) ([]constant, error) {
 		}
 		for _, declaration := range file.Decls {
 			if block, ok := declaration.(*ast.GenDecl); ok && block.Tok == token.CONST {
-				found = append(found, inBlock(block)...)
+				found = append(found, stringConstants(block)...)
 			}
 		}
 	}
@@ -50,8 +49,8 @@ func constants(folder string) ([]constant, error) {
 	return found, nil
 }
 
-// inBlock are the constants of one declaration that are texts written out.
-func inBlock(block *ast.GenDecl) []constant {
+// stringConstants returns the constants of one declaration that are string literals.
+func stringConstants(block *ast.GenDecl) []constant {
 	var found []constant
 	for _, each := range block.Specs {
 		spec := each.(*ast.ValueSpec)
@@ -71,8 +70,8 @@ func inBlock(block *ast.GenDecl) []constant {
 	return found
 }
 
-// like are the constants whose names begin or end with a word.
-func like(all []constant, word string) []constant {
+// selectConstants returns the constants whose names begin or end with word.
+func selectConstants(all []constant, word string) []constant {
 	return slices.DeleteFunc(slices.Clone(all), func(c constant) bool {
 		return !strings.HasPrefix(c.Name, word) && !strings.HasSuffix(c.Name, word)
 	})

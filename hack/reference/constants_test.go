@@ -2,12 +2,12 @@ package main
 
 import "testing"
 
-func TestTheMeaningOfAConstantIsItsCommentWithoutTheName(t *testing.T) {
+func TestConstant_Meaning_is_the_comment_without_the_name(t *testing.T) {
 	for comment, want := range map[string]string{
-		"ReasonUsable: DeepCall accepts the account's calls.":     "DeepCall accepts the account's calls.",
-		"ReasonConflict: another mapping holds the group.":        "Another mapping holds the group.",
-		"ConditionStalled is true when only a person can help.":   "Is true when only a person can help.",
-		"ReasonInvalidCABundle: spec.caBundle holds nothing good": "spec.caBundle holds nothing good",
+		"ReasonUsable: DeepCall accepts the account's requests.":  "DeepCall accepts the account's requests.",
+		"ReasonConflict: another mapping owns the group.":         "Another mapping owns the group.",
+		"ConditionReady reports whether the mapping is in sync.":  "Reports whether the mapping is in sync.",
+		"ReasonInvalidCABundle: spec.caBundle has no certificate": "spec.caBundle has no certificate",
 	} {
 		if got := (constant{Comment: comment}).Meaning(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -15,17 +15,17 @@ func TestTheMeaningOfAConstantIsItsCommentWithoutTheName(t *testing.T) {
 	}
 }
 
-func TestConstantsThatDoNotBelongToThePagesAreLeftOut(t *testing.T) {
-	named, err := constants(api)
+func TestParseConstants_finds_those_of_the_pages(t *testing.T) {
+	constants, err := parseConstants(api)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, word := range []string{"Condition", "Finalizer", "Annotation"} {
-		if found := like(named, word); len(found) < 2 || len(found) > 3 {
+		if found := selectConstants(constants, word); len(found) < 2 || len(found) > 3 {
 			t.Errorf("%s: found %v", word, found)
 		}
 	}
-	if _, err := constants("templates"); err == nil {
-		t.Error("a folder without constants is taken for an API")
+	if _, err := parseConstants("templates"); err == nil {
+		t.Error("a folder without constants is not an error")
 	}
 }

@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// option is a flag of the manager.
+// option is a command-line flag of the manager.
 type option struct {
 	Name, Type, Default, Usage string
 }
 
-// flagsOfManager asks the manager itself, which alone knows those of the libraries.
-func flagsOfManager(ctx context.Context) ([]option, error) {
+// managerFlags runs the manager with --help, which also lists the flags of its libraries.
+func managerFlags(ctx context.Context) ([]option, error) {
 	manager := exec.CommandContext(ctx, "go", "run", "./cmd", "--help")
 	manager.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var help bytes.Buffer
 	manager.Stderr = &help
 	if err := manager.Run(); err != nil {
-		return nil, fmt.Errorf("ask the manager for its flags: %w\n%s", err, help.String())
+		return nil, fmt.Errorf("list the flags of the manager: %w\n%s", err, help.String())
 	}
 	options := parseHelp(help.String())
 	if len(options) == 0 {
-		return nil, fmt.Errorf("the manager tells no flags:\n%s", help.String())
+		return nil, fmt.Errorf("the manager lists no flags:\n%s", help.String())
 	}
 	return options, nil
 }
@@ -36,8 +36,8 @@ var (
 	helpDefault = regexp.MustCompile(` \(default (.*)\)$`)
 )
 
-// parseHelp reads what Go's package flag prints: a line with the name and the type of the value, and
-// below it, indented, what the flag means, and its default if that isn't the zero value.
+// parseHelp parses the usage that Go's package flag prints: a line with the name and the type of the value,
+// followed by an indented description, which ends with the default unless that is the zero value.
 func parseHelp(help string) []option {
 	var options []option
 	for line := range strings.Lines(help) {

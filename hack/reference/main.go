@@ -1,6 +1,6 @@
-// Command reference writes docs/reference, but for api.md, from what the code says: the constants of the
-// API, the catalogue of DeepCall's answers, the manager's flags and its roles. `make generate` runs it in
-// the root of the repository.
+// Command reference generates docs/reference, except api.md, from the constants of the API, the table of
+// reasons, the catalogue of DeepCall's answers, the manager's flags and its roles. `make generate` runs it
+// in the root of the repository.
 package main
 
 import (
@@ -28,23 +28,19 @@ func main() {
 }
 
 func run(ctx context.Context, out, role string) error {
-	named, err := constants("api/v1alpha1")
+	constants, err := parseConstants("api/v1alpha1")
 	if err != nil {
 		return err
 	}
-	states, err := statesOf(named)
+	flags, err := managerFlags(ctx)
 	if err != nil {
 		return err
 	}
-	flags, err := flagsOfManager(ctx)
+	rights, err := readRights("config/rbac", role)
 	if err != nil {
 		return err
 	}
-	rights, err := rightsIn("config/rbac", role)
-	if err != nil {
-		return err
-	}
-	if err := explained(rights); err != nil {
+	if err := verifyGrants(rights); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(out, 0o750); err != nil {
@@ -52,8 +48,8 @@ func run(ctx context.Context, out, role string) error {
 	}
 	for page, data := range map[string]any{
 		"README.md": nil,
-		"states.md": states,
-		"codes.md":  codes(),
+		"states.md": newStatesPage(constants),
+		"codes.md":  newCodesPage(),
 		"flags.md":  flags,
 		"rbac.md":   roles,
 	} {
@@ -64,13 +60,13 @@ func run(ctx context.Context, out, role string) error {
 	return nil
 }
 
-// write fills in the template of the page's name.
+// write renders the page to path.
 func write(path string, data any) error {
 	page, err := render(filepath.Base(path), data)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, []byte(page), 0o644); err != nil { //nolint:gosec // anyone may read the docs
+	if err := os.WriteFile(path, []byte(page), 0o644); err != nil { //nolint:gosec // the docs are public
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
@@ -84,17 +80,17 @@ func render(name string, data any) (string, error) {
 	}
 	var text strings.Builder
 	if err := page.Execute(&text, data); err != nil {
-		return "", fmt.Errorf("fill in %s: %w", name, err)
+		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return text.String(), nil
 }
 
-// cell is a text that fits into one cell of a table.
+// cell formats text as one cell of a Markdown table.
 func cell(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
-// inCode sets each of some names, which commas separate, as code.
+// inCode formats each of the comma-separated names as code.
 func inCode(names string) string {
 	if names == "" {
 		return ""

@@ -18,17 +18,13 @@ func committed(t *testing.T, page string) string {
 	return string(text)
 }
 
-// The other two pages take longer to make; make check-generated compares all.
-func TestThePagesAreThoseOfTheCode(t *testing.T) {
-	named, err := constants(api)
+// TestPages_are_up_to_date skips the two pages that take long to generate. CI compares all of them.
+func TestPages_are_up_to_date(t *testing.T) {
+	constants, err := parseConstants(api)
 	if err != nil {
 		t.Fatal(err)
 	}
-	states, err := statesOf(named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for page, data := range map[string]any{"README.md": nil, "states.md": states, "codes.md": codes(), "rbac.md": roles} {
+	for page, data := range map[string]any{"README.md": nil, "states.md": newStatesPage(constants), "codes.md": newCodesPage(), "rbac.md": roles} {
 		fresh, err := render(page, data)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +40,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
-func TestEveryLinkLeadsSomewhere(t *testing.T) {
+func TestPages_have_no_broken_links(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(reference, "*.md"))
 	if err != nil || len(pages) != 6 {
 		t.Fatalf("found %v, %v", pages, err)
@@ -62,25 +58,25 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 				continue
 			}
 			if _, err := os.Stat(filepath.Join(reference, target)); err != nil {
-				t.Errorf("%s leads to %s, which is not there", page, target)
+				t.Errorf("%s links to %s, which does not exist", page, target)
 			}
 			if target == "" && !anchors[anchor] {
-				t.Errorf("%s leads to #%s, which is not there", page, anchor)
+				t.Errorf("%s links to #%s, which does not exist", page, anchor)
 			}
 		}
 	}
 }
 
-func TestHelpIsReadAsTheManagerTellsIt(t *testing.T) {
+func TestParseHelp(t *testing.T) {
 	help := "go: downloading something\n" +
 		"Usage of /tmp/cmd:\n" +
 		"  -leader-elect\n    \tElect a leader.\n" +
-		"  -metrics-secure\n    \tServe by https. (default true)\n" +
+		"  -metrics-secure\n    \tServe over HTTPS. (default true)\n" +
 		"  -metrics-bind-address string\n    \tThe address, such as :8443.\n    \t0 turns it off. (default \"0\")\n" +
 		"  -watch-namespaces string\n    \tA list. Default: all.\n"
 	want := []option{
 		{"leader-elect", "", "", "Elect a leader."},
-		{"metrics-secure", "", "true", "Serve by https."},
+		{"metrics-secure", "", "true", "Serve over HTTPS."},
 		{"metrics-bind-address", "string", "0", "The address, such as :8443. 0 turns it off."},
 		{"watch-namespaces", "string", "", "A list. Default: all."},
 	}
@@ -93,17 +89,17 @@ func TestHelpIsReadAsTheManagerTellsIt(t *testing.T) {
 	}
 	for _, row := range []string{
 		"| `--leader-elect` | true or false | `false` | Elect a leader. |\n",
-		"| `--metrics-secure` | true or false | `true` | Serve by https. |\n",
+		"| `--metrics-secure` | true or false | `true` | Serve over HTTPS. |\n",
 		"| `--metrics-bind-address` | string | `0` | The address, such as :8443. 0 turns it off. |\n",
 		"| `--watch-namespaces` | string |  | A list. Default: all. |\n",
 	} {
 		if !strings.Contains(page, row) {
-			t.Errorf("the page does not hold %q", row)
+			t.Errorf("the page lacks %q", row)
 		}
 	}
 }
 
-func TestACellHoldsOneLineAndNoBar(t *testing.T) {
+func TestCell_joins_lines_and_escapes_bars(t *testing.T) {
 	if got := cell("one|two\n three"); got != `one\|two three` {
 		t.Errorf("got %q", got)
 	}

@@ -12,19 +12,19 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// right is one verb on one resource, as a file of config/rbac grants it.
+// right is one verb on one resource that a file of config/rbac grants.
 type right struct {
 	File, Verb, Resource string
 }
 
-// Resources are the grants' resources, as they stand in the page.
+// Resources formats the resources for the page.
 func (g grant) Resources() string { return strings.Join(g.resources, ", ") }
 
-// Verbs are the grant's verbs, as they stand in the page.
+// Verbs formats the verbs for the page.
 func (g grant) Verbs() string { return strings.Join(g.verbs, ", ") }
 
-// rightsIn reads all roles of the folder; that of the manager, which is generated, from elsewhere.
-func rightsIn(folder, role string) ([]right, error) {
+// readRights returns the rights of all roles in folder. It reads the manager's role, which is generated, from the path role.
+func readRights(folder, role string) ([]right, error) {
 	var rights []right
 	for _, pattern := range []string{"*role.yaml", "*/*role.yaml"} {
 		paths, err := filepath.Glob(filepath.Join(folder, pattern))
@@ -39,7 +39,7 @@ func rightsIn(folder, role string) ([]right, error) {
 			if name == "role.yaml" {
 				path = role
 			}
-			granted, err := rightsOf(name, path)
+			granted, err := readRole(name, path)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func rightsIn(folder, role string) ([]right, error) {
 	return rights, nil
 }
 
-func rightsOf(name, path string) ([]right, error) {
+func readRole(name, path string) ([]right, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the path is the caller's
 	if err != nil {
 		return nil, fmt.Errorf("read the role: %w", err)
@@ -75,7 +75,7 @@ func rightsOf(name, path string) ([]right, error) {
 	return rights, nil
 }
 
-// inGroup names a resource as kubectl auth can-i takes it. Ours need no group to be known.
+// inGroup formats a resource as kubectl auth can-i expects it. The operator's own resources need no group.
 func inGroup(resource, group string) string {
 	if group == "" || group == "telephony.deepcall.com" {
 		return resource
@@ -83,8 +83,8 @@ func inGroup(resource, group string) string {
 	return resource + "." + group
 }
 
-// explained fails if a right has no reason in the table, or a reason in the table no right.
-func explained(granted []right) error {
+// verifyGrants fails if roles does not list a granted right, or lists one that is not granted.
+func verifyGrants(granted []right) error {
 	var listed []right
 	for _, role := range roles {
 		for _, grant := range role.Grants {
@@ -98,12 +98,12 @@ func explained(granted []right) error {
 	var problems []error
 	for _, r := range granted {
 		if !slices.Contains(listed, r) {
-			problems = append(problems, fmt.Errorf("the table of rights gives no reason why %s grants %s on %s", r.File, r.Verb, r.Resource))
+			problems = append(problems, fmt.Errorf("roles.go gives no reason why %s grants %s on %s", r.File, r.Verb, r.Resource))
 		}
 	}
 	for _, r := range listed {
 		if !slices.Contains(granted, r) {
-			problems = append(problems, fmt.Errorf("the table of rights lists %s on %s, which %s does not grant", r.Verb, r.Resource, r.File))
+			problems = append(problems, fmt.Errorf("roles.go lists %s on %s, which %s does not grant", r.Verb, r.Resource, r.File))
 		}
 	}
 	return errors.Join(problems...)

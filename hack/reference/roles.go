@@ -1,18 +1,19 @@
 package main
 
-// role is a file of config/rbac: who has it, where it holds, and what for.
+// role is a file of config/rbac and the purpose of its rights.
 type role struct {
 	File, Name string
-	// Manager is true for what the manager itself may do.
+	// Manager reports whether the role is the manager's own.
 	Manager bool
-	Where   string
-	Grants  []grant
+	// Where is the scope of a role of the manager, or the subjects of another role.
+	Where  string
+	Grants []grant
 }
 
-// grant is some rights that are there for one reason.
+// grant is a set of rights with the same purpose.
 type grant struct {
 	verbs, resources []string
-	Why              string
+	Purpose          string
 }
 
 var (
@@ -23,71 +24,71 @@ var (
 	everywhere = "every namespace that it watches"
 )
 
-// roles are all of config/rbac, with the reason of each right.
+// roles lists all roles of config/rbac with the purpose of each right.
 var roles = []role{
 	{
 		File: "role.yaml", Name: "manager-role", Manager: true, Where: everywhere,
 		Grants: []grant{
 			{[]string{"list", "watch"}, []string{"agentgroupmappings"}, "to read the mappings"},
 			{[]string{"patch"}, []string{"agentgroupmappings"}, "to set their finalizer and the annotation `telephony.deepcall.com/attempted-groups`"},
-			{[]string{"get", "list", "watch"}, []string{"deepcallaccounts"}, "to read the accounts; `get` asks for one past the cache"},
+			{[]string{"get", "list", "watch"}, []string{"deepcallaccounts"}, "to read the accounts; `get` bypasses the cache"},
 			{[]string{"patch"}, []string{"deepcallaccounts"}, "to set their finalizer"},
-			{[]string{"update"}, statuses, "to report"},
-			{[]string{"list", "watch"}, []string{"secrets"}, "to learn, from their metadata alone, that one changed"},
-			{[]string{"get"}, []string{"secrets"}, "to read the Secrets that accounts name"},
-			{[]string{"create"}, []string{"events.events.k8s.io"}, "to tell what happened"},
+			{[]string{"update"}, statuses, "to write their status"},
+			{[]string{"list", "watch"}, []string{"secrets"}, "to notice changes, from their metadata alone"},
+			{[]string{"get"}, []string{"secrets"}, "to read the Secrets that accounts reference"},
+			{[]string{"create"}, []string{"events.events.k8s.io"}, "to record events"},
 		},
 	},
 	{
-		File: "namespaces_role.yaml", Name: "namespaces-role", Manager: true, Where: "the cluster, unless namespaces are chosen",
+		File: "namespaces_role.yaml", Name: "namespaces-role", Manager: true, Where: "the cluster, unless the manager watches chosen namespaces",
 		Grants: []grant{
-			{[]string{"list", "watch"}, []string{"namespaces"}, "to read the labels that `allowedNamespaces` selects by"},
-			{[]string{"get"}, []string{"namespaces"}, "to see whether a namespace is being deleted"},
+			{[]string{"list", "watch"}, []string{"namespaces"}, "to read the labels that `allowedNamespaces` selects"},
+			{[]string{"get"}, []string{"namespaces"}, "to check whether a namespace is being deleted"},
 		},
 	},
 	{
-		File: "namespaced/namespace_role.yaml", Name: "namespace-role", Manager: true, Where: "every namespace that it watches, if these are chosen",
+		File: "namespaced/namespace_role.yaml", Name: "namespace-role", Manager: true, Where: "every namespace that it watches, if it watches chosen namespaces",
 		Grants: []grant{
-			{[]string{"get"}, []string{"namespaces"}, "to see whether this namespace, and no other, is being deleted"},
+			{[]string{"get"}, []string{"namespaces"}, "to check whether this namespace is being deleted"},
 		},
 	},
 	{
 		File: "leader_election_role.yaml", Name: "leader-election-role", Manager: true, Where: "its own namespace",
 		Grants: []grant{
 			{[]string{"get", "create", "update"}, []string{"leases.coordination.k8s.io"}, "to elect a leader"},
-			{[]string{"create"}, []string{"events"}, "to tell who leads"},
+			{[]string{"create"}, []string{"events"}, "to record the leader in events"},
 		},
 	},
 	{
-		File: "metrics_auth_role.yaml", Name: "metrics-auth-role", Manager: true, Where: "the cluster, unless namespaces are chosen",
+		File: "metrics_auth_role.yaml", Name: "metrics-auth-role", Manager: true, Where: "the cluster, unless the manager watches chosen namespaces",
 		Grants: []grant{
-			{[]string{"create"}, []string{"tokenreviews.authentication.k8s.io"}, "to ask who wants to read the metrics"},
-			{[]string{"create"}, []string{"subjectaccessreviews.authorization.k8s.io"}, "to ask whether they may"},
+			{[]string{"create"}, []string{"tokenreviews.authentication.k8s.io"}, "to authenticate readers of the metrics"},
+			{[]string{"create"}, []string{"subjectaccessreviews.authorization.k8s.io"}, "to authorize them"},
 		},
 	},
 	{
-		File: "admin_role.yaml", Name: "deepcall-admin", Where: "whoever has the built-in role `admin`",
-		Grants: []grant{
-			{edit, kinds, "to declare accounts and mappings"},
-			{[]string{"get"}, statuses, "to read how they stand; nobody but the manager writes that"},
-		},
-	},
-	{
-		File: "editor_role.yaml", Name: "deepcall-editor", Where: "whoever has the built-in role `edit`",
+		File: "admin_role.yaml", Name: "deepcall-admin", Where: "everyone with the built-in role `admin`",
 		Grants: []grant{
 			{edit, kinds, "to declare accounts and mappings"},
-			{[]string{"get"}, statuses, "to read how they stand; nobody but the manager writes that"},
+			{[]string{"get"}, statuses, "to read their status, which only the manager writes"},
 		},
 	},
 	{
-		File: "viewer_role.yaml", Name: "deepcall-viewer", Where: "whoever has the built-in role `view`",
+		File: "editor_role.yaml", Name: "deepcall-editor", Where: "everyone with the built-in role `edit`",
 		Grants: []grant{
-			{read, kinds, "to see accounts and mappings"},
-			{[]string{"get"}, statuses, "to read how they stand"},
+			{edit, kinds, "to declare accounts and mappings"},
+			{[]string{"get"}, statuses, "to read their status, which only the manager writes"},
 		},
 	},
 	{
-		File: "metrics_reader_role.yaml", Name: "metrics-reader", Where: "whoever it is bound to, such as Prometheus",
+		File: "viewer_role.yaml", Name: "deepcall-viewer", Where: "everyone with the built-in role `view`",
+		Grants: []grant{
+			{read, kinds, "to read accounts and mappings"},
+			{[]string{"get"}, statuses, "to read their status"},
+		},
+	},
+	{
+		File: "metrics_reader_role.yaml", Name: "metrics-reader", Where: "the subjects that it is bound to, such as Prometheus",
 		Grants: []grant{
 			{[]string{"get"}, []string{"/metrics"}, "to scrape the metrics"},
 		},

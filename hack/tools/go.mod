@@ -1,5 +1,5 @@
-// golangci-lint with kube-api-linter, as a module of its own so that its several
-// hundred dependencies stay out of the operator's go.mod.
+// Builds golangci-lint with kube-api-linter. It has its own module to keep its several hundred
+// dependencies out of the operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/tools
 
 go 1.26.0

@@ -1,5 +1,5 @@
-// golangci-lint with kube-api-linter built in, for `make lint`. It is a module of
-// its own so that the linters' dependencies stay out of the operator's go.mod.
+// Command tools is golangci-lint with kube-api-linter built in, for `make lint`. It has its own
+// module to keep the linters' dependencies out of the operator's go.mod.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// buildInfo names the golangci-lint version that go.mod pins.
+// buildInfo returns the build information of the golangci-lint version that go.mod pins.
 func buildInfo() commands.BuildInfo {
 	info := commands.BuildInfo{GoVersion: runtime.Version(), Version: "unknown", Commit: "unknown", Date: "(unknown)"}
 	build, ok := debug.ReadBuildInfo()

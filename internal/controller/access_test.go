@@ -11,78 +11,117 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
+// allowAll permits the use of an account from all namespaces.
+func allowAll(account *v1alpha1.DeepCallAccount) {
+	account.Spec.AllowedNamespaces = v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}
+}
+
+// guest returns a mapping in another namespace that uses the account acme of the environment.
+func (e *testEnv) guest(namespace string) *testenv.MappingBuilder {
+	return testenv.Mapping("guest").In(namespace).AccountIn(e.namespace, "acme").Group("90", true)
+}
+
 var _ = Describe("allowedNamespaces", func() {
 	var (
-		w         *world
-		neighbour string
+		env            *testEnv
+		otherNamespace string
+		guest          string // namespace/name of a mapping in the other namespace
 	)
 	BeforeEach(func() {
-		w = emptyWorld()
-		neighbour = w.neighbour()
-		w.furnish()
-		w.create(testenv.Mapping("guest").In(neighbour).AccountIn(w.namespace, "acme").Group("90", true).Build())
-		w.create(testenv.Mapping("nobody").In(neighbour).AccountIn(w.namespace, "missing").Group("90", true).Build())
+		env = newEmptyTestEnv()
+		otherNamespace = env.createNamespace()
+		guest = otherNamespace + "/guest"
+		env.setup()
+		env.create(env.guest(otherNamespace).Build())
 	})
 
-	allow := func(allowed v1alpha1.AllowedNamespaces) {
-		GinkgoHelper()
-		w.editAccount(func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces = allowed })
-	}
-	label := func(team string) {
+	setLabel := func(team string) {
 		GinkgoHelper()
 		namespace := &corev1.Namespace{}
-		Expect(admin.Get(w.context, client.ObjectKey{Name: neighbour}, namespace)).To(Succeed())
+		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: otherNamespace}, namespace)).To(Succeed())
 		namespace.Labels["team"] = team
-		Expect(admin.Update(w.context, namespace)).To(Succeed())
+		Expect(k8sClient.Update(ctx, namespace)).To(Succeed())
 	}
-	guest := func() string { return neighbour + "/guest" }
 
-	It("Same refuses another namespace, and tells it nothing of whether the account exists", func() {
-		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
-		w.eventually(neighbour+"/nobody", "Ready=False AccountNotPermitted Stalled")
-		exists, missing := w.mapping(guest()).Status.Conditions[0].Message, w.mapping(neighbour + "/nobody").Status.Conditions[0].Message
-		Expect(exists).To(Equal(missing))
-		w.settled(0)
+	It("rejects another namespace with Same, without revealing whether the account exists", func() {
+		env.create(testenv.Mapping("missing").In(otherNamespace).AccountIn(env.namespace, "missing").Group("90", true).Build())
+		existing := env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		missing := env.waitFor(otherNamespace+"/missing", "Ready=False AccountNotPermitted Stalled")
+		Expect(existing.Status.Conditions[0].Message).To(Equal(missing.Status.Conditions[0].Message))
+		env.expectRequests(0)
 	})
 
-	It("All lets every namespace in", func() {
-		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
-		allow(v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll})
-		w.eventually(guest(), "Ready=True Synced")
-		Eventually(func() int32 { return w.account().Status.Mappings }).Should(BeEquivalentTo(1))
+	It("permits every namespace with All", func() {
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		env.editAccount("acme", allowAll)
+		env.waitForSynced(guest)
+		env.waitForMappingCount(1)
 	})
 
-	It("Selector follows the labels of the namespace", func() {
-		allow(v1alpha1.AllowedNamespaces{
-			From:     v1alpha1.NamespacesFromSelector,
-			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "sales"}},
+	It("follows the labels of the namespace with Selector", func() {
+		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) {
+			a.Spec.AllowedNamespaces = v1alpha1.AllowedNamespaces{
+				From:     v1alpha1.NamespacesFromSelector,
+				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "sales"}},
+			}
 		})
-		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
-		label("sales")
-		w.eventually(guest(), "Ready=True Synced")
-		label("none")
-		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
-		w.settled(1)
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		setLabel("sales")
+		env.waitForSynced(guest)
+		setLabel("none")
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		env.expectRequests(1)
 
-		By("and what was applied can still be removed")
-		w.delete(w.mapping(guest()))
-		Eventually(func() string { return w.deepcall.Agent("7")["90"] }).Should(Equal("N"))
+		By("removing the applied groups although the namespace is no longer permitted")
+		env.delete(env.mapping(guest))
+		Eventually(func() string { return env.deepcall.Agent("7")["90"] }).Should(Equal("N"))
 	})
 
-	It("does not let a mapping that is refused stand in the way of one that isn't", func() {
-		w.eventually(guest(), "Ready=False AccountNotPermitted Stalled")
-		w.create(testenv.Mapping("host").Group("90", false).Build())
-		w.eventually("host", "Ready=True Synced")
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+	It("syncs a permitted mapping that declares the same group as a mapping that is not permitted", func() {
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		env.createSynced(testenv.Mapping("host").Group("90", false))
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 	})
 
-	It("names no mapping of another namespace in a conflict", func() {
-		allow(v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll})
-		w.eventually(guest(), "Ready=True Synced")
-		w.create(testenv.Mapping("host").Group("90", false).Build())
-		message := w.eventually("host", "Ready=False Conflict Stalled").Status.Conditions[0].Message
+	It("does not reveal a mapping of another namespace in a conflict", func() {
+		env.editAccount("acme", allowAll)
+		env.waitForSynced(guest)
+		env.create(testenv.Mapping("host").Group("90", false).Build())
+		message := env.waitFor("host", "Ready=False Conflict Stalled").Status.Conditions[0].Message
 		Expect(message).To(ContainSubstring("group 90"))
 		Expect(message).NotTo(ContainSubstring("guest"))
-		Expect(message).NotTo(ContainSubstring(neighbour))
+		Expect(message).NotTo(ContainSubstring(otherNamespace))
+	})
+
+	It("reports a mapping that is no longer permitted, even if it declares no groups any more", func() {
+		env.editAccount("acme", allowAll)
+		env.waitForSynced(guest)
+		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromSame })
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		env.edit(guest, setGroups())
+		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+	})
+})
+
+var _ = Describe("a suspended mapping", func() {
+	It("does not reveal whether an account of another namespace exists", func() {
+		env := newEmptyTestEnv()
+		otherNamespace := env.createNamespace()
+		env.setup()
+		for name, account := range map[string]string{"exists": "acme", "missing": "missing"} {
+			env.create(testenv.Mapping(name).In(otherNamespace).Suspended().AccountIn(env.namespace, account).Group("90", true).Build())
+		}
+		env.waitFor(otherNamespace+"/missing", "Ready=False Suspended")
+		env.waitFor(otherNamespace+"/exists", "Ready=False Suspended")
+	})
+})
+
+var _ = Describe("a manager that watches some namespaces", func() {
+	It("rejects an account of a namespace that it does not watch", func() {
+		env := newEmptyTestEnv()
+		env.restricted = true
+		env.setup()
+		env.create(testenv.Mapping("asha").AccountIn("unwatched", "acme").Group("90", true).Build())
+		env.waitFor("asha", "Ready=False AccountNotPermitted Stalled")
 	})
 })

@@ -6,75 +6,65 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-var _ = Describe("The events", func() {
-	const refusal = "Warning InvalidGroupData: DeepCall error 1505: Invalid group data. " +
-		"Whoever owns the mapping corrects spec.groups, or creates the group in DeepCall."
+var _ = Describe("recording events", func() {
+	const rejection = "Warning InvalidGroupData: DeepCall error 1505: Invalid group data. " +
+		"The mapping's owner corrects spec.groups, or creates the group in DeepCall."
 
-	It("tell of a mapping that needs a person's eye, and of its recovery, once each", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.RemoveGroups("91")
-		w.edit("asha", addGroup("91"))
-		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
-		Eventually(w.events).WithArguments("asha").Should(ConsistOf(refusal))
+	It("reports a rejected mapping and its recovery once each", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.RemoveGroups("91")
+		env.edit("asha", addGroup("91"))
+		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		Eventually(env.events).WithArguments("asha").Should(ConsistOf(rejection))
 
-		By("looking again, with nothing new")
-		w.restart()
-		w.request("asha", "now")
-		Consistently(w.events).WithArguments("asha").Should(ConsistOf(refusal))
+		By("reconciling without a change")
+		env.restart()
+		env.requestAndWait("asha", "now")
+		Consistently(env.events).WithArguments("asha").Should(ConsistOf(rejection))
 
-		By("mending it")
-		w.deepcall.AddGroups("91")
-		w.request("asha", "again")
-		w.eventually("asha", "Ready=True Synced")
-		Eventually(w.events).WithArguments("asha").Should(ConsistOf(refusal, "Normal Synced: DeepCall confirmed the declared groups"))
-		w.request("asha", "and again")
-		Consistently(w.events).WithArguments("asha").Should(HaveLen(2))
+		By("recovering")
+		env.deepcall.AddGroups("91")
+		env.requestAndWait("asha", "again")
+		env.waitForSynced("asha")
+		Eventually(env.events).WithArguments("asha").Should(ConsistOf(rejection, "Normal Synced: DeepCall confirmed the declared groups"))
+		env.requestAndWait("asha", "and again")
+		Consistently(env.events).WithArguments("asha").Should(HaveLen(2))
 	})
 
-	It("tell of a refused account once, and not for each of its mappings", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.Script(deepcalltest.Code(1014))
-		w.edit("asha", addGroup("91"))
-		w.eventually("asha", "Ready=False AccountNotReady Reconciling")
-		Eventually(w.events).WithArguments("acme").Should(ConsistOf(
+	It("reports a denied account once, not for each of its mappings", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.Code(1014))
+		env.edit("asha", addGroup("91"))
+		env.waitFor("asha", "Ready=False AccountNotReady Reconciling")
+		Eventually(env.events).WithArguments("acme").Should(ConsistOf(
 			"Warning InvalidToken: DeepCall error 1014: Invalid token (invalid or expired). " +
-				"Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names."))
-		Consistently(w.events).WithArguments("asha").Should(BeEmpty())
+				"The account's owner puts a new token into the Secret that spec.credentialsSecretRef names."))
+		Consistently(env.events).WithArguments("asha").Should(BeEmpty())
 	})
 
-	It("say nothing of a new mapping that works", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		Consistently(w.events).WithArguments("asha").Should(BeEmpty())
+	It("reports nothing for a new mapping that is synced", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		Consistently(env.events).WithArguments("asha").Should(BeEmpty())
 	})
 })
 
-func addGroup(id string) func(*v1alpha1.AgentGroupMapping) {
-	return func(m *v1alpha1.AgentGroupMapping) {
-		m.Spec.Groups = append(m.Spec.Groups, v1alpha1.AgentGroup{GroupID: id, ReceiveCall: true})
-	}
-}
-
-// events are those of the new API about an object, as "type reason: note".
-func (w *world) events(name string) []string {
+// events returns the events about an object as "type reason: note".
+func (e *testEnv) events(name string) []string {
 	GinkgoHelper()
 	var list eventsv1.EventList
-	Expect(admin.List(w.context, &list, client.InNamespace(w.namespace))).To(Succeed())
-	var told []string
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(e.namespace))).To(Succeed())
+	var events []string
 	for _, event := range list.Items {
 		if event.Regarding.Name == name {
-			told = append(told, event.Type+" "+event.Reason+": "+event.Note)
+			events = append(events, event.Type+" "+event.Reason+": "+event.Note)
 		}
 	}
-	return told
+	return events
 }

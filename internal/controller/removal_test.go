@@ -5,8 +5,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -14,187 +12,159 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-func groups(list ...v1alpha1.AgentGroup) func(*v1alpha1.AgentGroupMapping) {
-	return func(mapping *v1alpha1.AgentGroupMapping) { mapping.Spec.Groups = list }
-}
-
-func group(id string, receives bool) v1alpha1.AgentGroup {
-	return v1alpha1.AgentGroup{GroupID: id, ReceiveCall: receives}
-}
-
-func orphan(mapping *v1alpha1.AgentGroupMapping) {
-	mapping.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan
-}
-
-var _ = underBothReadings("R5: a group that is no longer declared", func() {
-	It("is sent once more with N, in one call and one write", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Group("91", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		before := w.writes.ofMappings()
-		w.edit("asha", groups(group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(2)
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
-		Expect(w.mapping("asha").Status.Receiving).To(Equal("1/1"))
-		Expect(w.writes.ofMappings()-before).To(Equal(1), "the status")
-		w.restart()
-		w.settled(2)
+var _ = describeForAllSemantics("R5: a group that is no longer declared", func() {
+	It("is sent once more with N, with one request and one write", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true))
+		before := env.transport.mappingWrites()
+		env.edit("asha", setGroups(group("90", true)))
+		env.waitForSynced("asha")
+		env.expectRequests(2)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
+		Expect(env.mapping("asha").Status.Receiving).To(Equal("1/1"))
+		Expect(env.transport.mappingWrites()-before).To(Equal(1), "one write of the status")
+		env.restart()
+		env.expectRequests(2)
 	})
 
-	It("is left as it stands under Orphan, without a call", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Group("91", true).Orphan().Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.edit("asha", groups(group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(1)
-		Expect(w.mapping("asha").Status.AppliedGroups).To(HaveLen(1))
+	It("is left unchanged with Orphan, without a request", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true).Orphan())
+		env.edit("asha", setGroups(group("90", true)))
+		env.waitForSynced("asha")
+		env.expectRequests(1)
+		Expect(env.mapping("asha").Status.AppliedGroups).To(HaveLen(1))
 	})
 
-	It("is stopped although the answer to the call that added it was lost", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.Script(deepcalltest.CutAfter().Times(-1))
-		w.edit("asha", groups(group("90", true), group("91", true)))
-		Eventually(func() string { return w.deepcall.Agent("7")["91"] }).Should(Equal("Y"))
-		w.deepcall.ClearFaults()
-		w.edit("asha", groups(group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
+	It("is removed although the response to the request that added it was lost", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.CutAfter().Times(-1))
+		env.edit("asha", setGroups(group("90", true), group("91", true)))
+		Eventually(func() string { return env.deepcall.Agent("7")["91"] }).Should(Equal("Y"))
+		env.deepcall.ClearFaults()
+		env.edit("asha", setGroups(group("90", true)))
+		env.waitForSynced("asha")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
 	})
 
-	It("is stopped although the manager died before the answer, and the edit was taken back meanwhile", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.Script(deepcalltest.Hang().AfterApplying())
-		w.edit("asha", groups(group("90", false), group("91", true)))
-		Eventually(func() string { return w.deepcall.Agent("7")["91"] }).Should(Equal("Y"))
-		w.crash()
-		w.edit("asha", groups(group("90", true)))
-		w.deepcall.ClearFaults()
-		w.start()
-		w.eventually("asha", "Ready=True Synced")
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
+	It("is removed although the manager crashed before the response, and the edit that added it was reverted meanwhile", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.Hang().AfterApplying())
+		env.edit("asha", setGroups(group("90", false), group("91", true)))
+		Eventually(func() string { return env.deepcall.Agent("7")["91"] }).Should(Equal("Y"))
+		env.crash()
+		env.edit("asha", setGroups(group("90", true)))
+		env.deepcall.ClearFaults()
+		env.start()
+		env.waitForSynced("asha")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
 	})
 
-	It("needs no stop if DeepCall refused the call that was to add it", func() {
-		w := newWorld()
-		w.deepcall.RemoveGroups("999")
-		w.create(testenv.Mapping("asha").Group("90", true).Group("999", true).Build())
-		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
-		w.edit("asha", groups(group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(2)
-		Expect(w.deepcall.Calls()[1].Groups).To(Equal(map[string]string{"90": "Y"}))
+	It("needs no removal if DeepCall rejected the request that would have added it", func() {
+		env := newTestEnv()
+		env.deepcall.RemoveGroups("999")
+		env.create(testenv.Mapping("asha").Group("90", true).Group("999", true).Build())
+		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.edit("asha", setGroups(group("90", true)))
+		env.waitForSynced("asha")
+		env.expectRequests(2)
+		Expect(env.requests()[1].Groups).To(Equal(map[string]string{"90": "Y"}))
 	})
 
 	It("counts as removed if DeepCall no longer knows it", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Group("91", true).Group("92", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.RemoveGroups("91")
-		w.edit("asha", groups(group("90", false)))
-		w.eventually("asha", "Ready=True Synced")
-		Expect(w.deepcall.Agent("7")).To(HaveKeyWithValue("90", "N"))
-		Expect(w.deepcall.Agent("7")).To(HaveKeyWithValue("92", "N"))
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true).Group("92", true))
+		env.deepcall.RemoveGroups("91")
+		env.edit("asha", setGroups(group("90", false)))
+		env.waitForSynced("asha")
+		Expect(env.deepcall.Agent("7")).To(HaveKeyWithValue("90", "N"))
+		Expect(env.deepcall.Agent("7")).To(HaveKeyWithValue("92", "N"))
+	})
+
+	It("is sent again if it is declared again after its removal was rejected together with an invalid group", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.createSynced(testenv.Mapping("ravi").Group("93", true))
+		env.deepcall.RemoveGroups("99")
+		env.edit("asha", setGroups(group("91", true), group("99", true)))
+		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.edit("asha", setGroups(group("90", true)))
+		env.waitForSynced("asha")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "93": "Y"}))
 	})
 })
 
-var _ = underBothReadings("R5: a removal that is refused with what is wrong beside it", func() {
-	It("is taken back as a whole: what was left out of requests meanwhile is sent again", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.create(testenv.Mapping("ravi").Group("93", true).Build())
-		w.eventually("ravi", "Ready=True Synced")
-		w.deepcall.RemoveGroups("99")
-		w.edit("asha", groups(group("91", true), group("99", true)))
-		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
-		w.edit("asha", groups(group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "93": "Y"}))
-	})
-})
-
-var _ = underBothReadings("R6: deletion ends", func() {
-	It("after DeepCall was told to stop the agent's calls", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Group("91", false).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.delete(w.mapping("asha"))
-		w.eventuallyGone("asha")
-		w.settled(2)
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N", "91": "N"}))
+var _ = describeForAllSemantics("R6: deletion", func() {
+	It("ends after the groups were sent with N", func() {
+		env := newTestEnv()
+		env.delete(env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false)))
+		env.waitForDeletion("asha")
+		env.expectRequests(2)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N", "91": "N"}))
 	})
 
-	It("at once under Orphan, which has no finalizer", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Orphan().Build())
-		Expect(w.eventually("asha", "Ready=True Synced").Finalizers).To(BeEmpty())
-		w.delete(w.mapping("asha"))
-		w.eventuallyGone("asha")
-		w.settled(1)
+	It("ends at once with Orphan, which adds no finalizer", func() {
+		env := newTestEnv()
+		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true).Orphan())
+		Expect(mapping.Finalizers).To(BeEmpty())
+		env.delete(mapping)
+		env.waitForDeletion("asha")
+		env.expectRequests(1)
 	})
 
-	It("without a call if nothing was ever sent", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Build())
-		Expect(w.eventually("asha", "Ready=True Synced").Finalizers).To(BeEmpty())
-		w.delete(w.mapping("asha"))
-		w.eventuallyGone("asha")
-		w.settled(0)
+	It("ends without a request if nothing was sent", func() {
+		env := newTestEnv()
+		mapping := env.createSynced(testenv.Mapping("asha"))
+		Expect(mapping.Finalizers).To(BeEmpty())
+		env.delete(mapping)
+		env.waitForDeletion("asha")
+		env.expectRequests(0)
 	})
 
-	It("when the policy turns to Orphan while DeepCall can't be asked", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.Script(deepcalltest.Status(503).Times(-1))
-		w.delete(w.mapping("asha"))
-		Expect(w.eventually("asha", "Ready=False ServerError Reconciling").Status.Conditions[0].Message).To(ContainSubstring("set spec.removalPolicy to Orphan"))
-		w.edit("asha", orphan)
-		w.eventuallyGone("asha")
+	It("ends when the policy changes to Orphan while DeepCall fails", func() {
+		env := newTestEnv()
+		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.Status(503).Times(-1))
+		env.delete(mapping)
+		mapping = env.waitFor("asha", "Ready=False ServerError Reconciling")
+		Expect(mapping.Status.Conditions[0].Message).To(ContainSubstring("set spec.removalPolicy to Orphan"))
+		env.edit("asha", setOrphan)
+		env.waitForDeletion("asha")
 	})
 
-	It("for a Secret, an account and mappings that are deleted all at once", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Agent("7").Group("90", true).Build())
-		w.create(testenv.Mapping("ravi").Agent("8").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.eventually("ravi", "Ready=True Synced")
-		w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acme-deepcall"}})
-		w.delete(w.account())
-		w.delete(w.mapping("asha"))
-		w.delete(w.mapping("ravi"))
-		w.eventuallyGone("asha")
-		w.eventuallyGone("ravi")
-		w.accountEventuallyGone()
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
-		Expect(w.deepcall.Agent("8")).To(Equal(map[string]string{"90": "N"}))
+	It("ends if Secret, account and mappings are deleted at the same time", func() {
+		env := newTestEnv()
+		asha := env.createSynced(testenv.Mapping("asha").Agent("7").Group("90", true))
+		ravi := env.createSynced(testenv.Mapping("ravi").Agent("8").Group("90", true))
+		for _, obj := range []client.Object{env.secret(), env.account("acme"), asha, ravi} {
+			env.delete(obj)
+		}
+		env.waitForDeletion("asha")
+		env.waitForDeletion("ravi")
+		env.waitForAccountDeletion("acme")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+		Expect(env.deepcall.Agent("8")).To(Equal(map[string]string{"90": "N"}))
 	})
 
-	DescribeTable("for every order in which Secret, account and mapping are deleted",
+	DescribeTable("ends for every order of deleting Secret, account and mapping",
 		func(order ...string) {
-			w := newWorld()
-			w.create(testenv.Mapping("asha").Group("90", true).Build())
-			w.eventually("asha", "Ready=True Synced")
-			for _, kind := range order {
-				w.delete(map[string]client.Object{
-					"Secret":  &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acme-deepcall"}},
-					"account": testenv.Account("acme", w.url).In(w.namespace).Build(),
-					"mapping": testenv.Mapping("asha").In(w.namespace).Build(),
-				}[kind])
-				// Each deletion is seen before the next one comes.
-				w.create(testenv.Mapping("after-" + strings.ToLower(kind)).Agent("8").Orphan().Build())
-				w.eventually("after-"+strings.ToLower(kind), "Ready=True Synced")
+			env := newTestEnv()
+			objects := map[string]client.Object{
+				"Secret":  env.secret(),
+				"account": env.account("acme"),
+				"mapping": env.createSynced(testenv.Mapping("asha").Group("90", true)),
 			}
-			w.eventuallyGone("asha")
-			w.accountEventuallyGone()
-			w.settled(2)
-			Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+			for _, kind := range order {
+				env.delete(objects[kind])
+				// Another mapping shows that the operator handled the deletion before the next one follows.
+				env.createSynced(testenv.Mapping("after-" + strings.ToLower(kind)).Agent("8").Orphan())
+			}
+			env.waitForDeletion("asha")
+			env.waitForAccountDeletion("acme")
+			env.expectRequests(2)
+			Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 		},
 		Entry(nil, "Secret", "account", "mapping"),
 		Entry(nil, "Secret", "mapping", "account"),
@@ -204,59 +174,30 @@ var _ = underBothReadings("R6: deletion ends", func() {
 		Entry(nil, "mapping", "account", "Secret"),
 	)
 
-	It("waits, and says so, while the credentials are gone and were never read", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.stop()
-		secret := testenv.UserToken("acme", "1001", "s3cr3t")
-		secret.Namespace = w.namespace
-		w.delete(secret)
-		w.start()
-		w.delete(w.mapping("asha"))
-		w.eventually("asha", "Ready=False AccountNotReady Reconciling")
-		w.settled(1)
-		w.create(testenv.UserToken("acme", "1001", "s3cr3t"))
-		w.eventuallyGone("asha")
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+	It("reports that it waits for the credentials if they are missing and were never read", func() {
+		env := newTestEnv()
+		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.stop()
+		env.delete(env.secret())
+		env.start()
+		env.delete(mapping)
+		env.waitFor("asha", "Ready=False AccountNotReady Reconciling")
+		env.expectRequests(1)
+		env.create(testenv.UserToken("acme", "1001", "s3cr3t"))
+		env.waitForDeletion("asha")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 	})
 
 	It("keeps an account that is in use", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		Expect(w.account().Finalizers).To(ContainElement(v1alpha1.InUseFinalizer))
-		w.delete(w.account())
-		w.edit("asha", groups(group("90", false)))
-		w.eventually("asha", "Ready=True Synced")
-		w.delete(w.mapping("asha"))
-		w.eventuallyGone("asha")
-		w.accountEventuallyGone()
-	})
-})
-
-var _ = underBothReadings("R7: a suspended mapping", func() {
-	It("is hands off: an edit makes no call, and resuming makes one", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Suspended().Build())
-		w.eventually("asha", "Ready=False Suspended")
-		w.settled(0)
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = false })
-		w.eventually("asha", "Ready=True Synced")
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = true })
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(1)
-	})
-
-	It("is deleted without a call", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = true })
-		w.eventually("asha", "Ready=True Synced")
-		w.delete(w.mapping("asha"))
-		w.eventuallyGone("asha")
-		w.settled(1)
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		account := env.account("acme")
+		Expect(account.Finalizers).To(ContainElement(v1alpha1.InUseFinalizer))
+		env.delete(account)
+		env.edit("asha", setGroups(group("90", false)))
+		env.waitForSynced("asha")
+		env.delete(env.mapping("asha"))
+		env.waitForDeletion("asha")
+		env.waitForAccountDeletion("acme")
 	})
 })

@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,100 +13,82 @@ import (
 )
 
 var _ = Describe("R8: resync", func() {
-	It("heals drift on request, with one call, and echoes the request", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.SetAgent("7", map[string]string{"90": "N"})
-		w.request("asha", "now")
-		w.settled(2)
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
-		w.request("asha", "again")
-		w.settled(3)
+	It("corrects drift on request, with one request to DeepCall, and records the handled value", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.SetAgent("7", map[string]string{"90": "N"})
+		env.requestAndWait("asha", "now")
+		env.expectRequests(2)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+		env.requestAndWait("asha", "again")
+		env.expectRequests(3)
 	})
 
-	It("comes by itself after the interval, also for a mapping that was synced before a restart", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Resync(time.Minute).Build())
-		mapping := w.eventually("asha", "Ready=True Synced")
-		w.stop()
-		long := mapping.Status.LastSyncTime.Add(-2 * time.Minute)
-		mapping.Status.LastSyncTime.Time = long
-		Expect(admin.Status().Update(w.context, mapping)).To(Succeed())
-		w.start()
-		Eventually(func() bool { return w.mapping("asha").Status.LastSyncTime.After(long) }).Should(BeTrue())
-		w.settled(2)
+	It("runs after the interval, also for a mapping that was synced before a restart", func() {
+		env := newTestEnv()
+		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true).Resync(time.Minute))
+		env.stop()
+		overdue := mapping.Status.LastSyncTime.Add(-2 * time.Minute)
+		mapping.Status.LastSyncTime.Time = overdue
+		Expect(k8sClient.Status().Update(ctx, mapping)).To(Succeed())
+		env.start()
+		Eventually(func() time.Time { return env.mapping("asha").Status.LastSyncTime.Time }).Should(BeTemporally(">", overdue))
+		env.expectRequests(2)
 	})
 
-	It("leaves Ready as it was when it fails for a passing cause", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.Script(deepcalltest.Code(1518))
-		w.patchRequest("asha", "now")
-		Eventually(func() int { return len(w.deepcall.Calls()) }).Should(Equal(2))
-		Expect(standing(w.mapping("asha"))).To(Equal("Ready=True Synced"))
-		Eventually(func() string { return w.mapping("asha").Status.LastHandledReconcileAt }).Should(Equal("now"))
-		w.settled(3)
+	It("keeps Ready unchanged if it fails with a transient error", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.Code(1518))
+		env.requestReconcile("asha", "now")
+		Eventually(env.requestCount).Should(Equal(2))
+		Expect(summarize(env.mapping("asha"))).To(Equal("Ready=True Synced"))
+		env.waitForHandled("asha", "now")
+		env.expectRequests(3)
 	})
 
-	It("is not Ready when DeepCall refuses it, until DeepCall takes it again", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.deepcall.RemoveGroups("90")
-		w.request("asha", "now")
-		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
-		w.restart()
-		w.settled(2)
-		w.deepcall.AddGroups("90")
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.ResyncInterval.Duration = 2 * time.Hour })
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(3)
+	It("sets Ready to false if DeepCall rejects it, until DeepCall accepts it again", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.RemoveGroups("90")
+		env.requestAndWait("asha", "now")
+		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.restart()
+		env.expectRequests(2)
+		env.deepcall.AddGroups("90")
+		env.edit("asha", setResyncInterval(2*time.Hour))
+		env.waitForSynced("asha")
+		env.expectRequests(3)
 	})
 
-	It("of a refused mapping comes on request", func() {
-		w := newWorld()
-		w.deepcall.RemoveGroups("90")
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=False InvalidGroupData Stalled")
-		w.settled(1)
-		w.deepcall.AddGroups("90")
-		w.request("asha", "now")
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(2)
+	It("retries a rejected mapping on request", func() {
+		env := newTestEnv()
+		env.deepcall.RemoveGroups("90")
+		env.create(testenv.Mapping("asha").Group("90", true).Build())
+		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.expectRequests(1)
+		env.deepcall.AddGroups("90")
+		env.requestAndWait("asha", "now")
+		env.waitForSynced("asha")
+		env.expectRequests(2)
 	})
 
-	It("sends everything again when the account's endpoint changes", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Build())
-		w.eventually("asha", "Ready=True Synced")
-		other, url := deepcalltest.Start(GinkgoTB(), deepcalltest.Options{})
-		w.editAccount(func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = url })
-		Eventually(func() string { return w.mapping("asha").Status.AppliedEndpoint }).Should(Equal(url))
-		Expect(other.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
-		w.settled(1)
-	})
-})
-
-var _ = Describe("R2: what makes no call", func() {
-	It("is a label, an annotation, or an edit that changes no group", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Group("90", true).Group("91", false).Build())
-		w.eventually("asha", "Ready=True Synced")
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Labels = map[string]string{"team": "sales"} })
-		w.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.ResyncInterval.Duration = 2 * time.Hour })
-		w.eventually("asha", "Ready=True Synced")
-		w.edit("asha", groups(group("91", false), group("90", true)))
-		w.eventually("asha", "Ready=True Synced")
-		w.settled(1)
+	It("sends all groups again when the account's endpoint changes", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		newEndpoint, url := deepcalltest.Start(GinkgoTB(), deepcalltest.Options{})
+		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = url })
+		Eventually(func() string { return env.mapping("asha").Status.AppliedEndpoint }).Should(Equal(url))
+		Expect(newEndpoint.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+		env.expectRequests(1)
 	})
 
-	It("is a mapping without groups", func() {
-		w := newWorld()
-		w.create(testenv.Mapping("asha").Build())
-		Expect(w.eventually("asha", "Ready=True Synced").Status.Receiving).To(Equal("0/0"))
-		w.request("asha", "now")
-		w.settled(0)
+	It("truncates a very long requested value, and does not block the agent's other mappings", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.requestReconcile("asha", strings.Repeat("x", 1100))
+		env.waitForHandled("asha", strings.Repeat("x", 1024))
+		env.createSynced(testenv.Mapping("other").Group("91", true))
+		env.expectRequests(3)
 	})
 })

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -14,41 +13,40 @@ import (
 )
 
 const (
-	// codeSuccess is the code of a success, and of nothing else.
+	// codeSuccess is the code of a success and of no error.
 	codeSuccess = 200
-	// maxAnswerBytes is how much of an answer's body is read.
+	// maxAnswerBytes bounds the body of an answer.
 	maxAnswerBytes = 64 << 10
-	// maxRetryAfter is the longest that an account is held on DeepCall's word.
+	// maxRetryAfter bounds the pause that Retry-After asks for.
 	maxRetryAfter = time.Hour
 )
 
-// Answer is what DeepCall said.
+// Answer is an answer of DeepCall.
 type Answer struct {
 	// Code is DeepCall's code, 200 for a success.
 	Code int
-	// Message is DeepCall's text, with credentials struck out, at most 256 characters.
+	// Message is the catalogue's description of a known code, or else DeepCall's own text as redact returns it.
 	Message string
 }
 
-// reply is a readable answer, its message still as it came.
+// reply is an answer as received.
 type reply struct {
 	success bool
 	code    int
 	message string
 }
 
-// errCut means that the body did not come to its end.
-var errCut = errors.New("the answer was cut off")
+// errTruncated is returned by readReply for a body without its end.
+var errTruncated = errors.New("the answer was cut off")
 
-// readReply reads the body, to its end unless it is too long, so that the
-// connection can be used again.
+// readReply reads and parses the body. Its errors quote nothing of the answer.
 func readReply(resp *http.Response) (reply, error) {
-	if resp.StatusCode == http.StatusSwitchingProtocols { // an open connection follows, not a body
+	if resp.StatusCode == http.StatusSwitchingProtocols { // the body is an open connection
 		return reply{}, errors.New("the answer switches protocols")
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
 	if err != nil {
-		return reply{}, fmt.Errorf("%w: %w", errCut, err)
+		return reply{}, errTruncated
 	}
 	if len(raw) > maxAnswerBytes {
 		return reply{}, errors.New("the answer is longer than 64 KiB")
@@ -56,21 +54,19 @@ func readReply(resp *http.Response) (reply, error) {
 	return parseReply(raw)
 }
 
-// parseReply reads an answer strictly: a success must be beyond doubt, and
-// whoever else reads the same bytes must read the same. encoding/json alone is too
-// lenient: it takes the last of two keys, and "Code" for "code". The errors
-// quote nothing of the answer.
+// parseReply parses an answer strictly, so that a success is unambiguous to every reader. encoding/json is too lenient:
+// it accepts duplicate keys and takes "Code" for "code".
 func parseReply(raw []byte) (reply, error) {
 	fields, err := topLevel(raw)
 	if err != nil {
 		return reply{}, err
 	}
-	code, err := integral(fields["code"])
+	code, err := parseInt32(fields["code"])
 	if err != nil {
 		return reply{}, err
 	}
 	r := reply{code: code}
-	// The message is for people alone: a missing or odd one changes nothing.
+	// The message is only shown, so it can be missing or of another type.
 	_ = json.Unmarshal(fields["message"], &r.message)
 
 	var status string
@@ -86,9 +82,9 @@ func parseReply(raw []byte) (reply, error) {
 	return r, nil
 }
 
-// topLevel returns the members of the one JSON object that raw must be.
+// topLevel returns the members of the JSON object in raw. It returns an error for invalid JSON and for duplicate keys.
 func topLevel(raw []byte) (map[string]json.RawMessage, error) {
-	// Valid holds all of raw to be one value, nested less than 10,000 deep.
+	// Valid accepts a single value, nested less than 10,000 deep.
 	if !utf8.Valid(raw) || !json.Valid(raw) {
 		return nil, errors.New("the answer is not valid JSON")
 	}
@@ -107,7 +103,7 @@ func topLevel(raw []byte) (map[string]json.RawMessage, error) {
 		if err != nil || !ok {
 			return nil, errors.New("the answer is not valid JSON")
 		}
-		// To upper and back, as some letters have two lower cases.
+		// Upper case first, since some letters have two lower cases.
 		folded := strings.ToLower(strings.ToUpper(name))
 		if seen[folded] {
 			return nil, errors.New("the answer names a key twice")
@@ -117,9 +113,8 @@ func topLevel(raw []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// integral reads a JSON number without fraction or exponent, within 32 bits as
-// the status of a Kubernetes object wants it.
-func integral(raw json.RawMessage) (int, error) {
+// parseInt32 parses a JSON number without fraction or exponent, of 32 bits as in the status of the Kubernetes objects.
+func parseInt32(raw json.RawMessage) (int, error) {
 	n, err := strconv.ParseInt(string(raw), 10, 32)
 	if err != nil || strconv.FormatInt(n, 10) != string(raw) {
 		return 0, errors.New("the answer has no integral code")
@@ -127,8 +122,7 @@ func integral(raw json.RawMessage) (int, error) {
 	return int(n), nil
 }
 
-// retryAfter reads the header Retry-After: seconds, or an HTTP date (RFC 9110,
-// 10.2.3). What can't be read counts as absent.
+// retryAfter parses the header Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). An invalid value counts as absent.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {

@@ -10,8 +10,8 @@ import (
 
 const success = `{"status":"success","code":200,"message":"Done"}`
 
-// unreadable are bodies that must never count as a success, nor as an error
-// with a code.
+// unreadable are bodies that must count neither as a success nor as an error with a
+// code.
 var unreadable = map[string]string{
 	"empty":                             ``,
 	"white space":                       " \n",
@@ -54,26 +54,26 @@ var unreadable = map[string]string{
 	"a trailing comma":                  `{"status":"success","code":200,}`,
 	"a missing comma":                   `{"status":"success" "code":200}`,
 	"a comment":                         `{"status":"success",/**/"code":200}`,
-	"cut":                               success[:len(success)-1],
+	"a truncated answer":                success[:len(success)-1],
 	"a byte order mark":                 "\xef\xbb\xbf" + success,
 	"UTF-16":                            "\xff\xfe{\x00}\x00",
 	"invalid UTF-8 in the message":      `{"status":"success","code":200,"message":"` + "\xff" + `"}`,
 	"invalid UTF-8 in another key":      `{"status":"success","code":200,"` + "\xc3" + `":1}`,
 	"a control character in the status": "{\"status\":\"success\n\",\"code\":200}",
-	"too deep":                          `{"status":"success","code":200,"data":` + strings.Repeat("[", 12000) + strings.Repeat("]", 12000) + `}`,
+	"nesting that is too deep":          `{"status":"success","code":200,"data":` + strings.Repeat("[", 12000) + strings.Repeat("]", 12000) + `}`,
 }
 
-func TestAmbiguousAnswersAreUnreadable(t *testing.T) {
+func TestParseReplyRejectsAmbiguousAnswers(t *testing.T) {
 	for name, body := range unreadable {
 		t.Run(name, func(t *testing.T) {
 			if got, err := parseReply([]byte(body)); err == nil {
-				t.Errorf("read as %+v", got)
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
 }
 
-func TestReadableAnswers(t *testing.T) {
+func TestParseReply(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body string
 		want reply
@@ -84,7 +84,7 @@ func TestReadableAnswers(t *testing.T) {
 		"other members":               {`{"data":{"code":1,"status":"x"},"status":"success","code":200,"":[],"ok":true}`, reply{true, 200, ""}},
 		"no message":                  {`{"status":"success","code":200}`, reply{true, 200, ""}},
 		"a message that is no string": {`{"status":"error","code":1000,"message":{"a":1}}`, reply{false, 1000, ""}},
-		"a code nobody knows":         {`{"status":"error","code":-7}`, reply{false, -7, ""}},
+		"an undocumented code":        {`{"status":"error","code":-7}`, reply{false, -7, ""}},
 		"escapes in keys and values":  {`{"st\u0061tus":"succe\u0073s","code":200}`, reply{true, 200, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestReadableAnswers(t *testing.T) {
 	}
 }
 
-func FuzzASuccessIsASuccessToEveryReader(f *testing.F) {
+func FuzzParseReplyAgreesWithEncodingJSON(f *testing.F) {
 	f.Add(success)
 	for _, body := range unreadable {
 		f.Add(body)
@@ -107,7 +107,7 @@ func FuzzASuccessIsASuccessToEveryReader(f *testing.F) {
 		}
 		var fields map[string]any
 		if err := json.Unmarshal([]byte(body), &fields); err != nil || fields["status"] != "success" || fields["code"] != 200.0 {
-			t.Errorf("%q was read as %+v", body, got)
+			t.Errorf("%q was parsed as %+v", body, got)
 		}
 	})
 }
@@ -118,21 +118,21 @@ func TestRetryAfter(t *testing.T) {
 		value string
 		want  time.Duration
 	}{
-		"absent":                      {"", 0},
-		"seconds":                     {"120", 2 * time.Minute},
-		"seconds with spaces":         {" 120 ", 2 * time.Minute},
-		"zero":                        {"0", 0},
-		"over an hour":                {"86400", time.Hour},
-		"more digits than a number":   {"99999999999999999999999", time.Hour},
-		"negative":                    {"-5", 0},
-		"a fraction":                  {"1.5", 0},
-		"words":                       {"soon", 0},
-		"a date":                      {"Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
-		"a date in RFC 850's form":    {"Friday, 02-Jan-26 03:05:05 GMT", time.Minute},
-		"a date in asctime's form":    {"Fri Jan  2 03:05:05 2026", time.Minute},
-		"a date in the past":          {"Fri, 02 Jan 2026 03:04:04 GMT", 0},
-		"a date more than an hour on": {"Sat, 03 Jan 2026 03:04:05 GMT", time.Hour},
-		"a date far in the past":      {"Mon, 01 Jan 0001 00:00:00 GMT", 0},
+		"absent":                    {"", 0},
+		"seconds":                   {"120", 2 * time.Minute},
+		"seconds with spaces":       {" 120 ", 2 * time.Minute},
+		"zero":                      {"0", 0},
+		"over an hour":              {"86400", time.Hour},
+		"more digits than a number": {"99999999999999999999999", time.Hour},
+		"negative":                  {"-5", 0},
+		"a fraction":                {"1.5", 0},
+		"words":                     {"soon", 0},
+		"a date":                    {"Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
+		"a date in RFC 850's form":  {"Friday, 02-Jan-26 03:05:05 GMT", time.Minute},
+		"a date in asctime's form":  {"Fri Jan  2 03:05:05 2026", time.Minute},
+		"a date in the past":        {"Fri, 02 Jan 2026 03:04:04 GMT", 0},
+		"a date over an hour ahead": {"Sat, 03 Jan 2026 03:04:05 GMT", time.Hour},
+		"a date far in the past":    {"Mon, 01 Jan 0001 00:00:00 GMT", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := http.Header{}

@@ -1,200 +1,198 @@
 package deepcall
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
 
-// Class says what an error means for the caller. Every error is Transient
-// unless the catalogue lists it otherwise.
+// Class is the class of an error. Every error is Transient unless the catalogue lists it otherwise.
 type Class string
 
 const (
-	// Transient errors pass by themselves: try again later.
+	// Transient errors pass: the request is retried.
 	Transient Class = "Transient"
-	// Rejected means that DeepCall refused this mapping: a person changes it.
+	// Rejected means that DeepCall rejects the mapping, which its owner changes.
 	Rejected Class = "Rejected"
-	// Denied means that DeepCall refused the account, whatever the mapping.
+	// Denied means that DeepCall rejects the account, whatever the mapping.
 	Denied Class = "Denied"
 )
 
-// Entry is one row of the catalogue: one answer, what it means and who acts.
+// Entry is an entry of the catalogue: the meaning and the remedy of one answer.
 type Entry struct {
-	// Code is DeepCall's code; 0 for an answer that carries none.
+	// Code is DeepCall's code, 0 for an answer without a code.
 	Code int
-	// Reason is the CamelCase name, fit for a condition's reason.
+	// Reason is the reason of a condition.
 	Reason string
-	// Message is the constant text shown to people; nothing volatile is in it.
+	// Description is DeepCall's text for the code, empty without a code.
+	Description string
+	// Message is the message of a condition. It contains no volatile text.
 	Message string
-	// Meaning says in one sentence what happened.
+	// Meaning is a sentence that explains the answer.
 	Meaning string
-	// Remedy says in one sentence who acts, and how.
+	// Remedy is a sentence that names who acts, and how.
 	Remedy string
-	// Class says whether to try again, and whose fault it is.
-	Class Class
-	// Unreachable marks an answer that says nothing about a mapping (network,
-	// TLS, time-out, HTTP 429 and 5xx, an unreadable answer).
+	Class  Class
+	// Unreachable marks an answer that is not about a mapping: network, TLS, time-out, HTTP 429 and 5xx, unreadable.
 	Unreachable bool
+	// UnknownAgent marks an answer that the agent does not exist.
+	UnknownAgent bool
+	// InvalidGroup marks an answer that rejects the groups.
+	InvalidGroup bool
 }
 
-// Sentences that many rows share.
+// Sentences that entries share.
 const (
-	otherCall   = "This code belongs to other calls of DeepCall. Here it is unexpected: DeepCall did not read the request as its page tells."
-	askDeepCall = "Whoever owns the mapping checks spec.agentID and spec.groups, and asks DeepCall's support about this code if both are right."
-	byItself    = "Nobody: the operator tries again by itself; if it lasts, ask DeepCall's support."
-	fixAgent    = "Whoever owns the mapping creates the agent in DeepCall, or makes a new mapping with the right spec.agentID."
-	fixSecret   = "Whoever owns the account corrects the Secret that spec.credentialsSecretRef names."
-	fixEndpoint = "Whoever owns the account checks spec.endpoint."
-	checkPath   = "Whoever owns the account checks spec.endpoint, and whoever runs the cluster the way there (DNS, firewall, network policy)."
+	otherRequest = "This code belongs to DeepCall's other requests and is unexpected here: DeepCall did not process the request as documented."
+	askDeepCall  = "The mapping's owner checks spec.agentID and spec.groups, and contacts DeepCall support about this code if both are right."
+	noAction     = "No action is needed: the operator retries; if it lasts, contact DeepCall support."
+	fixAgent     = "The mapping's owner creates the agent in DeepCall, or creates a new mapping with the right spec.agentID."
+	fixLogin     = "The account's owner corrects the Secret that spec.credentialsSecretRef names."
+	fixEndpoint  = "The account's owner checks spec.endpoint."
+	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, firewall, network policy)."
 )
 
-// codes are the answers that carry a code: 1501 to 1530 and 1015 from the page
-// of the Agent API, version 2, the other from the pages of DeepCall's other calls.
-// Which class a code has is rule R9 of the design.
-var codes = []Entry{
-	coded(1000, "InvalidParameters", "Invalid parameters", Rejected,
-		"DeepCall misses a parameter or does not accept one.", askDeepCall),
-	coded(1001, "InvalidDataType", "Invalid data type", Rejected,
-		"DeepCall does not accept the type of a parameter.", askDeepCall),
-	coded(1002, "UserIDNotProvided", "UserId not provided", Denied,
-		"DeepCall found no user ID in the request.", fixSecret),
-	coded(1003, "AgentDoesNotExist", "AgentId does not exist", Rejected,
-		"DeepCall knows no agent with this ID.", fixAgent),
-	coded(1014, "InvalidToken", "Invalid token (invalid or expired)", Denied,
-		"DeepCall does not accept the token, or it has expired.",
-		"Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names."),
-	coded(1015, "PermissionDenied", "Permission denied", Denied,
-		"The user of the account may not change the groups of agents, or the credentials are wrong.",
-		"Whoever owns the account has the user permitted in DeepCall, or corrects the Secret."),
-	coded(1020, "TokenNotFound", "Token not found", Denied,
-		"DeepCall does not know the token.", fixSecret),
-	coded(1032, "InternalServerError", "Internal server error", Transient,
-		"DeepCall failed inside.", byItself),
-	coded(1039, "UserAccountSuspended", "User account suspended", Denied,
-		"The account's user is suspended in DeepCall.",
-		"Whoever owns the account has the user reactivated in DeepCall, or uses another user."),
-	coded(1047, "InvalidRequest", "Invalid request (empty body)", Rejected,
-		"DeepCall found no body in the request; something on the way may have dropped it.", askDeepCall),
+// codes are the entries with a code, in its order: 1501 to 1530 and 1015 from the page of the Agent API, version 2, the
+// others from the pages of DeepCall's other requests.
+var codes = withMessages([]Entry{
+	{Code: 1000, Reason: "InvalidParameters", Description: "Invalid parameters", Class: Rejected, Meaning: "A parameter is missing, or DeepCall does not accept it.", Remedy: askDeepCall},
+	{Code: 1001, Reason: "InvalidDataType", Description: "Invalid data type", Class: Rejected, Meaning: "DeepCall does not accept the type of a parameter.", Remedy: askDeepCall},
+	{Code: 1002, Reason: "UserIDNotProvided", Description: "UserId not provided", Class: Denied, Meaning: "DeepCall found no user ID in the request.", Remedy: fixLogin},
+	{Code: 1003, Reason: "AgentDoesNotExist", Description: "AgentId does not exist", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
+	{
+		Code: 1014, Reason: "InvalidToken", Description: "Invalid token (invalid or expired)", Class: Denied,
+		Meaning: "DeepCall does not accept the token, or it has expired.",
+		Remedy:  "The account's owner puts a new token into the Secret that spec.credentialsSecretRef names.",
+	},
+	{
+		Code: 1015, Reason: "PermissionDenied", Description: "Permission denied", Class: Denied,
+		Meaning: "The account's user has no permission to change the groups of agents, or the credentials are wrong.",
+		Remedy:  "The account's owner grants the user the permission in DeepCall, or corrects the Secret.",
+	},
+	{Code: 1020, Reason: "TokenNotFound", Description: "Token not found", Class: Denied, Meaning: "DeepCall does not know the token.", Remedy: fixLogin},
+	{Code: 1032, Reason: "InternalServerError", Description: "Internal server error", Class: Transient, Meaning: "DeepCall failed internally.", Remedy: noAction},
+	{
+		Code: 1039, Reason: "UserAccountSuspended", Description: "User account suspended", Class: Denied,
+		Meaning: "The account's user is suspended in DeepCall.",
+		Remedy:  "The account's owner reactivates the user in DeepCall, or uses another user.",
+	},
+	{
+		Code: 1047, Reason: "InvalidRequest", Description: "Invalid request (empty body)", Class: Rejected,
+		Meaning: "DeepCall received no body; something on the way can have dropped it.", Remedy: askDeepCall,
+	},
 
-	coded(1501, "DataAlreadyInProcessing", "Data already in processing", Transient,
-		"DeepCall is still at work on an earlier change.", byItself),
-	coded(1502, "InvalidFilterValue", "Invalid filter value", Rejected, otherCall, askDeepCall),
-	coded(1503, "InvalidRoleID", "Invalid role id", Rejected, otherCall, askDeepCall),
-	coded(1504, "InvalidParent", "Invalid parent", Rejected, otherCall, askDeepCall),
-	coded(1505, "InvalidGroupData", "Invalid group data", Rejected,
-		"DeepCall does not accept the groups: most often one of them does not exist there.",
-		"Whoever owns the mapping corrects spec.groups, or creates the group in DeepCall."),
-	coded(1506, "AgentIDAndParentCouldNotBeSame", "AgentId and parent could not be same", Rejected, otherCall, askDeepCall),
-	coded(1507, "InvalidAgentID", "Invalid AgentID", Rejected,
-		"DeepCall knows no agent with this ID.", fixAgent),
-	coded(1508, "InvalidStatusValue", "Invalid status value", Rejected, otherCall, askDeepCall),
-	coded(1509, "InvalidAgentID", "Invalid agentId", Rejected,
-		"DeepCall knows no agent with this ID.", fixAgent),
-	coded(1510, "InvalidDestination", "Invalid Destination", Rejected, otherCall, askDeepCall),
-	coded(1511, "WorkingTimeFormatIsInvalid", "Working time format is invalid", Rejected, otherCall, askDeepCall),
-	coded(1512, "EmailAlreadyExists", "Email already exists", Rejected, otherCall, askDeepCall),
-	coded(1513, "InvalidType", "Invalid type", Rejected, otherCall, askDeepCall),
-	coded(1514, "InvalidMobileNumber", "Invalid mobile Number", Rejected, otherCall, askDeepCall),
-	coded(1515, "InvalidName", "Invalid Name", Rejected, otherCall, askDeepCall),
-	coded(1516, "InvalidDIDNumber", "Invalid Did Number", Rejected, otherCall, askDeepCall),
-	coded(1517, "AgentIDAndLoginIDMustBeSame", "Your agentid and your loginid must be same", Rejected, otherCall, askDeepCall),
-	coded(1518, "DataCouldNotBeUpdated", "Data could not be updated", Transient,
-		"DeepCall could not store the change.", byItself),
-	coded(1519, "CallPasswordMustBeIntegerAndEightDigit", "Call Password must be Integer and Eight digit", Rejected, otherCall, askDeepCall),
-	coded(1520, "MustBeSingleFieldUpdate", "You must be single field update", Rejected, otherCall, askDeepCall),
-	coded(1521, "ProvideOnlyValidFields", "Please Provide Only Valid fields", Rejected, otherCall, askDeepCall),
-	coded(1522, "DataCouldNotBeInserted", "You could not inserted your data. Please try again", Transient,
-		"DeepCall could not store the change.", byItself),
-	coded(1523, "AgentInformationAlreadyAdded", "Your agent information is already added", Rejected, otherCall, askDeepCall),
-	coded(1524, "InvalidAction", "Invalid Action", Rejected, otherCall, askDeepCall),
-	coded(1525, "InvalidTargetAgentID", "Invalid Targetagent Id", Rejected, otherCall, askDeepCall),
-	coded(1526, "InvalidID", "Invalid Id", Rejected,
-		"DeepCall does not accept one of the IDs in the request.", askDeepCall),
-	coded(1527, "InvalidType", "Invalid Type", Rejected, otherCall, askDeepCall),
-	coded(1528, "InvalidFavoriteData", "Invalid Favorite Data", Rejected, otherCall, askDeepCall),
-	coded(1529, "InvalidDomain", "Invalid Domain", Rejected, otherCall, askDeepCall),
-	coded(1530, "InvalidAgentTiming", "Invalid Agent Timing", Rejected, otherCall, askDeepCall),
-}
+	{Code: 1501, Reason: "DataAlreadyInProcessing", Description: "Data already in processing", Class: Transient, Meaning: "DeepCall is still processing an earlier change.", Remedy: noAction},
+	{Code: 1502, Reason: "InvalidFilterValue", Description: "Invalid filter value", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1503, Reason: "InvalidRoleID", Description: "Invalid role id", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1504, Reason: "InvalidParent", Description: "Invalid parent", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{
+		Code: 1505, Reason: "InvalidGroupData", Description: "Invalid group data", Class: Rejected, InvalidGroup: true,
+		Meaning: "DeepCall does not accept the groups: most often one of them does not exist there.",
+		Remedy:  "The mapping's owner corrects spec.groups, or creates the group in DeepCall.",
+	},
+	{Code: 1506, Reason: "AgentIDAndParentCouldNotBeSame", Description: "AgentId and parent could not be same", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1507, Reason: "InvalidAgentID", Description: "Invalid AgentID", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
+	{Code: 1508, Reason: "InvalidStatusValue", Description: "Invalid status value", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1509, Reason: "InvalidAgentID", Description: "Invalid agentId", Class: Rejected, UnknownAgent: true, Meaning: "DeepCall knows no agent with this ID.", Remedy: fixAgent},
+	{Code: 1510, Reason: "InvalidDestination", Description: "Invalid Destination", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1511, Reason: "WorkingTimeFormatIsInvalid", Description: "Working time format is invalid", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1512, Reason: "EmailAlreadyExists", Description: "Email already exists", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1513, Reason: "InvalidType", Description: "Invalid type", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1514, Reason: "InvalidMobileNumber", Description: "Invalid mobile Number", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1515, Reason: "InvalidName", Description: "Invalid Name", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1516, Reason: "InvalidDIDNumber", Description: "Invalid Did Number", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1517, Reason: "AgentIDAndLoginIDMustBeSame", Description: "Your agentid and your loginid must be same", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1518, Reason: "DataCouldNotBeUpdated", Description: "Data could not be updated", Class: Transient, Meaning: "DeepCall could not store the change.", Remedy: noAction},
+	{Code: 1519, Reason: "CallPasswordMustBeIntegerAndEightDigit", Description: "Call Password must be Integer and Eight digit", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1520, Reason: "MustBeSingleFieldUpdate", Description: "You must be single field update", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1521, Reason: "ProvideOnlyValidFields", Description: "Please Provide Only Valid fields", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{
+		Code: 1522, Reason: "DataCouldNotBeInserted", Description: "You could not inserted your data. Please try again", Class: Transient,
+		Meaning: "DeepCall could not store the change.", Remedy: noAction,
+	},
+	{Code: 1523, Reason: "AgentInformationAlreadyAdded", Description: "Your agent information is already added", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1524, Reason: "InvalidAction", Description: "Invalid Action", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1525, Reason: "InvalidTargetAgentID", Description: "Invalid Targetagent Id", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1526, Reason: "InvalidID", Description: "Invalid Id", Class: Rejected, Meaning: "DeepCall does not accept one of the IDs in the request.", Remedy: askDeepCall},
+	{Code: 1527, Reason: "InvalidType", Description: "Invalid Type", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1528, Reason: "InvalidFavoriteData", Description: "Invalid Favorite Data", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1529, Reason: "InvalidDomain", Description: "Invalid Domain", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+	{Code: 1530, Reason: "InvalidAgentTiming", Description: "Invalid Agent Timing", Class: Rejected, Meaning: otherRequest, Remedy: askDeepCall},
+})
 
-// The answers that carry no code. The messages of UnknownCode and of the rows for
-// several statuses get their number when they are returned: unknownCode, withStatus.
+// The entries without a code. unknownCode and withStatus set the messages of those for several codes or statuses.
 var (
 	entryUnknownCode = Entry{
 		Reason: "UnknownCode", Message: "DeepCall error: unknown code", Class: Transient,
 		Meaning: "DeepCall answered with a code that its documentation does not list.",
-		Remedy:  "Whoever owns the mapping asks DeepCall's support about this code; the operator keeps trying.",
+		Remedy:  "The mapping's owner contacts DeepCall support about this code; the operator keeps retrying.",
 	}
 	entryCanceled = Entry{
-		Reason: "Canceled", Message: "The call to DeepCall was canceled", Class: Transient,
-		Meaning: "The operator gave the call up, because it stops or lost its lease.", Remedy: byItself,
+		Reason: "Canceled", Message: "The request to DeepCall was canceled", Class: Transient,
+		Meaning: "The operator stopped or lost its lease before the answer was received.", Remedy: noAction,
 	}
 
 	entryUnauthorized = Entry{
 		Reason: "Unauthorized", Message: "DeepCall answered HTTP 401", Class: Denied,
-		Meaning: "DeepCall does not accept the credentials.", Remedy: fixSecret,
+		Meaning: "DeepCall does not accept the credentials.", Remedy: fixLogin,
 	}
 	entryForbidden = Entry{
 		Reason: "Forbidden", Message: "DeepCall answered HTTP 403", Class: Denied,
-		Meaning: "DeepCall refuses the account, or a firewall before it refuses the operator.",
-		Remedy:  "Whoever owns the account has the user and the cluster's address permitted in DeepCall.",
+		Meaning: "DeepCall rejects the account, or a firewall in front of it rejects the cluster's address.",
+		Remedy:  "The account's owner asks DeepCall support to permit the user and the cluster's address.",
 	}
 	entryTooManyRequests = Entry{
 		Reason: "TooManyRequests", Message: "DeepCall answered HTTP 429", Class: Transient, Unreachable: true,
-		Meaning: "DeepCall wants fewer calls.",
-		Remedy:  "Nobody: the operator waits; if it lasts, whoever owns the account lowers spec.limits.",
+		Meaning: "DeepCall asks for fewer requests.",
+		Remedy:  "No action is needed: the operator waits; if it lasts, the account's owner lowers spec.limits.",
 	}
 	entryServerError = Entry{
 		Reason: "ServerError", Message: "DeepCall answered HTTP 5xx", Class: Transient, Unreachable: true,
-		Meaning: "DeepCall, or a proxy before it, failed.", Remedy: byItself,
+		Meaning: "DeepCall, or a proxy in front of it, failed.", Remedy: noAction,
 	}
 	entryRedirected = Entry{
 		Reason: "Redirected", Message: "DeepCall answered HTTP 3xx", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint points elsewhere, and credentials are sent nowhere but to the endpoint.", Remedy: fixEndpoint,
+		Meaning: "The endpoint redirects to another address, to which credentials are not sent.", Remedy: fixEndpoint,
 	}
 	entryUnexpectedStatus = Entry{
 		Reason: "UnexpectedStatus", Message: "DeepCall answered with an unexpected HTTP status", Class: Transient, Unreachable: true,
-		Meaning: "What answered does not behave like DeepCall's API.", Remedy: fixEndpoint,
+		Meaning: "The server does not behave like DeepCall's API.", Remedy: fixEndpoint,
 	}
 	entryUnreadableAnswer = Entry{
 		Reason: "UnreadableAnswer", Message: "DeepCall's answer could not be read", Class: Transient, Unreachable: true,
-		Meaning: "The answer was cut, too long, or not of the documented form, so what it says is not known.", Remedy: fixEndpoint,
+		Meaning: "The answer was cut off, too long or not in the documented form, so its meaning is unknown.", Remedy: fixEndpoint,
 	}
 
 	entryTimeout = Entry{
 		Reason: "Timeout", Message: "DeepCall did not answer in time", Class: Transient, Unreachable: true,
-		Meaning: "No complete answer came within spec.requestTimeout.", Remedy: byItself,
+		Meaning: "No complete answer was received within spec.requestTimeout.", Remedy: noAction,
 	}
 	entryConnectionFailed = Entry{
 		Reason: "ConnectionFailed", Message: "The connection to DeepCall failed", Class: Transient, Unreachable: true,
-		Meaning: "The name did not resolve, the connection was refused, or it broke.", Remedy: checkPath,
+		Meaning: "The name did not resolve, the connection was refused, or it broke.", Remedy: checkNetwork,
 	}
 	entryTLSFailed = Entry{
 		Reason: "TLSFailed", Message: "No secure connection to DeepCall could be made", Class: Transient, Unreachable: true,
 		Meaning: "The server's certificate is not trusted, or the TLS handshake failed.",
-		Remedy:  "Whoever owns the account checks spec.endpoint and spec.caBundle.",
+		Remedy:  "The account's owner checks spec.endpoint and spec.caBundle.",
 	}
 	entryEndpointNotAllowed = Entry{
 		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,
-		Meaning: "The endpoint's name resolves to a loopback, link-local, unspecified or multicast address.",
-		Remedy:  "Whoever owns the account corrects spec.endpoint, or the name's address in DNS; for development, the operator can run with --allow-insecure-endpoints.",
+		Meaning: "The endpoint's address is loopback, link-local, unspecified, multicast or that of a cloud's metadata service.",
+		Remedy:  "The account's owner corrects spec.endpoint, or the name's address in DNS; for development, the operator can run with --allow-insecure-endpoints.",
 	}
 )
 
-var byCode = func() map[int]Entry {
-	m := make(map[int]Entry, len(codes))
-	for _, e := range codes {
-		m[e.Code] = e
-	}
-	return m
-}()
-
-// Lookup returns the row of a code that DeepCall is known to give.
+// Lookup returns the entry of a documented error code.
 func Lookup(code int) (Entry, bool) {
-	e, ok := byCode[code]
-	return e, ok
+	i, found := slices.BinarySearchFunc(codes, code, func(e Entry, code int) int { return cmp.Compare(e.Code, code) })
+	if !found {
+		return Entry{}, false
+	}
+	return codes[i], true
 }
 
-// Catalogue returns every row: those with a code by code, then those without.
+// Catalogue returns all entries: those with a code, sorted by code, then the others.
 func Catalogue() []Entry {
 	return append(slices.Clone(codes),
 		entryUnknownCode, entryUnreadableAnswer,
@@ -202,21 +200,19 @@ func Catalogue() []Entry {
 		entryTimeout, entryConnectionFailed, entryTLSFailed, entryEndpointNotAllowed, entryCanceled)
 }
 
-func coded(code int, reason, description string, class Class, meaning, remedy string) Entry {
-	return Entry{
-		Code: code, Reason: reason, Message: fmt.Sprintf("DeepCall error %d: %s", code, description),
-		Meaning: meaning, Remedy: remedy, Class: class,
+func withMessages(entries []Entry) []Entry {
+	for i, e := range entries {
+		entries[i].Message = fmt.Sprintf("DeepCall error %d: %s", e.Code, e.Description)
 	}
+	return entries
 }
 
-// unknownCode is the row of an error whose code the catalogue does not list.
 func unknownCode(code int) Entry {
 	e := entryUnknownCode
 	e.Code, e.Message = code, fmt.Sprintf("DeepCall error %d: unknown code", code)
 	return e
 }
 
-// withStatus names the HTTP status in the message of a row for several.
 func withStatus(e Entry, status int) Entry {
 	e.Message = fmt.Sprintf("DeepCall answered HTTP %d", status)
 	return e

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The codes that are not Transient, written out a second time: whatever is not
-// listed here must be Transient.
+// The codes by class, independent of the catalogue. Every code that is not listed as
+// Rejected or Denied must be Transient.
 var (
 	rejectedCodes = []int{
 		1000, 1001, 1003, 1047, 1502, 1503, 1504, 1505, 1506, 1507, 1508, 1509, 1510, 1511, 1512, 1513, 1514,
@@ -17,7 +17,7 @@ var (
 	transientCodes = []int{1032, 1501, 1518, 1522}
 )
 
-func TestEveryErrorIsTransientUnlessListed(t *testing.T) {
+func TestCatalogueClasses(t *testing.T) {
 	want := map[string]Class{"Unauthorized": Denied, "Forbidden": Denied}
 	byCode := map[int]Class{}
 	for _, code := range rejectedCodes {
@@ -40,7 +40,7 @@ func TestEveryErrorIsTransientUnlessListed(t *testing.T) {
 	}
 }
 
-func TestEveryCodeHasARow(t *testing.T) {
+func TestLookupFindsDocumentedCodes(t *testing.T) {
 	all := append(append(append([]int{}, rejectedCodes...), deniedCodes...), transientCodes...)
 	for _, code := range all {
 		if e, ok := Lookup(code); !ok || e.Code != code || e.Unreachable {
@@ -57,7 +57,7 @@ func TestEveryCodeHasARow(t *testing.T) {
 	}
 }
 
-func TestUnreachableRowsAreThoseThatSayNothingAboutAMapping(t *testing.T) {
+func TestCatalogueMarksUnreachableEntries(t *testing.T) {
 	want := map[string]bool{
 		"TooManyRequests": true, "ServerError": true, "Redirected": true, "UnexpectedStatus": true,
 		"UnreadableAnswer": true, "Timeout": true, "ConnectionFailed": true, "TLSFailed": true, "EndpointNotAllowed": true,
@@ -69,7 +69,30 @@ func TestUnreachableRowsAreThoseThatSayNothingAboutAMapping(t *testing.T) {
 	}
 }
 
-func TestRowsAreFitForAConditionAndForPeople(t *testing.T) {
+func TestCatalogueMarksUnknownAgentsAndInvalidGroups(t *testing.T) {
+	for _, e := range Catalogue() {
+		if want := e.Code == 1003 || e.Code == 1507 || e.Code == 1509; e.UnknownAgent != want {
+			t.Errorf("%d %s: UnknownAgent = %v", e.Code, e.Reason, e.UnknownAgent)
+		}
+		if want := e.Code == 1505; e.InvalidGroup != want {
+			t.Errorf("%d %s: InvalidGroup = %v", e.Code, e.Reason, e.InvalidGroup)
+		}
+	}
+}
+
+func TestCatalogueRemediesNameWhoActs(t *testing.T) {
+	for _, e := range Catalogue() {
+		named := false
+		for _, role := range []string{"The mapping's owner ", "The account's owner ", "No action is needed: "} {
+			named = named || strings.HasPrefix(e.Remedy, role)
+		}
+		if !named {
+			t.Errorf("%d %s: remedy %q", e.Code, e.Reason, e.Remedy)
+		}
+	}
+}
+
+func TestCatalogueEntriesAreWellFormed(t *testing.T) {
 	camelCase := regexp.MustCompile(`^[A-Z][A-Za-z0-9]+$`)
 	seen := map[string]bool{}
 	for _, e := range Catalogue() {
@@ -78,17 +101,20 @@ func TestRowsAreFitForAConditionAndForPeople(t *testing.T) {
 		}
 		for _, sentence := range []string{e.Meaning, e.Remedy} {
 			if !strings.HasSuffix(sentence, ".") || strings.ToUpper(sentence[:1]) != sentence[:1] {
-				t.Errorf("%d %s: %q is no sentence", e.Code, e.Reason, sentence)
+				t.Errorf("%d %s: %q is not a sentence", e.Code, e.Reason, sentence)
 			}
 		}
 		if seen[e.Message] {
-			t.Errorf("%d %s: message %q comes twice", e.Code, e.Reason, e.Message)
+			t.Errorf("%d %s: message %q is not unique", e.Code, e.Reason, e.Message)
 		}
 		seen[e.Message] = true
+		if (e.Code != 0) != (e.Description != "") || e.Code != 0 && !strings.HasSuffix(e.Message, ": "+e.Description) {
+			t.Errorf("%d %s: description %q does not fit message %q", e.Code, e.Reason, e.Description, e.Message)
+		}
 	}
 }
 
-func TestMessagesSpeakAsTheVendorDoes(t *testing.T) {
+func TestCatalogueMessages(t *testing.T) {
 	for code, want := range map[int][2]string{
 		1003: {"AgentDoesNotExist", "DeepCall error 1003: AgentId does not exist"},
 		1014: {"InvalidToken", "DeepCall error 1014: Invalid token (invalid or expired)"},
@@ -106,12 +132,12 @@ func TestMessagesSpeakAsTheVendorDoes(t *testing.T) {
 	}
 }
 
-func TestTheCatalogueIsACopyInAStableOrder(t *testing.T) {
+func TestCatalogueReturnsASortedCopy(t *testing.T) {
 	first := Catalogue()
 	first[0].Reason = "Changed"
 	second := Catalogue()
 	if second[0].Reason != "InvalidParameters" {
-		t.Errorf("a change of the copy reached the catalogue: %q", second[0].Reason)
+		t.Errorf("a change of the copy changed the catalogue: %q", second[0].Reason)
 	}
 	for i := 1; i < len(codes); i++ {
 		if second[i-1].Code >= second[i].Code {

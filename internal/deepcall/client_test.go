@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// generous is a time-out that no test waits for.
-const generous = 30 * time.Second
+// longTimeout is a time-out that does not expire in a test.
+const longTimeout = 30 * time.Second
 
-// server runs a handler on loopback.
+// server serves a handler on loopback and returns its URL.
 func server(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
 	srv := httptest.NewServer(handler)
@@ -28,7 +28,7 @@ func server(t *testing.T, handler http.HandlerFunc) string {
 
 func client(t *testing.T, endpoint string, changes ...func(*Config)) *Client {
 	t.Helper()
-	cfg := Config{Endpoint: endpoint, Timeout: generous, AllowInsecure: true, MaxConns: 4}
+	cfg := Config{Endpoint: endpoint, Timeout: longTimeout, AllowInsecure: true}
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -36,14 +36,13 @@ func client(t *testing.T, endpoint string, changes ...func(*Config)) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
 
 var asha = Request{AgentID: "7", Groups: map[string]bool{"90": true, "91": false, "92": true}}
 
-// call makes one call, and holds its error to be an *Error without a credential.
-func call(t *testing.T, c *Client, ctx context.Context) (Answer, *Error) {
+// send sends one request and checks that its error is an *Error without a credential.
+func send(t *testing.T, c *Client, ctx context.Context) (Answer, *Error) {
 	t.Helper()
 	answer, err := c.UpdateAgentGroupMapping(ctx, credentials(t, "userId", testUserID, "token", testToken), asha)
 	if err == nil {
@@ -51,7 +50,7 @@ func call(t *testing.T, c *Client, ctx context.Context) (Answer, *Error) {
 	}
 	var e *Error
 	if !errors.As(err, &e) {
-		t.Fatalf("error %v is no *Error", err)
+		t.Fatalf("error %v is not an *Error", err)
 	}
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		expectNoSecret(t, "the error", fmt.Sprintf("%v %+v %#v", cause, cause, cause))
@@ -69,7 +68,7 @@ func respond(status int, body string) http.HandlerFunc {
 	}
 }
 
-func TestTheRequestIsTheVendors(t *testing.T) {
+func TestRequestIsAsDocumented(t *testing.T) {
 	var got *http.Request
 	var body string
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
@@ -89,9 +88,9 @@ func TestTheRequestIsTheVendors(t *testing.T) {
 			`{"userId":"1001","token":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"},"91":{"receive_call":"N"},"92":{"receive_call":"Y"}}}`,
 		},
 		"with session ID, below a path": {
-			url + "/brand/", credentials(t, "ssid", "abc"),
+			url + "/prefix/", credentials(t, "ssid", "abc"),
 			Request{AgentID: "a.b"},
-			"/brand/api/v2/Agent/updateAgentGroupMapping",
+			"/prefix/api/v2/Agent/updateAgentGroupMapping",
 			`{"ssid":"abc","agentId":"a.b","group":{}}`,
 		},
 		"without escaping HTML": {
@@ -111,7 +110,7 @@ func TestTheRequestIsTheVendors(t *testing.T) {
 			}
 			want := map[string]string{
 				"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "deepcall-operator",
-				"Content-Length": strconv.Itoa(len(tc.body)),
+				"Accept-Encoding": "identity", "Connection": "close", "Content-Length": strconv.Itoa(len(tc.body)),
 			}
 			for key, value := range want {
 				if got.Header.Get(key) != value {
@@ -119,7 +118,7 @@ func TestTheRequestIsTheVendors(t *testing.T) {
 				}
 			}
 			if len(got.Header) != len(want) || got.TransferEncoding != nil {
-				t.Errorf("more headers than wanted: %v %v", got.Header, got.TransferEncoding)
+				t.Errorf("unexpected headers: %v %v", got.Header, got.TransferEncoding)
 			}
 		})
 	}
@@ -134,29 +133,29 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, location := range []string{elsewhere, "/same", "%zz://bad", ""} {
 			t.Run(fmt.Sprintf("HTTP %d to %q", status, location), func(t *testing.T) {
-				var calls atomic.Int32
+				var requests atomic.Int32
 				url := server(t, func(w http.ResponseWriter, _ *http.Request) {
-					calls.Add(1)
+					requests.Add(1)
 					w.Header().Set("Location", location)
 					w.WriteHeader(status)
 				})
-				_, e := call(t, client(t, url), context.Background())
-				if e.Reason != "Redirected" || e.HTTPStatus != status || calls.Load() != 1 || followed.Load() != 0 {
-					t.Errorf("got %+v after %d calls and %d redirects", e, calls.Load(), followed.Load())
+				_, e := send(t, client(t, url), context.Background())
+				if e.Reason != "Redirected" || e.HTTPStatus != status || requests.Load() != 1 || followed.Load() != 0 {
+					t.Errorf("got %+v after %d requests and %d redirects", e, requests.Load(), followed.Load())
 				}
 			})
 		}
 	}
 }
 
-func TestNoMoreThan64KiBAreRead(t *testing.T) {
+func TestAnswersAreBounded(t *testing.T) {
 	for name, tc := range map[string]struct {
 		size int
 		want string
 	}{
-		"64 KiB are read":           {maxAnswerBytes, ""},
-		"one byte more is too much": {maxAnswerBytes + 1, "UnreadableAnswer"},
-		"a flood is not read":       {16 << 20, "UnreadableAnswer"},
+		"reads 64 KiB":          {maxAnswerBytes, ""},
+		"rejects one byte more": {maxAnswerBytes + 1, "UnreadableAnswer"},
+		"stops reading a flood": {16 << 20, "UnreadableAnswer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := server(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -167,7 +166,7 @@ func TestNoMoreThan64KiBAreRead(t *testing.T) {
 				cfg.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return counting{next, &read} }
 			})
 			reason := ""
-			if _, e := call(t, c, context.Background()); e != nil {
+			if _, e := send(t, c, context.Background()); e != nil {
 				reason = e.Reason
 			}
 			if reason != tc.want || read.Load() > maxAnswerBytes+1 {
@@ -177,7 +176,7 @@ func TestNoMoreThan64KiBAreRead(t *testing.T) {
 	}
 }
 
-// counting counts the bytes of the answers that are read.
+// counting counts the bytes that are read of answers.
 type counting struct {
 	next http.RoundTripper
 	read *atomic.Int64
@@ -199,22 +198,22 @@ func (c counting) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestCompressionIsNeitherAskedForNorUndone(t *testing.T) {
-	var asked string
+func TestCompressedAnswersAreUnreadable(t *testing.T) {
+	var requested string
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = r.Header.Get("Accept-Encoding")
+		requested = r.Header.Get("Accept-Encoding")
 		w.Header().Set("Content-Encoding", "gzip")
 		zip := gzip.NewWriter(w)
 		_, _ = io.WriteString(zip, success)
 		_ = zip.Close()
 	})
-	_, e := call(t, client(t, url), context.Background())
-	if e == nil || e.Reason != "UnreadableAnswer" || asked != "" {
-		t.Errorf("got %+v, asked for %q", e, asked)
+	_, e := send(t, client(t, url), context.Background())
+	if e == nil || e.Reason != "UnreadableAnswer" || requested != "identity" {
+		t.Errorf("got %+v, requested encoding %q", e, requested)
 	}
 }
 
-func TestTheTimeoutCoversAllOfACall(t *testing.T) {
+func TestTimeoutCoversTheWholeRequest(t *testing.T) {
 	for name, begin := range map[string]func(http.ResponseWriter){
 		"before the answer": func(http.ResponseWriter) {},
 		"before its body":   flush,
@@ -224,7 +223,7 @@ func TestTheTimeoutCoversAllOfACall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := client(t, hangingServer(t, begin), func(cfg *Config) { cfg.Timeout = 20 * time.Millisecond })
-			_, e := call(t, c, context.Background())
+			_, e := send(t, c, context.Background())
 			if e.Entry != entryTimeout || !errors.Is(e, context.DeadlineExceeded) {
 				t.Errorf("got %+v", e)
 			}
@@ -234,18 +233,18 @@ func TestTheTimeoutCoversAllOfACall(t *testing.T) {
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-// hangingServer begins an answer and never ends it.
+// hangingServer begins an answer and does not end it.
 func hangingServer(t *testing.T, begin func(http.ResponseWriter)) string {
 	end := make(chan struct{})
 	url := server(t, func(w http.ResponseWriter, _ *http.Request) {
 		begin(w)
 		<-end
 	})
-	t.Cleanup(func() { close(end) }) // before the server's own clean-up
+	t.Cleanup(func() { close(end) }) // before the server is closed
 	return url
 }
 
-// endable is a context that ends when a test says so, with the error it says.
+// endable is a context that a test ends with an error of its choice.
 type endable struct {
 	context.Context
 	done chan struct{}

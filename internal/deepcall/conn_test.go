@@ -7,118 +7,95 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
-// scripted is a connection on which this comes, a part with each Read, and then nothing more.
-type scripted struct {
+// fakeConn is a connection from which the parts can be read, one with each Read.
+type fakeConn struct {
 	net.Conn
-	parts  []string
-	closed bool
+	parts []string
 }
 
-func (c *scripted) Read(p []byte) (int, error) {
+func (c *fakeConn) Read(p []byte) (int, error) {
 	if len(c.parts) == 0 {
 		return 0, io.EOF
 	}
 	n := copy(p, c.parts[0])
-	c.parts = c.parts[1:]
+	c.parts[0] = c.parts[0][n:]
+	if c.parts[0] == "" {
+		c.parts = c.parts[1:]
+	}
 	return n, nil
 }
 
-func (c *scripted) Close() error {
-	c.closed = true
-	return nil
+func (c *fakeConn) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestRequestConn(t *testing.T) {
+	t.Run("returns the answer to the request", func(t *testing.T) {
+		c := newRequestConn(&fakeConn{parts: []string{"first", "second"}})
+		_, _ = c.Write([]byte("request"))
+		if got, err := io.ReadAll(c); err != nil || string(got) != "firstsecond" {
+			t.Errorf("read %q, %v", got, err)
+		}
+	})
+	t.Run("rejects data before the request", func(t *testing.T) {
+		c := newRequestConn(&fakeConn{parts: []string{"first", "second"}})
+		if got, err := io.ReadAll(c); len(got) != 0 || !errors.Is(err, errUnsolicited) {
+			t.Errorf("read %q, %v", got, err)
+		}
+		_, _ = c.Write([]byte("request"))
+		if got, err := io.ReadAll(c); len(got) != 0 || err == nil {
+			t.Errorf("after the request, read %q, %v", got, err)
+		}
+	})
+	t.Run("bounds the data", func(t *testing.T) {
+		c := newRequestConn(&fakeConn{parts: []string{strings.Repeat("x", 2*maxConnBytes)}})
+		_, _ = c.Write([]byte("request"))
+		if got, err := io.ReadAll(c); len(got) != maxConnBytes || !errors.Is(err, errTooMuchData) {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+	})
 }
 
-func expectRead(t *testing.T, c *orderlyConn, want string) {
-	t.Helper()
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
-		t.Fatalf("read %q, %v, want %q", got, err, want)
-	}
-}
-
-func expectUnasked(t *testing.T, c *orderlyConn) {
-	t.Helper()
-	if n, err := c.Read(make([]byte, 9)); n != 0 || !errors.Is(err, errUnasked) {
-		t.Errorf("read %d bytes, %v", n, err)
-	}
-}
-
-func TestAConnectionGivesEachRequestItsOwnAnswer(t *testing.T) {
-	for name, tc := range map[string]struct {
-		parts []string
-		play  func(t *testing.T, c *orderlyConn)
-		used  bool // again, at the end
-	}{
-		"one after the other": {[]string{"first", "second"}, func(t *testing.T, c *orderlyConn) {
-			c.ask()
-			expectRead(t, c, "first")
-			c.answer()
-			c.ask()
-			expectRead(t, c, "second")
-		}, true},
-		"though the next begins before the last one ended": {[]string{"first", "second"}, func(t *testing.T, c *orderlyConn) {
-			c.ask()
-			expectRead(t, c, "first")
-			c.ask()
-			c.answer()
-			expectRead(t, c, "second")
-		}, true},
-		"and not what came together with the one before": {[]string{"firstsecond"}, func(t *testing.T, c *orderlyConn) {
-			c.ask()
-			expectRead(t, c, "first")
-			c.answer()
-			c.ask()
-			expectUnasked(t, c)
-		}, false},
-		"and not what came together with it, though the next began before it ended": {[]string{"firstsecond"}, func(t *testing.T, c *orderlyConn) {
-			c.ask()
-			expectRead(t, c, "first")
-			c.ask()
-			c.answer()
-			expectUnasked(t, c)
-		}, false},
-		"and not what came between": {[]string{"first", "second"}, func(t *testing.T, c *orderlyConn) {
-			c.ask()
-			expectRead(t, c, "first")
-			c.answer()
-			expectUnasked(t, c)
-			c.ask()
-			expectUnasked(t, c)
-		}, false},
-		"and not what came before any": {[]string{"first"}, func(t *testing.T, c *orderlyConn) {
-			expectUnasked(t, c)
-			c.ask()
-			expectUnasked(t, c)
-		}, false},
+func TestConnectionsAreNotReused(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"after successes":      respond(200, success),
+		"after errors":         respond(500, `{"status":"error","code":1032}`),
+		"after other answers":  respond(404, strings.Repeat("not found ", 1000)),
+		"after empty answers":  respond(401, ""),
+		"after longest bodies": respond(200, success+strings.Repeat(" ", maxAnswerBytes-len(success))),
+		"against the server's wish": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "keep-alive")
+			respond(200, success)(w, r)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			below := &scripted{parts: tc.parts}
-			tc.play(t, &orderlyConn{Conn: below})
-			if below.closed == tc.used {
-				t.Errorf("the connection is closed: %v", below.closed)
+			srv := httptest.NewUnstartedServer(handler)
+			var connections atomic.Int32
+			srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateNew {
+					connections.Add(1)
+				}
+			}
+			srv.Start()
+			t.Cleanup(srv.Close)
+			c := client(t, srv.URL)
+			for range 5 {
+				send(t, c, context.Background())
+			}
+			if connections.Load() != 5 {
+				t.Errorf("%d connections for five requests", connections.Load())
 			}
 		})
 	}
 }
 
-func TestAConnectionGivesOnlySoMuchForOneRequest(t *testing.T) {
-	c := &orderlyConn{Conn: &scripted{parts: strings.Split(strings.Repeat("x", 2*maxWireBytes/1024), "")}}
-	for i, part := range c.Conn.(*scripted).parts {
-		c.Conn.(*scripted).parts[i] = strings.Repeat(part, 1024)
-	}
-	c.ask()
-	expectRead(t, c, strings.Repeat("x", maxWireBytes))
-	if n, err := c.Read(make([]byte, 9)); n != 0 || !errors.Is(err, errFlood) {
-		t.Errorf("read %d bytes more, %v", n, err)
-	}
-}
-
-// net/http tells the standard logger of such an answer, with its text.
-func TestAnAnswerThatWasNotAskedForIsNotLogged(t *testing.T) {
+// By default net/http logs such an answer through the standard logger.
+func TestUnsolicitedAnswersAreNotLogged(t *testing.T) {
 	var logged bytes.Buffer
 	before := log.Writer()
 	log.SetOutput(&logged)
@@ -127,10 +104,11 @@ func TestAnAnswerThatWasNotAskedForIsNotLogged(t *testing.T) {
 	url, _ := rawServer(t, rawSuccess+testToken, rawSuccess)
 	c := client(t, url)
 	for range 2 {
-		call(t, c, context.Background()) // the second may meet the connection that is given up
+		if answer, e := send(t, c, context.Background()); e != nil || answer.Code != 200 {
+			t.Errorf("got %+v, %v", answer, e)
+		}
 	}
-	c.CloseIdleConnections()
 	if logged.Len() > 0 {
-		t.Errorf("the log says %q", logged.String())
+		t.Errorf("logged: %q", logged.String())
 	}
 }

@@ -7,30 +7,33 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// Credentials are what DeepCall knows an account by: a session ID, or a user ID
-// and a token. They print, log and marshal as "[redacted]", also inside of other
-// values, and are compared with Equal. The zero value holds none.
+// Credentials authenticate an account with a session ID, or with a user ID and a
+// token. They print, log and marshal as "[redacted]", also inside other values, and
+// are compared with Equal. The zero value holds no credentials.
 type Credentials struct {
-	// A function, since printers that go round the methods (fmt at unexported
-	// fields, deep dumpers) follow pointers but can't look into a closure.
+	// A closure hides the values from printers that bypass the methods, such as fmt
+	// for unexported fields and deep dumpers: they follow pointers, but not functions.
 	reveal func() secrets
 }
 
-// secrets are the plain values. Never print, log or keep one.
+// secrets are the plain values. They must not be printed, logged or stored.
 type secrets struct{ ssid, userID, token string }
 
-// CredentialsError is returned by ParseCredentials for a Secret that can't be
-// used. Whoever owns the Secret corrects it; the text says how, and holds no value.
+// CredentialsError is returned by ParseCredentials for an invalid Secret. Its text
+// says how the account's owner corrects it, and holds no value.
 type CredentialsError struct{ Problem string }
 
 func (e *CredentialsError) Error() string { return "the Secret " + e.Problem }
 
-// ParseCredentials reads the data of a Secret: ssid, or userId and token, never
-// both. One trailing newline is trimmed from each, an empty value counts as
-// missing, other keys are ignored. Its error is always a *CredentialsError.
+// ParseCredentials parses the data of a Secret, which holds either ssid, or userId
+// and token. It trims one trailing newline from each value, takes an empty value as
+// missing, and ignores other keys. It rejects values with invisible characters, which
+// editors and shells add unnoticed. Spaces are valid except at either end. Its error
+// is always a *CredentialsError.
 func ParseCredentials(data map[string][]byte) (Credentials, error) {
 	var s secrets
 	for _, f := range []struct {
@@ -41,6 +44,9 @@ func ParseCredentials(data map[string][]byte) (Credentials, error) {
 			return Credentials{}, &CredentialsError{fmt.Sprintf("has a key %s that is not valid UTF-8: store the plain text there", f.key)}
 		}
 		*f.value = trimNewline(string(data[f.key]))
+		if problem := findInvisible(*f.value); problem != "" {
+			return Credentials{}, &CredentialsError{fmt.Sprintf("can't be used: key %s %s", f.key, problem)}
+		}
 	}
 	if problem := s.problem(); problem != "" {
 		return Credentials{}, &CredentialsError{problem}
@@ -48,7 +54,7 @@ func ParseCredentials(data map[string][]byte) (Credentials, error) {
 	return Credentials{reveal: func() secrets { return s }}, nil
 }
 
-// problem says what is missing or too many; empty if the secrets can be used.
+// problem describes what is missing or too much. It is empty for valid secrets.
 func (s secrets) problem() string {
 	switch {
 	case s.ssid != "" && s.userID != "" && s.token != "":
@@ -69,8 +75,8 @@ func (s secrets) problem() string {
 	return ""
 }
 
-// Authentication is how the credentials authenticate: "UserToken", "Session", or
-// "" for none.
+// Authentication returns the kind of the credentials: "UserToken", "Session", or ""
+// for none.
 func (c Credentials) Authentication() string {
 	switch s := c.secrets(); {
 	case s.ssid != "":
@@ -84,7 +90,7 @@ func (c Credentials) Authentication() string {
 // IsZero reports whether there are no credentials.
 func (c Credentials) IsZero() bool { return c.reveal == nil }
 
-// Equal reports whether both are the same, in a time that tells nothing of them.
+// Equal reports whether both are the same, in constant time.
 func (c Credentials) Equal(o Credentials) bool {
 	a, b := c.secrets().digest(), o.secrets().digest()
 	return subtle.ConstantTimeCompare(a, b) == 1
@@ -97,7 +103,8 @@ func (c Credentials) secrets() secrets {
 	return c.reveal()
 }
 
-// digest has one length whatever the values, and keeps the fields apart.
+// digest returns a hash of each field, so that its length is constant and the fields
+// are not mixed up.
 func (s secrets) digest() []byte {
 	var out []byte
 	for _, value := range []string{s.ssid, s.userID, s.token} {
@@ -107,6 +114,66 @@ func (s secrets) digest() []byte {
 	return out
 }
 
+// findInvisible describes the first invisible character of a value, and a space at
+// either end. It is empty if there is none.
+func findInvisible(value string) string {
+	if strings.Contains(value, "\x00") {
+		return "contains a NUL character (U+0000), as UTF-16 text does; store the value as UTF-8"
+	}
+	end := len(strings.TrimRightFunc(value, func(r rune) bool { return r == ' ' || invisible(r) }))
+	for i, r := range value {
+		atEnd := i >= end
+		if !invisible(r) && (r != ' ' || i > 0 && !atEnd) {
+			continue
+		}
+		where, kind := "contains", kindOf(r)
+		switch {
+		case i == 0:
+			where = "begins with"
+		case atEnd && r == '\n': // the last newline is trimmed
+			where, kind = "ends with", "a second newline"
+		case atEnd:
+			where = "ends with"
+		}
+		return fmt.Sprintf("%s %s (%U); store the value without it", where, kind, r)
+	}
+	return ""
+}
+
+// invisible reports whether a character other than a space can't be seen.
+func invisible(r rune) bool {
+	return r != ' ' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// kindOf names a space or an invisible character.
+func kindOf(r rune) string {
+	switch r {
+	case ' ':
+		return "a space"
+	case '\t':
+		return "a tab"
+	case '\n':
+		return "a newline"
+	case '\r':
+		return "a carriage return"
+	case '\u00a0':
+		return "a no-break space"
+	case '\u200b':
+		return "a zero-width space"
+	case '\ufeff':
+		return "a byte order mark"
+	}
+	switch {
+	case unicode.IsControl(r):
+		return "a control character"
+	case unicode.In(r, unicode.Zl, unicode.Zp):
+		return "a line separator"
+	case unicode.IsSpace(r):
+		return "a space character"
+	}
+	return "an invisible character"
+}
+
 func trimNewline(s string) string {
 	if line, ok := strings.CutSuffix(s, "\r\n"); ok {
 		return line
@@ -114,7 +181,7 @@ func trimNewline(s string) string {
 	return strings.TrimSuffix(s, "\n")
 }
 
-// Everything that prints, logs or marshals goes through one of these.
+// The methods below are those that printers, loggers and encoders use.
 
 // Format writes "[redacted]" for every verb and flag.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
@@ -125,16 +192,16 @@ func (c Credentials) String() string { return redacted }
 // GoString returns "[redacted]".
 func (c Credentials) GoString() string { return redacted }
 
-// LogValue gives slog "[redacted]".
+// LogValue returns "[redacted]" to slog.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalLog gives logr "[redacted]".
+// MarshalLog returns "[redacted]" to logr.
 func (c Credentials) MarshalLog() any { return redacted }
 
 // MarshalText returns "[redacted]".
 func (c Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// MarshalJSON returns "[redacted]", quoted.
+// MarshalJSON returns "[redacted]" in quotes.
 func (c Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // MarshalYAML returns "[redacted]".

@@ -1,37 +1,42 @@
 package deepcall
 
 import (
-	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
-// apiPath is where the call lives below the brand's base URL.
-const apiPath = "api/v2/Agent/updateAgentGroupMapping"
+// apiPath is the path of the request below the endpoint.
+const apiPath = "/api/v2/Agent/updateAgentGroupMapping"
 
-// EndpointError is returned by NewClient for an endpoint that can't be used.
-// Whoever owns the account corrects it; the text says how.
+// EndpointError is returned by NewClient for an invalid endpoint. Its text says how
+// the account's owner corrects it.
 type EndpointError struct{ Problem string }
 
 func (e *EndpointError) Error() string { return "the endpoint " + e.Problem }
 
-// parseEndpoint returns the URL to call. The endpoint is not quoted in errors,
-// since people put passwords there.
+// SameEndpoint reports whether two endpoints are the same except for trailing slashes.
+func SameEndpoint(a, b string) bool {
+	return strings.TrimRight(a, "/") == strings.TrimRight(b, "/")
+}
+
+// parseEndpoint returns the URL of requests. Errors quote the endpoint only if it has
+// no user info, query or fragment, which can hold a password.
 func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, &EndpointError{"is not a URL: give the brand's base URL, such as https://v4-api.deepcall.com"}
+		return nil, &EndpointError{"is not a URL: give the base URL, such as https://v4-api.deepcall.com"}
 	}
 	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && allowInsecure):
 		return nil, &EndpointError{"must begin with https://"}
-	case u.Hostname() == "":
-		return nil, &EndpointError{"has no host: give the brand's base URL, such as https://v4-api.deepcall.com"}
+	case strings.Trim(u.Hostname(), ".") == "":
+		return nil, &EndpointError{"has no host: give the base URL, such as https://v4-api.deepcall.com"}
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && (portErr != nil || port == 0):
 		return nil, &EndpointError{"has an invalid port: give one from 1 to 65535, or none"}
 	case u.User != nil:
@@ -40,58 +45,51 @@ func parseEndpoint(endpoint string, allowInsecure bool) (*url.URL, error) {
 		return nil, &EndpointError{"must not have a query: leave out the question mark and what follows"}
 	case strings.Contains(endpoint, "#"):
 		return nil, &EndpointError{"must not have a fragment: leave out the # and what follows"}
+	case notASCII.MatchString(u.Host):
+		return nil, &EndpointError{"has a host with characters other than ASCII: give the name's ASCII form, which begins with xn--"}
+	case isMalformedIPv4(u.Hostname()):
+		return nil, &EndpointError{"has a host that is neither a name nor an IP address: write an IPv4 address as four decimal numbers, such as 192.0.2.7"}
 	}
 	if u.Path == "" {
 		u.Path = "/" // or JoinPath would return a relative path
 	}
-	return u.JoinPath(apiPath), nil
-}
-
-// addressError says that the endpoint resolves to an address that is refused.
-type addressError struct{ address netip.Addr }
-
-func (e *addressError) Error() string { return fmt.Sprintf("address %s is not allowed", e.address) }
-
-// guard refuses an address as it is dialled, so a name that resolves to something
-// else than before does not pass.
-func guard(_ context.Context, _, address string, _ syscall.RawConn) error {
-	addrPort, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("unexpected address: %w", err)
+	target := u.JoinPath(apiPath)
+	if strings.HasSuffix(strings.ToLower(target.Path), strings.ToLower(apiPath+apiPath)) {
+		return nil, &EndpointError{fmt.Sprintf("must not end in %s, which the operator appends: use %s", apiPath, baseURL(target))}
 	}
-	if !allowed(addrPort.Addr()) {
-		return &addressError{addrPort.Addr()}
-	}
-	return nil
-}
-
-// Prefixes that carry an IPv4 address: at which byte of the sixteen it begins.
-var embedded = []struct {
-	prefix netip.Prefix
-	at     int
-}{
-	{netip.MustParsePrefix("::/96"), 12},           // IPv4-compatible, RFC 4291
-	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // IPv4-translated, RFC 2765
-	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64, RFC 6052
-	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4, RFC 3056
+	return target, nil
 }
 
 var (
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // RFC 1122; Linux takes 0.0.0.0 for itself
-	broadcast   = netip.MustParseAddr("255.255.255.255")
+	notASCII = regexp.MustCompile(`[^\x00-\x7f]`)
+	// endsInNumber matches hosts that some programs parse as an IPv4 address, such as 127.1 and 0x7f000001.
+	endsInNumber = regexp.MustCompile(`(?i)^([^:]*\.)?([0-9]+|0x[0-9a-f]*)\.?$`)
 )
 
-func allowed(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() ||
-		thisNetwork.Contains(addr) || addr == broadcast {
-		return false
+// isMalformedIPv4 reports whether a host ends in a number, so that it is not a name,
+// and is not an IPv4 address in the usual notation.
+func isMalformedIPv4(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && endsInNumber.MatchString(host)
+}
+
+// baseURL returns the URL without the API's path, which is there twice.
+func baseURL(target *url.URL) string {
+	segments := strings.Split(target.EscapedPath(), "/")
+	extra := min(len(segments), 2*strings.Count(apiPath, "/"))
+	base := url.URL{Scheme: target.Scheme, Host: target.Host}
+	return base.String() + strings.Join(segments[:len(segments)-extra], "/")
+}
+
+// hostHeader returns the header Host of requests. The dot at the end of a name is for
+// the resolver only.
+func hostHeader(u *url.URL) string {
+	name, ok := strings.CutSuffix(u.Hostname(), ".")
+	switch {
+	case !ok:
+		return u.Host
+	case u.Port() != "":
+		return net.JoinHostPort(name, u.Port())
 	}
-	for _, e := range embedded {
-		if e.prefix.Contains(addr) {
-			bytes := addr.As16()
-			return allowed(netip.AddrFrom4([4]byte(bytes[e.at:])))
-		}
-	}
-	return true
+	return name
 }

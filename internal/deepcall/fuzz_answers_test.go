@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func FuzzRetryAfterIsWithinAnHour(f *testing.F) {
+func FuzzRetryAfter(f *testing.F) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, value := range []string{"", "0", "120", "-1", "1e3", "99999999999999999999", "Fri, 02 Jan 2026 03:05:05 GMT", "Fri Jan  2 03:05:05 2026", "١٢", "1 2", "0x10"} {
 		f.Add(value, int64(0))
@@ -23,21 +23,21 @@ func FuzzRetryAfterIsWithinAnHour(f *testing.F) {
 		header := http.Header{"Retry-After": {value}}
 		got := retryAfter(header, now)
 		if got < 0 || got > maxRetryAfter {
-			t.Fatalf("%q holds the account for %v", value, got)
+			t.Fatalf("%q pauses the account for %v", value, got)
 		}
 		header["Retry-After"] = []string{" " + value + "\t"}
 		if padded := retryAfter(header, now); padded != got {
-			t.Errorf("%q: %v, and %v with space around", value, got, padded)
+			t.Errorf("%q: %v, with surrounding space %v", value, got, padded)
 		}
 		_, dateErr := http.ParseTime(strings.TrimSpace(value))
 		if number := strings.Trim(strings.TrimSpace(value), "0123456789") == ""; got > 0 && !number && dateErr != nil {
-			t.Errorf("%q is neither seconds nor a date, and holds the account for %v", value, got)
+			t.Errorf("%q is neither seconds nor a date, and pauses the account for %v", value, got)
 		}
 	})
 }
 
-// Whatever comes back gives a success that everybody reads as one, or an error of the right row.
-func FuzzEveryAnswerHasItsRow(f *testing.F) {
+// Every answer is a success that encoding/json agrees with, or an error with the right entry.
+func FuzzClassify(f *testing.F) {
 	f.Add(200, []byte(success), "")
 	f.Add(503, []byte("<html>"), "120")
 	for _, status := range []int{101, 200, 204, 301, 400, 401, 403, 404, 429, 500} {
@@ -63,7 +63,7 @@ func FuzzEveryAnswerHasItsRow(f *testing.F) {
 		cred := credentials(t, "userId", testUserID, "token", testToken)
 		ctx := context.Background()
 		resp := &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(body)), Header: http.Header{"Retry-After": {after}}}
-		answer, err := c.verdict(ctx, ctx, cred, resp)
+		answer, err := c.classify(ctx, ctx, cred, resp)
 		if err == nil {
 			var fields map[string]any
 			_ = json.Unmarshal(body, &fields)
@@ -89,29 +89,36 @@ func FuzzEveryAnswerHasItsRow(f *testing.F) {
 		if e.Class != want || e.Uncertain != (want == Transient && status != http.StatusTooManyRequests) {
 			t.Errorf("HTTP %d with %q is %s %s, uncertain %v", status, body, e.Class, e.Reason, e.Uncertain)
 		}
-		if row, known := Lookup(e.Code); known != (e.Code != 0 && e.Reason != entryUnknownCode.Reason) || known && row != e.Entry {
+		if entry, known := Lookup(e.Code); known != (e.Code != 0 && e.Reason != entryUnknownCode.Reason) || known && entry != e.Entry {
 			t.Errorf("code %d gives %+v", e.Code, e.Entry)
 		}
-		if e.Code == 0 && !slices.ContainsFunc(Catalogue(), func(row Entry) bool { return row.Reason == e.Reason }) {
-			t.Errorf("the catalogue has no row %s", e.Reason)
+		if e.Code == 0 && !slices.ContainsFunc(Catalogue(), func(entry Entry) bool { return entry.Reason == e.Reason }) {
+			t.Errorf("the catalogue has no entry %s", e.Reason)
 		}
 		if len(e.Message) > 100 || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
-			t.Errorf("not fit for a condition: %+v", e)
+			t.Errorf("too long for a condition: %+v", e)
 		}
-		if said := err.Error(); strings.Contains(said, testToken) || strings.Contains(said, testUserID) {
-			t.Errorf("the error holds a credential: %s", said)
+		shown := err.Error()
+		if e.Answer != nil {
+			shown += e.Answer.Message
+			if entry, known := Lookup(e.Answer.Code); known && e.Answer.Message != entry.Description {
+				t.Errorf("code %d is described as %q", e.Answer.Code, e.Answer.Message)
+			}
+		}
+		if strings.Contains(shown, testToken) || strings.Contains(shown, testUserID) {
+			t.Errorf("a credential is shown: %s", shown)
 		}
 	})
 }
 
-func FuzzEveryCodeIsTransientUnlessListed(f *testing.F) {
+func FuzzCodesAreTransientUnlessListed(f *testing.F) {
 	for _, code := range []int{0, -1, 200, 1000, 1505, 1014, 1501, 9999, 1 << 31} {
 		f.Add(code)
 	}
 	f.Fuzz(func(t *testing.T, code int) {
-		row, known := Lookup(code)
+		entry, known := Lookup(code)
 		if !known {
-			row = unknownCode(code)
+			entry = unknownCode(code)
 		}
 		want := Transient
 		switch {
@@ -120,8 +127,8 @@ func FuzzEveryCodeIsTransientUnlessListed(f *testing.F) {
 		case slices.Contains(deniedCodes, code):
 			want = Denied
 		}
-		if row.Class != want || row.Code != code || row.Unreachable || row.Reason == "" || len(row.Message) > 100 {
-			t.Errorf("code %d: %+v", code, row)
+		if entry.Class != want || entry.Code != code || entry.Unreachable || entry.Reason == "" || len(entry.Message) > 100 {
+			t.Errorf("code %d: %+v", code, entry)
 		}
 	})
 }

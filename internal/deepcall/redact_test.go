@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
-// spellings are ways in which a secret may come back.
+// spellings are the ways in which an answer can hold a secret.
 var spellings = map[string]func(string) string{
 	"raw":                     func(s string) string { return s },
 	"JSON":                    func(s string) string { return inner(asJSON(s, true)) },
@@ -35,6 +36,10 @@ var spellings = map[string]func(string) string{
 	"XML by hex number":       func(s string) string { return unicodeEscapes(s, "&#x%X;") },
 	"hex":                     func(s string) string { return hex.EncodeToString([]byte(s)) },
 	"hex upper":               func(s string) string { return fmt.Sprintf("%X", s) },
+	"decimal bytes":           func(s string) string { return inner(fmt.Sprintf("%d", []byte(s))) },
+	"spaced out":              func(s string) string { return strings.Join(strings.Split(s, ""), " ") },
+	"lower case":              strings.ToLower,
+	"its first half":          func(s string) string { return s[:(len(s)+1)/2] },
 	"base64":                  func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 	"base64 raw":              func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
 	"base64 URL":              func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
@@ -80,18 +85,22 @@ func byteEscapes(s, format string) string {
 	return out.String()
 }
 
-func TestRedactStrikesEverySpelling(t *testing.T) {
-	for _, secret := range []string{testToken, "plain-token-1234", "a b+c%d&e", "line\none\ttwo", `back\slash\\n`, "日本語😀token", "s3cr3t", "tok1"} {
-		for _, cred := range []Credentials{
-			credentials(t, "ssid", secret),
-			credentials(t, "userId", "99999999", "token", secret),
-			credentials(t, "userId", secret, "token", "another-token"),
+func TestRedactHidesEverySpelling(t *testing.T) {
+	for _, secret := range []string{testToken, "plain-token-1234", "a b+c%d&e", "line\none\ttwo", `back\slash\\n`, "日本語😀token", "s3cr3t", "tok1", "!?!?!?"} {
+		for _, s := range []secrets{
+			{ssid: secret},
+			{userID: "99999999", token: secret},
+			{userID: secret, token: "another-token"},
 		} {
+			cred := Credentials{reveal: func() secrets { return s }} // ParseCredentials rejects some of them
 			for name, spell := range spellings {
-				text := "<" + spell(secret) + ">"
-				got := cred.Redact(text)
-				if !strings.Contains(got, redacted) || len(got) > len(`<""`+`\"\"\\\"\\\"%22%22`+redacted+`==>`) {
-					t.Errorf("%s: %q became %q", name, text, got)
+				if tooShort := len(condense(spell(secret))) < maxPart; tooShort && name == "its first half" || secret == "!?!?!?" && name == "spaced out" {
+					continue
+				}
+				for _, text := range []string{spell(secret), "no " + spell(secret), "(" + spell(secret) + ")"} {
+					if got := cred.redact(text); got != redacted {
+						t.Errorf("%s: %q is shown as %q", name, text, got)
+					}
 				}
 			}
 		}
@@ -99,29 +108,43 @@ func TestRedactStrikesEverySpelling(t *testing.T) {
 }
 
 func TestRedact(t *testing.T) {
-	long := strings.Repeat("x", 250)
+	long := strings.Repeat("xyz ", 64)
 	for name, tc := range map[string]struct{ ssid, userID, text, want string }{
-		"keeps a harmless text":                         {userID: "1001", text: "Invalid agentId", want: "Invalid agentId"},
-		"strikes every occurrence":                      {ssid: "abcd", text: "abcd, abcdabcd", want: "[redacted], [redacted]"},
-		"strikes occurrences that overlap":              {ssid: "aXa", text: "-aXaXa-", want: "-[redacted]-"},
-		"strikes a token within a word":                 {ssid: "abcd", text: "xabcdx", want: "x[redacted]x"},
-		"strikes a short ID as a word":                  {userID: "7", text: "agent 7 (id=7, user7)", want: "agent [redacted] (id=[redacted], user[redacted])"},
-		"keeps numbers that contain a short ID":         {userID: "7", text: "code 1007 at 17:07", want: "code 1007 at 17:07"},
-		"keeps words that contain a short ID":           {userID: "bob", text: "bobsled of bob", want: "bobsled of [redacted]"},
-		"strikes an escaped short ID":                   {userID: "1001", text: `\n1001 %31001 &#49;001 \u0031001`, want: `\n[redacted] [redacted] [redacted] [redacted]`},
-		"strikes a long ID within a word":               {userID: "10010010", text: "x910010010", want: "x9[redacted]"},
-		"makes control characters harmless":             {ssid: "abcd", text: "a\nb\x1b[31m\u202e\u200b\x00", want: "a b\uFFFD[31m\uFFFD\uFFFD\uFFFD"},
-		"makes invalid UTF-8 harmless":                  {ssid: "abcd", text: "a\xff\xc3(b", want: "a\uFFFD\uFFFD(b"},
-		"lets no parts grow together":                   {ssid: "ab", text: "a\x00b", want: "a\uFFFDb"},
-		"strikes what would be shown as the secret":     {ssid: "a b", text: "a\nb", want: "[redacted]"},
-		"keeps 256 characters":                          {ssid: "abcd", text: long + "äöüäöü", want: long + "äöüäöü"},
-		"cuts after 256 characters":                     {ssid: "abcd", text: long + "äöüäöüä", want: long + "äöüäö…"},
-		"strikes before it cuts":                        {ssid: "abcdefghijkl", text: long + "abcdefghijkl", want: long + "[reda…"},
-		"strikes a base64 text that holds the secret":   {ssid: "abcd", text: base64.StdEncoding.EncodeToString([]byte("user:abcd:more")), want: redacted},
-		"keeps other base64":                            {ssid: "abcd", text: "TWFu", want: "TWFu"},
-		"strikes a short ID's base64 only by itself":    {userID: "7", text: "Nw== Nwx", want: "[redacted] Nwx"},
-		"reads an escape that is cut as it stands":      {ssid: "abcd", text: `\ \u \u00 \ud83d % %4 & &amp`, want: `\ \u \u00 \ud83d % %4 & &amp`},
-		"strikes a secret in a text that is cut itself": {ssid: "abcd", text: `abcd\`, want: `[redacted]\`},
+		"shows a harmless text":                        {userID: "1001", text: "Invalid agentId (7): try again, please!", want: "Invalid agentId (7): try again, please!"},
+		"shows an empty text":                          {userID: "7", text: "", want: ""},
+		"shows white space as single spaces":           {ssid: "abcd", text: " a\n\tb\u00a0 c\n", want: "a b c"},
+		"hides a text with a token within a word":      {ssid: "abcd", text: "xabcdx", want: redacted},
+		"hides a text with a token in capitals":        {ssid: "abcd", text: "ABCD", want: redacted},
+		"hides a text with a part of a token":          {ssid: "abcdefghijklmnopqrst", text: "the token ghijklmn", want: redacted},
+		"shows a text with less than 8 of a token":     {ssid: "abcdefghijklmnopqrst", text: "the token ghijklm", want: "the token ghijklm"},
+		"hides a text with a token amid white space":   {ssid: "a b", text: "a\nb", want: redacted},
+		"hides a text with a token of signs":           {ssid: "?!", text: "What?!", want: redacted},
+		"hides a text with a short ID":                 {userID: "7", text: "agent 7", want: redacted},
+		"hides a text with a short ID after letters":   {userID: "7", text: "user7", want: redacted},
+		"hides a text with a short ID between signs":   {userID: "7", text: "(7)", want: redacted},
+		"shows numbers with a short ID in them":        {userID: "7", text: "code 1007 at 17:07", want: "code 1007 at 17:07"},
+		"shows numbers with a longer ID in them":       {userID: "1001", text: "code 10010, agent 91001", want: "code 10010, agent 91001"},
+		"hides a text with a short ID in hex":          {userID: "1001", text: "id 31303031", want: redacted},
+		"hides a text with a short ID in base64":       {userID: "1001", text: "id MTAwMQ", want: redacted},
+		"hides a text with a short ID within base64":   {userID: "644639", text: "Bad:ZDY0NDYzOQ:value", want: redacted},
+		"hides a text with a long ID within a word":    {userID: "10010010", text: "x910010010", want: redacted},
+		"hides a text with an ID of letters in a word": {userID: "bob", text: "bobsled", want: redacted},
+		"hides control characters":                     {ssid: "abcd", text: "a\x1b[31m", want: redacted},
+		"hides invisible characters":                   {ssid: "abcd", text: "a\u200bb", want: redacted},
+		"hides a change of direction":                  {ssid: "abcd", text: "a\u202eb", want: redacted},
+		"hides invalid UTF-8":                          {ssid: "abcd", text: "a\xff", want: redacted},
+		"hides look-alikes":                            {ssid: "abcd", text: "ａｂｃｄ", want: redacted},
+		"hides a backslash":                            {ssid: "abcd", text: `a\u0062cd`, want: redacted},
+		"hides a percent sign":                         {ssid: "abcd", text: "a%62cd", want: redacted},
+		"hides an ampersand":                           {ssid: "abcd", text: "a&#98;cd", want: redacted},
+		"hides an equals sign":                         {ssid: "abcd", text: "a=62cd", want: redacted},
+		"hides a word that is too long":                {ssid: "abcd", text: "GEZDGNBVGY3TQOJQGEZDGNBVG", want: redacted},
+		"shows 256 characters":                         {ssid: "abcd", text: long[:255] + "x", want: long[:255] + "x"},
+		"cuts after 256 characters":                    {ssid: "abcd", text: long[:255] + "xy", want: long[:255] + "…"},
+		"hides a secret behind the cut":                {ssid: "abcdefghijkl", text: long + "abcdefghijkl", want: redacted},
+		"hides a secret across the cut":                {ssid: "abcdefghijkl", text: long[:252] + "abcdefghijkl", want: redacted},
+		"hides base64 that holds the secret":           {ssid: "abcd", text: base64.RawStdEncoding.EncodeToString([]byte("user:abcd:more")), want: redacted},
+		"shows other base64":                           {ssid: "abcd", text: "TWFu", want: "TWFu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cred := credentials(t, "ssid", "unrelated-session")
@@ -131,34 +154,49 @@ func TestRedact(t *testing.T) {
 			if tc.userID != "" {
 				cred = credentials(t, "userId", tc.userID, "token", "unrelated-token")
 			}
-			if got := cred.Redact(tc.text); got != tc.want {
-				t.Errorf("Redact(%q) = %q, want %q", tc.text, got, tc.want)
+			if got := cred.redact(tc.text); got != tc.want {
+				t.Errorf("redact(%q) = %q, want %q", tc.text, got, tc.want)
 			}
 		})
 	}
-	t.Run("cleans and cuts without credentials too", func(t *testing.T) {
-		if got := (Credentials{}).Redact("a\x00" + long + long); utf8.RuneCountInString(got) != maxText || !strings.HasPrefix(got, "a\uFFFDx") {
+	t.Run("works without credentials", func(t *testing.T) {
+		if got := (Credentials{}).redact("Try later"); got != "Try later" {
 			t.Errorf("got %q", got)
 		}
 	})
 }
 
-func FuzzRedactedTextNeverHoldsTheToken(f *testing.F) {
+func FuzzRedactHidesTheToken(f *testing.F) {
 	f.Add("s3cr3t", "the token s3cr3t, \\u0073\\x33", 3)
 	f.Add("a\nb", "a b a\nb a\\nb", 0)
+	f.Add("s3cr3t", "no user has the token", 7)
 	f.Fuzz(func(t *testing.T, token, text string, at int) {
 		cred, err := ParseCredentials(map[string][]byte{"ssid": []byte(token)})
-		if err != nil || len(text) > 1<<12 || strings.Contains(redacted+redacted, cred.secrets().ssid) {
+		if err != nil || len(text) > 1<<12 || strings.Contains(redacted, cred.secrets().ssid) {
 			return
 		}
 		ssid := cred.secrets().ssid
 		at = min(max(at, 0), len(text))
-		got := cred.Redact(text[:at] + ssid + text[at:])
-		if strings.ContainsAny(ssid, "[]…\uFFFD") {
-			return // what the marks are made of
-		}
-		if strings.Contains(got, ssid) || !utf8.ValidString(got) || utf8.RuneCountInString(got) > maxText {
-			t.Errorf("token %q, text %q: got %q", ssid, text, got)
+		for _, text := range []string{text[:at] + ssid + text[at:], plain(text[:at]) + ssid + plain(text[at:])} {
+			if got := cred.redact(text); strings.Contains(got, ssid) || !isShowable(got) {
+				t.Errorf("token %q, text %q: got %q", ssid, text, got)
+			}
 		}
 	})
+}
+
+// plain maps a text to characters that redact shows, so that a secret beside it is
+// not hidden for the sake of other characters.
+func plain(text string) string {
+	const shown = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 .,:;!?'\"()/_- "
+	var out strings.Builder
+	for _, b := range []byte(text) {
+		out.WriteByte(shown[int(b)%len(shown)])
+	}
+	return out.String()
+}
+
+func isShowable(text string) bool {
+	printable := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	return printable && utf8.ValidString(text) && utf8.RuneCountInString(text) <= maxText
 }

@@ -8,14 +8,14 @@ import (
 	"sync/atomic"
 )
 
-// Request is the change of one agent's groups.
+// Request changes the groups of one agent.
 type Request struct {
 	AgentID string
-	// Groups says for each group's ID whether the agent receives its calls.
+	// Groups maps a group's ID to whether the agent receives the group's calls.
 	Groups map[string]bool
 }
 
-// wireRequest is the body, its keys in the order of the vendor's example.
+// wireRequest is the JSON of a request, with the keys in the order of the vendor's example.
 type wireRequest struct {
 	UserID  string               `json:"userId,omitempty"`
 	Token   string               `json:"token,omitempty"`
@@ -28,8 +28,7 @@ type wireGroup struct {
 	ReceiveCall string `json:"receive_call"`
 }
 
-// encode writes the body; groups come out sorted. HTML is not escaped, as the
-// vendor's examples don't.
+// encode returns the JSON of a request. The groups are sorted, and HTML is not escaped, as in the vendor's examples.
 func encode(cred Credentials, req Request) []byte {
 	s := cred.secrets()
 	wire := wireRequest{UserID: s.userID, Token: s.token, SSID: s.ssid, AgentID: req.AgentID, Group: map[string]wireGroup{}}
@@ -42,34 +41,40 @@ func encode(cred Credentials, req Request) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(wire) // strings in memory can't fail
+	_ = encoder.Encode(wire) // it can't fail for strings
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// onceBody is a request's body that knows whether any of it was taken. Without
-// its body DeepCall can't apply a request.
+// onceBody is the body of a request. It records whether it was read: DeepCall can't apply a request without its body.
 type onceBody struct {
 	io.Reader
-	state atomic.Int32
+	maySend func() error // checked before every read; nil for none
+	state   atomic.Int32
 }
 
 const (
-	bodyUntouched int32 = iota
-	bodyTaken
-	bodySealed
+	bodyUnread int32 = iota
+	bodyRead
+	bodyClosed
 )
 
 func (b *onceBody) Read(p []byte) (int, error) {
-	if b.state.CompareAndSwap(bodyUntouched, bodyTaken) || b.state.Load() == bodyTaken {
+	if b.maySend != nil {
+		if err := b.maySend(); err != nil {
+			return 0, err
+		}
+	}
+	if b.state.CompareAndSwap(bodyUnread, bodyRead) || b.state.Load() == bodyRead {
 		return b.Reader.Read(p)
 	}
-	return 0, errors.New("the call is over")
+	return 0, errors.New("the request has ended")
 }
 
+// Close does nothing: the transport closes a body that it still reads.
 func (b *onceBody) Close() error { return nil }
 
-// seal reports whether nothing of the body was taken, and sees to it that
-// nothing will be: the transport may still be writing when a call is given up.
-func (b *onceBody) seal() bool {
-	return b.state.CompareAndSwap(bodyUntouched, bodySealed)
+// closeUnread closes the body if none of it was read, and reports whether it did. When a request ends early, the
+// transport can still be about to read it.
+func (b *onceBody) closeUnread() bool {
+	return b.state.CompareAndSwap(bodyUnread, bodyClosed)
 }

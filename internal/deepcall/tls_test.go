@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ func tlsServer(t *testing.T, config *tls.Config) (srv *httptest.Server, requests
 		_, _ = io.WriteString(w, success)
 	}))
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.EnableHTTP2 = true // offered, to see that it is not taken
+	srv.EnableHTTP2 = true // offered, to check that it is not used
 	srv.TLS = config
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -42,14 +43,14 @@ func TestTLS(t *testing.T) {
 		host   string
 		reason string
 	}{
-		"trusts the CA bundle's roots":               {bundle: trusted},
-		"trusts any of the CA bundle's roots":        {bundle: append(append([]byte("# ours\n"), other...), trusted...)},
-		"does not trust an unknown CA":               {reason: "TLSFailed"},
-		"trusts the CA bundle's roots only":          {bundle: other, reason: "TLSFailed"},
-		"does not trust another name's certificate":  {bundle: trusted, host: "localhost", reason: "TLSFailed"},
-		"takes TLS 1.2":                              {bundle: trusted, config: &tls.Config{MaxVersion: tls.VersionTLS12}},
-		"takes nothing older":                        {bundle: trusted, config: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, reason: "TLSFailed"},
-		"says so when it has no certificate to show": {bundle: trusted, config: &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, reason: "TLSFailed"},
+		"trusts the CA bundle's roots":                 {bundle: trusted},
+		"trusts any of the CA bundle's roots":          {bundle: append(append([]byte("# comment\n"), other...), trusted...)},
+		"does not trust an unknown CA":                 {reason: "TLSFailed"},
+		"trusts the CA bundle's roots only":            {bundle: other, reason: "TLSFailed"},
+		"does not trust another name's certificate":    {bundle: trusted, host: "localhost", reason: "TLSFailed"},
+		"accepts TLS 1.2":                              {bundle: trusted, config: &tls.Config{MaxVersion: tls.VersionTLS12}},
+		"rejects older versions":                       {bundle: trusted, config: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, reason: "TLSFailed"},
+		"fails where a client certificate is required": {bundle: trusted, config: &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, reason: "TLSFailed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv, requests := srv, requests
@@ -61,7 +62,7 @@ func TestTLS(t *testing.T) {
 				url = strings.Replace(url, "127.0.0.1", tc.host, 1)
 			}
 			before := requests.Load()
-			_, e := call(t, client(t, url, func(cfg *Config) { cfg.CABundle = tc.bundle }), context.Background())
+			_, e := send(t, client(t, url, func(cfg *Config) { cfg.CABundle = tc.bundle }), context.Background())
 			if tc.reason == "" {
 				if e != nil {
 					t.Fatal(e)
@@ -75,7 +76,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestHTTP2IsNotTaken(t *testing.T) {
+func TestHTTP2IsNotUsed(t *testing.T) {
 	var proto string
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		proto = r.Proto
@@ -84,7 +85,31 @@ func TestHTTP2IsNotTaken(t *testing.T) {
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	if _, e := call(t, client(t, srv.URL, func(cfg *Config) { cfg.CABundle = bundle(srv) }), context.Background()); e != nil || proto != "HTTP/1.1" {
+	if _, e := send(t, client(t, srv.URL, func(cfg *Config) { cfg.CABundle = bundle(srv) }), context.Background()); e != nil || proto != "HTTP/1.1" {
 		t.Errorf("got %q, %v", proto, e)
+	}
+}
+
+func TestTLSSessionsAreResumed(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			var resumed []bool
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				resumed = append(resumed, r.TLS.DidResume)
+				_, _ = io.WriteString(w, success)
+			}))
+			srv.TLS = &tls.Config{MaxVersion: version}
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			c := client(t, srv.URL, func(cfg *Config) { cfg.CABundle = bundle(srv) })
+			for range 3 {
+				if _, e := send(t, c, context.Background()); e != nil {
+					t.Error(e)
+				}
+			}
+			if !slices.Equal(resumed, []bool{false, true, true}) {
+				t.Errorf("resumed: %v", resumed)
+			}
+		})
 	}
 }

@@ -7,43 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 )
 
-func TestConnectionsAreKeptAndUsedAgain(t *testing.T) {
-	for name, handler := range map[string]http.HandlerFunc{
-		"after successes":      respond(200, success),
-		"after errors":         respond(500, `{"status":"error","code":1032}`),
-		"after other answers":  respond(404, strings.Repeat("not found ", 1000)),
-		"after empty answers":  respond(401, ""),
-		"after longest bodies": respond(200, success+strings.Repeat(" ", maxAnswerBytes-len(success))),
-	} {
-		t.Run(name, func(t *testing.T) {
-			srv := httptest.NewUnstartedServer(handler)
-			var connections atomic.Int32
-			srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-				if state == http.StateNew {
-					connections.Add(1)
-				}
-			}
-			srv.Start()
-			t.Cleanup(srv.Close)
-			c := client(t, srv.URL)
-			for range 5 {
-				call(t, c, context.Background())
-			}
-			if connections.Load() != 1 {
-				t.Errorf("%d connections for five calls", connections.Load())
-			}
-		})
-	}
-}
-
-// rawServer answers the requests of each connection by script: the first by
-// script[0] and so on, then it closes the connection. It counts the requests.
+// rawServer answers the first request of a connection with script[0] and so on, then
+// closes the connection. It counts the requests.
 func rawServer(t *testing.T, script ...string) (url string, requests *atomic.Int32) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,36 +50,39 @@ func rawServer(t *testing.T, script ...string) (url string, requests *atomic.Int
 
 const rawSuccess = "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n" + success
 
-func TestACallIsNeverSentTwice(t *testing.T) {
-	t.Run("when the server closes a kept connection instead of answering", func(t *testing.T) {
-		url, requests := rawServer(t, rawSuccess, "")
-		c := client(t, url)
-		if _, e := call(t, c, context.Background()); e != nil {
-			t.Fatal(e)
-		}
-		_, e := call(t, c, context.Background())
-		if e == nil || e.Reason != "ConnectionFailed" || !e.Uncertain || requests.Load() != 2 {
-			t.Errorf("got %+v after %d requests, want two", e, requests.Load())
-		}
-	})
-	t.Run("when the server closes kept connections at once", func(t *testing.T) {
-		url, requests := rawServer(t, rawSuccess)
-		c := client(t, url)
-		const calls = 20
-		for range calls {
-			call(t, c, context.Background()) // which may fail, as the closing may cross it
-		}
-		if requests.Load() > calls {
-			t.Errorf("%d requests for %d calls", requests.Load(), calls)
-		}
-	})
+func TestRequestsAreNotRetried(t *testing.T) {
+	for name, script := range map[string][]string{
+		"when the server closes the connection instead of answering": {""},
+		"when the server closes the connection after the answer":     {rawSuccess},
+		"when the server does not read the request":                  nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, requests := rawServer(t, script...)
+			c := client(t, url)
+			const sent = 20
+			for range sent {
+				_, e := send(t, c, context.Background())
+				switch answered := slices.Contains(script, rawSuccess); {
+				case answered && e != nil:
+					t.Error(e)
+				case !answered && (e == nil || e.Reason != "ConnectionFailed"):
+					t.Errorf("got %+v", e)
+				case !answered && script != nil && !e.Uncertain:
+					t.Error("the lost answer is certain")
+				}
+			}
+			if want := int32(sent * len(script)); requests.Load() != want {
+				t.Errorf("%d requests, want %d", requests.Load(), want)
+			}
+		})
+	}
 }
 
 func TestBrokenConnections(t *testing.T) {
 	for name, tc := range map[string]struct{ answer, reason string }{
 		"closed before an answer":       {"", "ConnectionFailed"},
 		"closed within the header":      {"HTTP/1.1 200 OK\r\nContent-", "ConnectionFailed"},
-		"what is no HTTP":               {"SSH-2.0-OpenSSH_9.6\r\n", "ConnectionFailed"},
+		"an answer that is not HTTP":    {"SSH-2.0-OpenSSH_9.6\r\n", "ConnectionFailed"},
 		"a header without end":          {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes) + "\r\n\r\n", "ConnectionFailed"},
 		"closed within the body":        {"HTTP/1.1 200 OK\r\nContent-Length: 480\r\n\r\n" + success, "UnreadableAnswer"},
 		"closed within a chunk":         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n30\r\n" + success, "UnreadableAnswer"},
@@ -117,21 +91,21 @@ func TestBrokenConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, requests := rawServer(t, tc.answer)
-			_, e := call(t, client(t, url), context.Background())
+			_, e := send(t, client(t, url), context.Background())
 			if e == nil || e.Reason != tc.reason || !e.Uncertain || requests.Load() != 1 {
 				t.Errorf("got %+v after %d requests", e, requests.Load())
 			}
 		})
 	}
-	t.Run("early hints are skipped", func(t *testing.T) {
+	t.Run("skips early hints", func(t *testing.T) {
 		url, _ := rawServer(t, "HTTP/1.1 103 Early Hints\r\n\r\n"+rawSuccess)
-		if answer, e := call(t, client(t, url), context.Background()); e != nil || answer.Code != 200 {
+		if answer, e := send(t, client(t, url), context.Background()); e != nil || answer.Code != 200 {
 			t.Errorf("got %+v, %v", answer, e)
 		}
 	})
 }
 
-func TestWhatFailsBeforeAnythingIsSentIsCertain(t *testing.T) {
+func TestFailuresBeforeTheRequestAreCertain(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +120,7 @@ func TestWhatFailsBeforeAnythingIsSentIsCertain(t *testing.T) {
 		"a server without TLS":       {"https" + strings.TrimPrefix(plain, "http"), "TLSFailed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, e := call(t, client(t, tc.endpoint), context.Background())
+			_, e := send(t, client(t, tc.endpoint), context.Background())
 			if e.Reason != tc.reason || e.Uncertain || e.HTTPStatus != 0 || requests.Load() != 0 {
 				t.Errorf("got %+v", e)
 			}
@@ -154,7 +128,7 @@ func TestWhatFailsBeforeAnythingIsSentIsCertain(t *testing.T) {
 	}
 }
 
-func TestTheGuardGoesByTheResolvedAddress(t *testing.T) {
+func TestResolvedAddressesAreChecked(t *testing.T) {
 	srv, requests := tlsServer(t, nil)
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"} {
 		t.Run(host, func(t *testing.T) {
@@ -162,7 +136,7 @@ func TestTheGuardGoesByTheResolvedAddress(t *testing.T) {
 				cfg.AllowInsecure = false
 				cfg.CABundle = bundle(srv)
 			})
-			_, e := call(t, c, context.Background())
+			_, e := send(t, c, context.Background())
 			if e == nil || e.Entry != entryEndpointNotAllowed || e.Uncertain || requests.Load() != 0 {
 				t.Errorf("got %+v after %d requests", e, requests.Load())
 			}
@@ -170,53 +144,48 @@ func TestTheGuardGoesByTheResolvedAddress(t *testing.T) {
 	}
 }
 
-func TestNoProxyIsTakenFromTheEnvironment(t *testing.T) {
+func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}
-	c := client(t, "https://deepcall.invalid")
-	if c.base.Proxy != nil {
-		t.Error("the transport looks for a proxy")
-	}
-	if _, e := call(t, client(t, server(t, respond(200, success))), context.Background()); e != nil {
+	client(t, "https://deepcall.invalid", func(cfg *Config) {
+		cfg.WrapTransport = func(base http.RoundTripper) http.RoundTripper {
+			if base.(*http.Transport).Proxy != nil {
+				t.Error("the transport uses a proxy")
+			}
+			return base
+		}
+	})
+	if _, e := send(t, client(t, server(t, respond(200, success))), context.Background()); e != nil {
 		t.Error(e)
 	}
 }
 
-func TestIdleConnectionsAreBounded(t *testing.T) {
-	for conns, want := range map[int]int{0: defaultMaxConns, 1: 1, 7: 7} {
-		c := client(t, "https://deepcall.invalid", func(cfg *Config) { cfg.MaxConns = conns })
-		if c.base.MaxIdleConnsPerHost != want || c.base.MaxIdleConns != want {
-			t.Errorf("MaxConns %d: %d idle connections", conns, c.base.MaxIdleConnsPerHost)
-		}
-	}
-}
-
-func TestCABundlesAreReadStrictly(t *testing.T) {
-	for name, tc := range map[string]struct{ bundle, says string }{
-		"no PEM":                {"QQQ", "holds no certificate"},
+func TestCABundlesAreParsedStrictly(t *testing.T) {
+	for name, tc := range map[string]struct{ bundle, want string }{
+		"not PEM":               {"QQQ", "holds no certificate"},
 		"a broken certificate":  {otherCA + "-----BEGIN CERTIFICATE-----\nUVFR\n-----END CERTIFICATE-----\n", "at certificate 2"},
-		"a cut certificate":     {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "after certificate 1"},
+		"a truncated one":       {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "at certificate 2"},
 		"a private key with it": {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "CERTIFICATE blocks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewClient(Config{Endpoint: "https://deepcall.invalid", CABundle: []byte(tc.bundle)})
 			var typed *CABundleError
-			if !errors.As(err, &typed) || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "QQQ") {
-				t.Errorf("got %v, want %q", err, tc.says)
+			if !errors.As(err, &typed) || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "QQQ") {
+				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})
 	}
 }
 
-func TestNewClientRefusesABadEndpoint(t *testing.T) {
+func TestNewClientRejectsABadEndpoint(t *testing.T) {
 	var typed *EndpointError
 	if _, err := NewClient(Config{Endpoint: "http://deepcall.invalid"}); !errors.As(err, &typed) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// otherCA is a CA that has signed nothing.
+// otherCA is a CA that signed no certificate.
 const otherCA = `-----BEGIN CERTIFICATE-----
 MIIBgTCCASegAwIBAgIURJibCiOSLfKQR1I1BEUUrFeGC4QwCgYIKoZIzj0EAwIw
 FTETMBEGA1UEAwwKQW5vdGhlciBDQTAgFw0yNjExMjMxMzQ4NDhaGA8yMTI2MTAz

@@ -1,5 +1,5 @@
-// Package metrics tells Prometheus about the operator's work with DeepCall. Every label is bounded:
-// by the accounts there are, and by the catalogue of DeepCall's answers.
+// Package metrics exports the operator's metrics to Prometheus. All labels are bounded: by the accounts and by the
+// catalogue of DeepCall's answers.
 package metrics
 
 import (
@@ -8,81 +8,74 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-
-	"github.com/deepcall/deepcall-operator/internal/account"
 )
 
-// Sources are where Metrics reads what others know.
+// Sources provides the state that Metrics exports.
 type Sources struct {
-	// Clock tells how late a resync is, and how long a call took.
+	// Clock measures the duration of requests and the lag of resyncs.
 	Clock clock.PassiveClock
-	// Leads is true while this process is the one that calls DeepCall. What describes the cluster, and not
-	// this process, is told by the leader alone, so that it is not counted twice.
-	Leads func() bool
-	// Accounts are the accounts in use.
-	Accounts *account.Registry
+	// IsLeader reports whether this process is the leader. Only the leader exports metrics of the cluster's objects.
+	IsLeader func() bool
+	Accounts Accounts
+	Mappings Mappings
 }
 
-// Metrics are the operator's own metrics. It is a collector, to be registered once.
+// Metrics holds the operator's own metrics. It is a collector, to be registered once.
 type Metrics struct {
-	// RemovalsAbandoned counts mappings that were released without telling DeepCall.
+	// RemovalsAbandoned counts mappings that were released without removing their groups from DeepCall.
 	RemovalsAbandoned prometheus.Counter
-	// Mappings counts mappings by how they stand.
-	Mappings *Census
-	// Resyncs knows when each agent is to be sent again.
-	Resyncs *Resyncs
+	Resyncs           *Resyncs
 
 	sources Sources
-	// forgetting keeps a call that ends from bringing back the series of an account that is gone.
-	forgetting sync.RWMutex
+	// deletion is held while the series of an account are deleted, so that a request that ends does not restore them.
+	deletion sync.RWMutex
 
-	calls     *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	inFlight  *prometheus.GaugeVec
-	limitWait *prometheus.HistogramVec
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight *prometheus.GaugeVec
+	wait     *prometheus.HistogramVec
 }
 
-// labels that name an account. A scrape has a label "namespace" of its own: the manager's.
+// accountLabels name an account. Prometheus adds a label "namespace", which is the manager's.
 var accountLabels = []string{"account_namespace", "account"}
 
-// New makes the metrics; nothing is registered yet.
+// New returns the metrics. It does not register them.
 func New(sources Sources) *Metrics {
 	return &Metrics{
 		RemovalsAbandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "deepcall_removals_abandoned_total",
-			Help: "Mappings released without telling DeepCall, since their namespace ended and the credentials were gone.",
+			Help: "Number of mappings released without removing their groups from DeepCall, because their namespace was deleted and the credentials did not exist any more.",
 		}),
-		Mappings: newCensus(),
-		Resyncs:  newResyncs(),
-		sources:  sources,
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "deepcall_calls_total",
-			Help: "Calls to DeepCall that ended, by the class, code and reason of the answer.",
+		Resyncs: newResyncs(),
+		sources: sources,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "deepcall_api_requests_total",
+			Help: "Number of completed requests to DeepCall by class, code and reason of the result.",
 		}, append([]string{"class", "code", "reason"}, accountLabels...)),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "deepcall_call_duration_seconds",
-			Help:    "How long calls to DeepCall took.",
+			Name:    "deepcall_api_request_duration_seconds",
+			Help:    "Duration of requests to DeepCall in seconds.",
 			Buckets: []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 9},
 		}, accountLabels),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "deepcall_calls_in_flight",
-			Help: "Calls to DeepCall that wait for an answer.",
+			Name: "deepcall_api_requests_in_flight",
+			Help: "Number of requests to DeepCall that wait for an answer.",
 		}, accountLabels),
-		limitWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "deepcall_limit_wait_seconds",
-			Help:    "How long calls waited for the account's limits, or for DeepCall to be called again, before they began.",
+		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "deepcall_api_request_wait_seconds",
+			Help:    "Time that requests waited for the account's limits, or for the end of a Retry-After, before they were sent, in seconds.",
 			Buckets: []float64{0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600},
 		}, accountLabels),
 	}
 }
 
-func (m *Metrics) own() []prometheus.Collector {
-	return []prometheus.Collector{m.RemovalsAbandoned, m.calls, m.duration, m.inFlight, m.limitWait}
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.RemovalsAbandoned, m.requests, m.duration, m.inFlight, m.wait}
 }
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, c := range m.own() {
+	for _, c := range m.collectors() {
 		c.Describe(descriptions)
 	}
 	descriptions <- mappingsDesc
@@ -92,44 +85,44 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
-	for _, c := range m.own() {
+	for _, c := range m.collectors() {
 		c.Collect(metrics)
 	}
-	if !m.sources.Leads() {
+	if !m.sources.IsLeader() {
 		return
 	}
-	m.Mappings.collect(metrics)
-	collectAccounts(metrics, m.sources.Accounts.Standings())
+	collectMappings(metrics, m.sources.Mappings)
+	collectAccounts(metrics, m.sources.Accounts)
 	m.Resyncs.collect(metrics, m.sources.Clock.Now())
 }
 
-// Forget drops all series of an account that is no longer in use.
-func (m *Metrics) Forget(name types.NamespacedName) {
-	m.forgetting.Lock()
-	defer m.forgetting.Unlock()
-	labels := prometheus.Labels{"account_namespace": name.Namespace, "account": name.Name}
-	m.calls.DeletePartialMatch(labels)
+// DeleteAccount deletes all series of an account that is no longer in use.
+func (m *Metrics) DeleteAccount(account types.NamespacedName) {
+	m.deletion.Lock()
+	defer m.deletion.Unlock()
+	labels := prometheus.Labels{"account_namespace": account.Namespace, "account": account.Name}
+	m.requests.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
 	m.inFlight.DeletePartialMatch(labels)
-	m.limitWait.DeletePartialMatch(labels)
+	m.wait.DeletePartialMatch(labels)
 }
 
-// BuildInfo is a metric that tells which build is running.
+// ifInUse calls record if the account is in use.
+func (m *Metrics) ifInUse(account types.NamespacedName, record func()) {
+	m.deletion.RLock()
+	defer m.deletion.RUnlock()
+	if m.sources.Accounts.Has(account) {
+		record()
+	}
+}
+
+// BuildInfo returns a metric whose labels describe the running build.
 func BuildInfo(version, revision, goVersion string) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "deepcall_build_info",
-		Help:        "The build that is running; always 1.",
+		Help:        "Version, revision and Go version of the running build; always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": goVersion},
 	})
 	info.Set(1)
 	return info
-}
-
-// record runs what records something of an account, if that is still in use.
-func (m *Metrics) record(name types.NamespacedName, record func()) {
-	m.forgetting.RLock()
-	defer m.forgetting.RUnlock()
-	if m.sources.Accounts.Get(name) != nil {
-		record()
-	}
 }

@@ -9,10 +9,9 @@ import (
 )
 
 var resyncLagDesc = prometheus.NewDesc("deepcall_resync_lag_seconds",
-	"For how long the account's oldest due resync has been due; 0 when none is.", accountLabels, nil)
+	"Time since the account's oldest due resync became due, in seconds; 0 if none is due.", accountLabels, nil)
 
-// Resyncs knows when the groups of each agent are to be sent again. A resync that is due and does not
-// come shows here, whatever keeps it from coming.
+// Resyncs holds the time at which each agent's resync is due. It detects an overdue resync whatever the cause.
 type Resyncs struct {
 	mu  sync.Mutex
 	due map[types.NamespacedName]map[string]time.Time
@@ -22,8 +21,8 @@ func newResyncs() *Resyncs {
 	return &Resyncs{due: map[types.NamespacedName]map[string]time.Time{}}
 }
 
-// Set notes when an agent's next resync is due; zero is never.
-func (r *Resyncs) Set(account types.NamespacedName, agent string, at time.Time) {
+// SetDue sets the time at which the agent's next resync is due; zero for never.
+func (r *Resyncs) SetDue(account types.NamespacedName, agent string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at.IsZero() {

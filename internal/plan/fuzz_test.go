@@ -2,14 +2,13 @@ package plan
 
 import (
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 )
 
-// dice reads choices from fuzzed bytes; when they are used up, all choices are 0.
+// dice reads choices from fuzzed bytes. When they are used up, all choices are 0.
 type dice struct{ left []byte }
 
 func (d *dice) roll(sides int) int {
@@ -21,258 +20,231 @@ func (d *dice) roll(sides int) int {
 	return n % sides
 }
 
-func (d *dice) groups(names string) Groups {
+func (d *dice) groups(ids string) Groups {
 	chosen := Groups{}
-	for _, name := range names {
+	for _, id := range ids {
 		switch d.roll(3) {
 		case 1:
-			chosen[string(name)] = true
+			chosen[string(id)] = true
 		case 2:
-			chosen[string(name)] = false
+			chosen[string(id)] = false
 		}
 	}
 	return chosen
 }
 
-// sources are up to five, with all that can be said of them but trials, in any combination.
-func (d *dice) sources() []Claims {
-	sources := make([]Claims, 1+d.roll(5))
-	for i := range sources {
-		s := Claims{
-			Owner: string(rune('a' + i)), Created: day(1 + d.roll(3)), Confirmed: day(1 + d.roll(4)),
-			Declared: d.groups("123456"), Applied: d.groups("123456"), Attempted: slices.Sorted(maps.Keys(d.groups("567"))),
+// inputs returns one to five inputs with any combination of properties except isolations.
+func (d *dice) inputs() []input {
+	inputs := make([]input, 1+d.roll(5))
+	for i := range inputs {
+		in := input{
+			name: string(rune('a' + i)), created: day(1 + d.roll(3)), confirmedAt: day(1 + d.roll(4)),
+			desired: d.groups("123456"), applied: d.groups("123456"), pendingAdds: slices.Sorted(maps.Keys(d.groups("567"))),
 		}
 		flags := d.roll(256)
-		s.Elsewhere, s.Uncertain, s.Orphan, s.Suspended = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&8 > 0
-		s.Blocked, s.Due = flags&16 > 0, flags&32 > 0
-		if s.Removing = flags&192 == 192; s.Removing {
-			s.Declared = nil
+		in.appliedElsewhere, in.unconfirmed, in.orphan, in.resyncDue = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&32 > 0
+		switch {
+		case flags&8 > 0:
+			in.hold = heldSuspended
+		case flags&16 > 0:
+			in.hold = heldRejected
 		}
-		sources[i] = s
+		if in.deleting = flags&192 == 192; in.deleting {
+			in.desired = nil
+		}
+		inputs[i] = in
 	}
-	return sources
+	return inputs
 }
 
-func FuzzAPlanKeepsItsPromises(f *testing.F) {
+func FuzzPlanInvariants(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 0, 0, 1, 1, 2, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0})
 	f.Add([]byte("\x04the quick brown fox jumps over the lazy dog, and over many more, until it is tired of it all"))
 	f.Fuzz(func(t *testing.T, seed []byte) {
-		sources := (&dice{seed}).sources()
-		changes := Plan(sources)
-		expectOneAnswerInAnyOrder(t, sources, changes)
-		expectOneOwnerPerGroup(t, sources, changes)
-		for self := range sources {
-			expectSoundChange(t, sources, changes, self)
-			expectWholeRequest(t, sources, changes, self)
-			expectStillOnceAccepted(t, sources, changes, self)
+		inputs := (&dice{seed}).inputs()
+		changes := computeChanges(inputs)
+		expectOrderIndependence(t, inputs, changes)
+		expectOneOwnerPerGroup(t, inputs, changes)
+		for self := range inputs {
+			expectSoundChange(t, inputs, changes, self)
+			expectCompleteRequest(t, inputs, changes, self)
+			expectNoChangeOnceAccepted(t, inputs, changes, self)
 		}
 		if t.Failed() {
-			t.Logf("the sources:\n%s", lines(sources))
+			t.Logf("the inputs:\n%s", lines(inputs))
 		}
 	})
 }
 
-func expectOneAnswerInAnyOrder(t *testing.T, sources []Claims, changes []Change) {
-	reversed := slices.Clone(sources)
+func expectOrderIndependence(t *testing.T, inputs []input, changes []change) {
+	reversed := slices.Clone(inputs)
 	slices.Reverse(reversed)
-	again := Plan(reversed)
+	again := computeChanges(reversed)
 	slices.Reverse(again)
 	if !reflect.DeepEqual(changes, again) {
-		t.Errorf("the order of the sources matters:\n%s\n%s", lines(changes), lines(again))
+		t.Errorf("the changes depend on the order of the inputs:\n%s\n%s", lines(changes), lines(again))
 	}
-	next, other := Next(sources, changes), len(sources)-1-Next(reversed, Plan(reversed))
-	if next != other && (next >= 0 || other != len(sources)) {
-		t.Errorf("whose turn it is depends on the order: %d or %d", next, other)
+	next, other := nextOf(inputs, changes, false), len(inputs)-1-nextOf(reversed, computeChanges(reversed), false)
+	if next != other && (next >= 0 || other != len(inputs)) {
+		t.Errorf("the next mapping depends on the order of the inputs: %d or %d", next, other)
 	}
 }
 
-func expectOneOwnerPerGroup(t *testing.T, sources []Claims, changes []Change) {
+func expectOneOwnerPerGroup(t *testing.T, inputs []input, changes []change) {
 	for _, group := range []string{"1", "2", "3", "4", "5", "6"} {
 		declared, owned := 0, 0
-		for i := range sources {
-			receives, declares := sources[i].Declared[group]
-			target, owns := changes[i].Target[group]
-			yields := slices.Contains(changes[i].Conflicts, group)
+		for i := range inputs {
+			receives, declares := inputs[i].desired[group]
+			desired, owns := changes[i].desired[group]
+			conflicts := slices.Contains(changes[i].conflicts, group)
 			if declares {
 				declared++
 			}
 			if owns {
 				owned++
 			}
-			if declares != (owns || yields) || owns && yields || owns && target != receives {
-				t.Errorf("%s declares group %s %v, owns it %v, yields it %v", sources[i].Owner, group, declares, owns, yields)
+			if declares != (owns || conflicts) || owns && conflicts || owns && desired != receives {
+				t.Errorf("%s: group %s is declared %v, owned %v, in conflict %v", inputs[i].name, group, declares, owns, conflicts)
 			}
 		}
 		if owned != min(declared, 1) {
-			t.Errorf("group %s has %d owners, and is declared by %d", group, owned, declared)
+			t.Errorf("group %s has %d owners, and %d mappings declare it", group, owned, declared)
 		}
 	}
 }
 
-// expectSoundChange holds that each group has one fate, and that every group held is accounted for.
-func expectSoundChange(t *testing.T, sources []Claims, changes []Change, self int) {
-	s, c := sources[self], changes[self]
-	for group := range s.held() {
-		_, target := c.Target[group]
-		_, kept := c.Kept[group]
-		stopped, lost := slices.Contains(c.Stops, group), slices.Contains(c.Lost, group)
-		fates := 0
-		for _, fate := range []bool{target, kept, stopped, lost} {
-			if fate {
-				fates++
+// expectSoundChange expects the change to contain every held group, and each of them once.
+func expectSoundChange(t *testing.T, inputs []input, changes []change, self int) {
+	in, c := inputs[self], changes[self]
+	for group := range in.held() {
+		_, desired := c.desired[group]
+		_, handedOver := c.handingOver[group]
+		removed, takenOver := slices.Contains(c.removals, group), slices.Contains(c.takenOver, group)
+		count := 0
+		for _, is := range []bool{desired, handedOver, removed, takenOver} {
+			if is {
+				count++
 			}
 		}
-		if fates > 1 || fates == 0 && !s.Orphan || stopped && s.Orphan {
-			t.Errorf("%s: group %s is target %v, kept %v, stopped %v, lost %v", s.Owner, group, target, kept, stopped, lost)
+		if count > 1 || count == 0 && !in.orphan || removed && in.orphan {
+			t.Errorf("%s: group %s is desired %v, handed over %v, removed %v, taken over %v", in.name, group, desired, handedOver, removed, takenOver)
 		}
-		if !kept && !lost {
+		if !handedOver && !takenOver {
 			continue
 		}
-		for i := range sources {
-			if _, owns := changes[i].Target[group]; owns && i != self {
-				lost = lost && sources[i].has(group)
-				kept = kept && !sources[i].has(group) && sources[i].able()
+		for i := range inputs {
+			if _, owns := changes[i].desired[group]; owns && i != self {
+				takenOver = takenOver && inputs[i].hasApplied(group)
+				handedOver = handedOver && !inputs[i].hasApplied(group) && inputs[i].canTakeOver()
 			}
 		}
-		if !kept && !lost {
-			t.Errorf("%s: group %s is left to nobody", s.Owner, group)
+		if !handedOver && !takenOver {
+			t.Errorf("%s: the owner of group %s can't take it over", in.name, group)
 		}
 	}
-	for _, group := range c.Stops {
-		for i := range sources {
-			if _, owns := changes[i].Target[group]; owns && sources[i].has(group) {
-				t.Errorf("%s stops group %s, which %s has", s.Owner, group, sources[i].Owner)
+	for _, group := range c.removals {
+		for i := range inputs {
+			if _, owns := changes[i].desired[group]; owns && inputs[i].hasApplied(group) {
+				t.Errorf("%s removes group %s, which %s has applied", in.name, group, inputs[i].name)
 			}
 		}
 	}
 }
 
-// expectWholeRequest holds that a request carries the change, and everything that others hold, so that
-// DeepCall comes out right if it takes a request for the whole truth.
-func expectWholeRequest(t *testing.T, sources []Claims, changes []Change, self int) {
-	c, request := changes[self], Request(sources, changes, self)
-	want := c.Applied()
-	for _, group := range c.Stops {
+// expectCompleteRequest expects the request to contain the change and the groups that other mappings have applied, so that
+// the result is right if DeepCall replaces all groups.
+func expectCompleteRequest(t *testing.T, inputs []input, changes []change, self int) {
+	c, request := changes[self], newRequest(inputs, changes, self)
+	want := c.applied()
+	for _, group := range c.removals {
 		want[group] = false
 	}
 	for group, receives := range want {
 		if got, has := request.Groups[group]; !has || got != receives {
-			t.Errorf("the request for %s has group %s=%v (%v), not %v", sources[self].Owner, group, got, has, receives)
+			t.Errorf("the request for %s has group %s=%v (%v), not %v", inputs[self].name, group, got, has, receives)
 		}
 	}
-	for i := range sources {
-		for group, receives := range sources[i].applied() {
-			got, has := request.Groups[group]
-			if i != self && !has && !sources[self].has(group) { // or it lets go of the group itself
-				t.Errorf("the request for %s leaves out group %s of %s", sources[self].Owner, group, sources[i].Owner)
+	for i := range inputs {
+		for group, receives := range inputs[i].appliedHere() {
+			if inputs[i].unconfirmed && !inputs[i].suspended() && changes[i].disables(group) {
+				receives = false // an answer was lost: it may be disabled already
 			}
-			if _, own := want[group]; i != self && !own && got != receives && onlyOneHas(sources, group) {
-				t.Errorf("the request for %s changes group %s of %s", sources[self].Owner, group, sources[i].Owner)
+			got, has := request.Groups[group]
+			if i != self && !has && !inputs[self].hasApplied(group) { // or self drops the group
+				t.Errorf("the request for %s omits group %s of %s", inputs[self].name, group, inputs[i].name)
+			}
+			if _, own := want[group]; i != self && !own && got != receives && appliedByOne(inputs, group) {
+				t.Errorf("the request for %s changes group %s of %s", inputs[self].name, group, inputs[i].name)
 			}
 		}
 	}
 	for group := range request.Groups {
-		if _, own := want[group]; !own && !slices.ContainsFunc(sources, func(s Claims) bool { return s.has(group) }) {
-			t.Errorf("the request for %s has group %s, which nobody holds", sources[self].Owner, group)
+		if _, own := want[group]; !own && !slices.ContainsFunc(inputs, func(in input) bool { return in.hasApplied(group) }) {
+			t.Errorf("the request for %s has group %s, which no mapping has applied", inputs[self].name, group)
 		}
 	}
 }
 
-func onlyOneHas(sources []Claims, group string) bool {
-	holders := 0
-	for _, s := range sources {
-		if s.has(group) {
-			holders++
+func appliedByOne(inputs []input, group string) bool {
+	count := 0
+	for _, in := range inputs {
+		if in.hasApplied(group) {
+			count++
 		}
 	}
-	return holders == 1
+	return count == 1
 }
 
-func expectStillOnceAccepted(t *testing.T, sources []Claims, changes []Change, self int) {
-	after := slices.Clone(sources)
-	s := &after[self]
-	progress := Request(sources, changes, self).Accepted()
-	if !progress.Done || progress.Trial.Phase != Together {
-		t.Fatalf("%s is not through, once all of it is accepted: %+v", s.Owner, progress)
+func expectNoChangeOnceAccepted(t *testing.T, inputs []input, changes []change, self int) {
+	after := slices.Clone(inputs)
+	in := &after[self]
+	progress := newRequest(inputs, changes, self).accepted()
+	if !progress.done || progress.isolation.Step != AllRemovals {
+		t.Fatalf("%s is not done once its request is accepted: %+v", in.name, progress)
 	}
-	s.Applied, s.Attempted, s.Confirmed, s.Elsewhere, s.Uncertain = progress.Applied, nil, day(9), false, false
-	for group := range changes[self].Kept {
-		if _, declared := s.Declared[group]; declared {
-			return // of two on record, it holds the group now, and may have more to say of it
+	in.applied, in.pendingAdds, in.confirmedAt, in.appliedElsewhere, in.unconfirmed = progress.applied, nil, day(9), false, false
+	for group := range changes[self].handingOver {
+		if _, declared := in.desired[group]; declared {
+			return // two mappings have applied the group: self owns it now, and can have another change
 		}
 	}
-	again := Plan(after)[self]
-	if again.Pending || !maps.Equal(again.Applied(), changes[self].Applied()) {
-		t.Errorf("%s: %q, and once that is accepted %q", s.Owner, describe(changes[self]), describe(again))
+	again := computeChanges(after)[self]
+	if again.pending || !maps.Equal(again.applied(), changes[self].applied()) {
+		t.Errorf("%s: %q, and once that is accepted %q", in.name, describe(changes[self]), describe(again))
 	}
-	if adds := Adds(*s, again); len(adds) > 0 {
-		t.Errorf("%s still adds %v", s.Owner, adds)
+	if adds := adds(*in, again); len(adds) > 0 {
+		t.Errorf("%s still adds %v", in.name, adds)
 	}
 }
 
-// When DeepCall accepts everything, an agent comes to rest, whatever its sources were.
-func FuzzAcceptedCallsComeToAnEnd(f *testing.F) {
+// FuzzAcceptedRequestsConverge expects an agent to need no more requests after a few that DeepCall accepts.
+func FuzzAcceptedRequestsConverge(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x03and the lazy dog sleeps on, under the tree behind the house, until the fox comes back for more of it"))
 	f.Fuzz(func(t *testing.T, seed []byte) {
-		sources := (&dice{seed}).sources()
-		for calls := 0; ; calls++ {
-			changes := Plan(sources)
-			for i := range sources { // as the reconciler reports what needs no call
-				if changes[i].Outdated {
-					sources[i].Applied = changes[i].Applied()
+		inputs := (&dice{seed}).inputs()
+		for requests := 0; ; requests++ {
+			changes := computeChanges(inputs)
+			for i := range inputs { // as the reconciler does without a request
+				if changes[i].statusOnly {
+					inputs[i].applied = changes[i].applied()
 				}
-				sources[i].Applied = minus(sources[i].Applied, changes[i].Lost)
+				inputs[i].applied = maps.Clone(inputs[i].applied)
+				maps.DeleteFunc(inputs[i].applied, func(group string, _ bool) bool { return slices.Contains(changes[i].takenOver, group) })
 			}
-			changes = Plan(sources)
-			next := Next(sources, changes)
+			changes = computeChanges(inputs)
+			next := nextOf(inputs, changes, false)
 			if next < 0 {
 				return
 			}
-			if calls > 2*len(sources)+1 {
-				t.Fatalf("call %d: for %s %q\n%s", calls, sources[next].Owner, describe(changes[next]), lines(sources))
+			if requests > 2*len(inputs)+1 {
+				t.Fatalf("request %d for %s: %q\n%s", requests, inputs[next].name, describe(changes[next]), lines(inputs))
 			}
-			s := &sources[next]
-			s.Applied, s.Attempted, s.Confirmed = Request(sources, changes, next).Accepted().Applied, nil, day(9).Add(time.Duration(calls)*time.Hour)
-			s.Elsewhere, s.Uncertain, s.Due = false, false, false
-		}
-	})
-}
-
-func minus(groups Groups, some []string) Groups {
-	left := maps.Clone(groups)
-	maps.DeleteFunc(left, func(group string, _ bool) bool { return slices.Contains(some, group) })
-	return left
-}
-
-func FuzzWaitsAreWithinTheirBounds(f *testing.F) {
-	f.Add("support/asha", int64(1_767_323_045), int64(time.Hour), 1, 0.5)
-	f.Add("", int64(0), int64(time.Minute), 10, 0.0)
-	f.Add("a/b", int64(math.MaxInt32), int64(99999*time.Hour), math.MaxInt, math.Nextafter(1, 0))
-	f.Add("a/b", int64(-1), int64(-1), math.MinInt, 0.999)
-	f.Fuzz(func(t *testing.T, owner string, seconds, interval int64, failures int, seed float64) {
-		const longest = 3 * 99999 * time.Hour // which the CRD allows
-		last, every := time.Unix(seconds%(1<<33), 0).UTC(), time.Duration(interval)%longest
-		switch at := ResyncAt(owner, last, every); {
-		case every <= 0:
-			if !at.IsZero() {
-				t.Errorf("an interval of %s ends at %s", every, at)
-			}
-		case at.Sub(last) < every-every/10-time.Microsecond || at.Sub(last) > every+every/10+time.Microsecond:
-			t.Errorf("an interval of %s took %s", every, at.Sub(last))
-		case !at.Equal(ResyncAt(owner, last.Add(time.Millisecond).Local(), every).Add(-time.Millisecond)):
-			t.Errorf("the spread of %s depends on more than owner and second", owner)
-		}
-		if !(seed >= 0 && seed < 1) {
-			return
-		}
-		wait, next := RetryAfter(failures, seed), RetryAfter(max(failures, 1)%1000+1, seed)
-		if wait < firstRetry || wait > lastRetry {
-			t.Errorf("after %d failures it waits %s", failures, wait)
-		}
-		if failures > 9 && wait < lastRetry*3/4 || failures < 10 && failures > 0 && next < wait*3/4 {
-			t.Errorf("after %d failures it waits %s, and then %s", failures, wait, next)
+			in := &inputs[next]
+			in.applied, in.pendingAdds = newRequest(inputs, changes, next).accepted().applied, nil
+			in.confirmedAt = day(9).Add(time.Duration(requests) * time.Hour)
+			in.appliedElsewhere, in.unconfirmed, in.resyncDue = false, false, false
 		}
 	})
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// day is when a source came to be: the lower, the older.
+// day returns the creation time of a mapping: the lower n, the older.
 func day(n int) time.Time {
 	return time.Date(2026, time.March, n, 9, 0, 0, 0, time.UTC)
 }
 
-// groups reads "90=Y 91=N".
+// groups parses "90=Y 91=N".
 func groups(text string) Groups {
 	parsed := Groups{}
 	for _, field := range strings.Fields(text) {
@@ -24,7 +24,7 @@ func groups(text string) Groups {
 	return parsed
 }
 
-// text is the reverse of groups.
+// text is the inverse of groups.
 func text(groups Groups) string {
 	fields := make([]string, 0, len(groups))
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
@@ -37,25 +37,33 @@ func text(groups Groups) string {
 	return strings.Join(fields, " ")
 }
 
-// describe writes a change in words: "send 90=Y; stop 91; keep 92=Y; yield 93; pending; outdated".
-func describe(c Change) string {
+// describe formats a change as "send 90=Y; remove 91; hand over 92=Y; conflict 93; pending; status only".
+func describe(c change) string {
 	var parts []string
-	add := func(verb, what string) {
-		if what != "" {
-			parts = append(parts, verb+" "+what)
+	add := func(verb, groups string) {
+		if groups != "" {
+			parts = append(parts, verb+" "+groups)
 		}
 	}
-	add("send", text(c.Target))
-	add("stop", strings.Join(c.Stops, " "))
-	add("keep", text(c.Kept))
-	add("yield", strings.Join(c.Conflicts, " "))
-	if c.Pending {
+	add("send", text(c.desired))
+	add("remove", strings.Join(c.removals, " "))
+	add("hand over", text(c.handingOver))
+	add("conflict", strings.Join(c.conflicts, " "))
+	if c.pending {
 		parts = append(parts, "pending")
 	}
-	if c.Outdated {
-		parts = append(parts, "outdated")
+	if c.statusOnly {
+		parts = append(parts, "status only")
 	}
 	return strings.Join(parts, "; ")
+}
+
+func lines[T any](items []T) string {
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		out = append(out, fmt.Sprint(item))
+	}
+	return strings.Join(out, "\n")
 }
 
 func expect(t *testing.T, what, got, want string) {
@@ -65,62 +73,61 @@ func expect(t *testing.T, what, got, want string) {
 	}
 }
 
-// inBothOrders plans the sources as given and reversed: the cache lists them in any order.
-func inBothOrders(t *testing.T, sources []Claims, check func(t *testing.T, sources []Claims, changes []Change)) {
+// eachReading runs a test under both readings of DeepCall's page.
+func eachReading(t *testing.T, name string, test func(t *testing.T, replaces bool)) {
 	t.Helper()
-	reversed := slices.Clone(sources)
+	t.Run(name+", where DeepCall merges", func(t *testing.T) { test(t, false) })
+	t.Run(name+", where DeepCall replaces", func(t *testing.T) { test(t, true) })
+}
+
+// inBothOrders plans the inputs as given and reversed: the cache lists mappings in any order.
+func inBothOrders(t *testing.T, inputs []input, check func(t *testing.T, inputs []input, changes []change)) {
+	t.Helper()
+	reversed := slices.Clone(inputs)
 	slices.Reverse(reversed)
-	check(t, sources, Plan(sources))
-	if len(sources) > 1 {
-		check(t, reversed, Plan(reversed))
+	check(t, inputs, computeChanges(inputs))
+	if len(inputs) > 1 {
+		check(t, reversed, computeChanges(reversed))
 	}
 }
 
-func indexOf(t *testing.T, sources []Claims, owner string) int {
+func indexOf(t *testing.T, inputs []input, name string) int {
 	t.Helper()
-	i := slices.IndexFunc(sources, func(s Claims) bool { return s.Owner == owner })
+	i := slices.IndexFunc(inputs, func(in input) bool { return in.name == name })
 	if i < 0 {
-		t.Fatalf("there is no source %q", owner)
+		t.Fatalf("there is no mapping %q", name)
 	}
 	return i
 }
 
-// expectChange holds that the planned change of a source is as described, in whatever order.
-func expectChange(t *testing.T, sources []Claims, owner, want string) {
+// expectChange expects the change of a mapping to be as described, in either order.
+func expectChange(t *testing.T, inputs []input, name, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
-		expect(t, "the change of "+owner, describe(changes[indexOf(t, sources, owner)]), want)
+		expect(t, "the change of "+name, describe(changes[indexOf(t, inputs, name)]), want)
 	})
 }
 
-// expectRequest holds that the request for a source's change is as given, in whatever order.
-func expectRequest(t *testing.T, sources []Claims, owner, want string) {
+// expectRequest expects the request for a mapping to contain these groups, in either order.
+func expectRequest(t *testing.T, inputs []input, name, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
-		self := indexOf(t, sources, owner)
-		expect(t, "the request for "+owner, text(Request(sources, changes, self).Groups), want)
+		self := indexOf(t, inputs, name)
+		expect(t, "the request for "+name, text(newRequest(inputs, changes, self).Groups), want)
 	})
 }
 
-// expectNext holds that this source's turn is next, in whatever order; "" for nobody's.
-func expectNext(t *testing.T, sources []Claims, want string) {
+// expectNext expects this mapping to be next, in either order; "" for none.
+func expectNext(t *testing.T, inputs []input, want string) {
 	t.Helper()
-	inBothOrders(t, sources, func(t *testing.T, sources []Claims, changes []Change) {
+	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
 		got := ""
-		if next := Next(sources, changes); next >= 0 {
-			got = sources[next].Owner
+		if next := nextOf(inputs, changes, false); next >= 0 {
+			got = inputs[next].name
 		}
-		expect(t, "the next source", got, want)
+		expect(t, "the next mapping", got, want)
 	})
-}
-
-func lines[T any](items []T) string {
-	out := make([]string, 0, len(items))
-	for _, item := range items {
-		out = append(out, fmt.Sprint(item))
-	}
-	return strings.Join(out, "\n")
 }

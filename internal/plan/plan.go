@@ -1,176 +1,204 @@
-// Package plan decides what DeepCall is told. It knows what is declared and what is applied,
-// and says what to send, for whom, and when to look again. It does no I/O and reads no clock.
+// Package plan decides what is sent to DeepCall and what the statuses state. It is pure: it does no I/O and reads no clock.
 //
-// The unit is an agent: all sources that claim groups of one agent are planned together, since
-// DeepCall's page can be read both ways on groups that a request leaves out. So every request
-// carries all groups that anybody holds for the agent, and the pending change of one source only.
+// The unit is an agent: all its mappings are planned together. DeepCall's documentation does not make clear whether a request
+// removes the groups that it omits. So every request contains the pending change of one mapping, and carries the groups that
+// the other mappings have in DeepCall.
 //
-// What becomes of group g of a source s ("held": applied, or attempted with unknown outcome):
-//
-//	s declares g, and owns it                      → target, sent with the declared value
-//	s declares g, another owns it                  → conflict; let go if held
-//	s holds g, declared by nobody, StopCalls       → stop: sent once with "N"
-//	s holds g, declared by nobody, Orphan          → let go, nothing sent
-//	s holds g, its owner has applied it            → let go, nothing sent
-//	s applied g, its owner can take it now         → kept until the owner has applied it
-//	s holds g otherwise                            → stop, or let go under Orphan
+//	Plan(snapshot, state)   the next request, and the statuses and finalizers that need no request
+//	Apply(snapshot, state)  the statuses that the result of a request changes, and the state after they were written
 package plan
 
 import (
-	"maps"
 	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// Change is what one source needs, as decided by Plan.
-type Change struct {
-	// Target is what DeepCall should hold for the source: declared, and owned by it.
-	Target Groups
-	// Conflicts are the declared groups that another source owns, sorted.
-	Conflicts []string
-	// Stops are the groups to send once with "N", sorted.
-	Stops []string
-	// Kept are groups that the source holds until their new owner has applied them.
-	Kept Groups
-	// Lost are groups of the record that their owner has applied by now, sorted.
-	Lost []string
-	// Pending is true when DeepCall has not confirmed the target, or has groups to stop.
-	Pending bool
-	// Outdated is true when the record of applied groups should change without any call.
-	Outdated bool
+// namespacePollInterval is how often a blocked deletion checks whether its namespace is being deleted.
+const namespacePollInterval = time.Minute
+
+// Write is a change of one mapping object.
+type Write struct {
+	// Mapping is the position of the mapping in the snapshot.
+	Mapping int
+	// AddFinalizer and RemoveFinalizer change the finalizer. Removing it releases a mapping that is being deleted.
+	AddFinalizer, RemoveFinalizer bool
+	// Status is the new status; nil leaves it as it is.
+	Status *v1alpha1.AgentGroupMappingStatus
+	// Abandoned are the groups that still receive calls when the mapping is released, since removals can no longer be sent.
+	Abandoned []string
 }
 
-// Applied is what DeepCall holds for the source once the change is through.
-func (c Change) Applied() Groups {
-	applied := maps.Clone(c.Kept)
-	if applied == nil {
-		applied = Groups{}
+func (w Write) isZero() bool {
+	return !w.AddFinalizer && !w.RemoveFinalizer && w.Status == nil
+}
+
+// Next is the next request of an agent, with the mapping that it is sent for.
+type Next struct {
+	Request
+	// Mapping is the position of the mapping in the snapshot, UID and Generation identify what the request is for.
+	Mapping    int
+	UID        types.UID
+	Generation int64
+	// RequestedAt is the requested resync that the request handles; empty if there is none.
+	RequestedAt string
+	Priority    Priority
+	// Deleting reports whether the mapping is being deleted: the request only removes groups.
+	Deleting bool
+	// Adds are the groups that the request adds, and Pending those that it or an earlier request without an answer may have
+	// added. They are recorded before the request. AddFinalizer reports whether the finalizer is missing.
+	Adds, Pending []string
+	AddFinalizer  bool
+
+	// mappingIsolation is set if the request is a step of it, and not the change itself.
+	mappingIsolation *MappingIsolation
+	// attemptCertain reports whether no earlier request can have added groups without an answer. Then a rejection of this
+	// request proves that no group was added.
+	attemptCertain bool
+}
+
+// Decisions are the result of planning an agent.
+type Decisions struct {
+	// Writes are the changes of objects that need no request.
+	Writes []Write
+	// RequeueAt is the earliest time at which the decisions change with the passage of time alone; zero if there is none.
+	RequeueAt time.Time
+	// ResyncAt is when the earliest periodic resync is due, also in the past; zero if there is none.
+	ResyncAt time.Time
+
+	next *Next
+}
+
+// Next returns the request to send now. It reports false if there is none.
+func (d Decisions) Next() (Next, bool) {
+	if d.next == nil {
+		return Next{}, false
 	}
-	maps.Copy(applied, c.Target)
-	return applied
+	return *d.next, true
 }
 
-// Still is true when there is nothing to send, and nothing to be taken over by another source.
-func (c Change) Still() bool {
-	return !c.Pending && len(c.Kept) == 0
-}
-
-// Empty is true when the source holds nothing in DeepCall, and has nothing to send.
-func (c Change) Empty() bool {
-	return len(c.Target) == 0 && len(c.Kept) == 0 && len(c.Stops) == 0
-}
-
-// Plan decides the change of each source of an agent, in the order of the sources.
-func Plan(sources []Claims) []Change {
-	owners := owners(sources)
-	changes := make([]Change, len(sources))
-	for i := range sources {
-		changes[i] = change(sources, i, owners)
-	}
-	return changes
-}
-
-func change(sources []Claims, self int, owners map[string]int) Change {
-	s := sources[self]
-	c := Change{Target: Groups{}, Kept: Groups{}}
-	for group, receives := range s.Declared {
-		if owners[group] == self {
-			c.Target[group] = receives
-		} else {
-			c.Conflicts = append(c.Conflicts, group)
+// Plan decides which request is sent next, and which writes need no request.
+func Plan(snapshot Snapshot, state State) Decisions {
+	p := newPlanner(snapshot, state)
+	var d Decisions
+	for i := range p.inputs {
+		if w := p.report(i); !w.isZero() {
+			d.Writes = append(d.Writes, w)
+		}
+		d.RequeueAt = earliest(d.RequeueAt, p.requeueAt(i))
+		if !p.inputs[i].deleting && len(p.changes[i].desired) > 0 {
+			d.ResyncAt = earliest(d.ResyncAt, p.inputs[i].resyncAt)
 		}
 	}
-	slices.Sort(c.Conflicts)
-
-	for group := range s.held() {
-		if _, stays := c.Target[group]; stays || slices.Contains(s.Trial.Gone, group) {
-			continue
-		}
-		owner, owned := owners[group]
-		switch {
-		case owned && sources[owner].has(group):
-			c.Lost = append(c.Lost, group)
-		case owned && sources[owner].able() && s.has(group):
-			c.Kept[group] = s.Applied[group]
-		case !s.Orphan:
-			c.Stops = append(c.Stops, group)
-		}
+	// Of a misconfigured account, only removals can be sent.
+	if i := nextOf(p.inputs, p.changes, snapshot.Account.Misconfigured); i >= 0 && snapshot.Account.Exists {
+		next := p.next(i)
+		d.next = &next
 	}
-	slices.Sort(c.Stops)
-	slices.Sort(c.Lost)
-
-	c.Pending = len(c.Stops) > 0 || !contains(s.applied(), c.Target) || (s.Uncertain && len(c.Target) > 0)
-	c.Outdated = !c.Pending && !maps.Equal(s.Applied, c.Applied())
-	return c
+	return d
 }
 
-// Next is the index of the source whose change is to be sent now, or -1: changes before
-// repetitions, and the older source first.
-func Next(sources []Claims, changes []Change) int {
+// planner holds a snapshot in the form in which decisions are made.
+type planner struct {
+	Snapshot
+	state   State
+	inputs  []input
+	changes []change
+}
+
+func newPlanner(snapshot Snapshot, state State) planner {
+	p := planner{Snapshot: snapshot, state: state, inputs: make([]input, len(snapshot.Mappings))}
+	for i, m := range snapshot.Mappings {
+		p.inputs[i] = newInput(snapshot, m, state.of(m))
+	}
+	p.changes = computeChanges(p.inputs)
+	return p
+}
+
+// nextOf returns the mapping whose request is sent next, or -1: changes come before resyncs, then the older mapping. If
+// deletionsFirst is set, mappings that are being deleted come before all others.
+func nextOf(inputs []input, changes []change, deletionsFirst bool) int {
 	next := -1
-	for i := range sources {
-		if !sends(sources[i], changes[i]) {
-			continue
-		}
-		if next < 0 || before(sources[i], changes[i], sources[next], changes[next]) {
+	for i := range inputs {
+		if sends(inputs[i], changes[i]) && (next < 0 || comesBefore(inputs, changes, deletionsFirst, i, next)) {
 			next = i
 		}
 	}
 	return next
 }
 
-func sends(s Claims, c Change) bool {
-	if s.Suspended || s.Blocked {
+// sends reports whether a request is sent for the mapping now.
+func sends(in input, c change) bool {
+	if in.hold != notHeld {
 		return false
 	}
-	return c.Pending || (s.Due && !s.Removing && len(c.Target) > 0)
+	return c.pending || (in.resyncDue && !in.deleting && len(c.desired) > 0)
 }
 
-func before(a Claims, ac Change, b Claims, bc Change) bool {
-	if ac.Pending != bc.Pending {
-		return ac.Pending
+func comesBefore(inputs []input, changes []change, deletionsFirst bool, a, b int) bool {
+	switch {
+	case deletionsFirst && inputs[a].deleting != inputs[b].deleting:
+		return inputs[a].deleting
+	case changes[a].pending != changes[b].pending:
+		return changes[a].pending
+	default:
+		return older(inputs[a], inputs[b])
 	}
-	return older(a, b)
 }
 
-// owners maps each declared group to the one source that owns it: the present holder, else the
-// older source, else by name. Of two recorded holders, the one confirmed last is it.
-func owners(sources []Claims) map[string]int {
-	owners := map[string]int{}
-	for i := range sources {
-		for group := range sources[i].Declared {
-			rival, claimed := owners[group]
-			if !claimed || outranks(sources[i], sources[rival], group) {
-				owners[group] = i
-			}
-		}
+// next returns the request for a mapping: the next step of its isolation if there is one, or its change.
+func (p planner) next(i int) Next {
+	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
+	state := p.state.of(m)
+	n := Next{
+		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, Deleting: in.deleting,
+		Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state.Backoff),
 	}
-	return owners
+	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
+		n.mappingIsolation = isolation
+		n.Request = Request{Groups: isolation.groups(p.inputs, p.changes), input: in, change: c}
+		return n
+	}
+	n.Request = newRequest(p.inputs, p.changes, i)
+	n.Adds = adds(in, c)
+	n.Pending = slices.Sorted(slices.Values(slices.Concat(in.pendingAdds, n.Adds)))
+	n.AddFinalizer = !in.orphan && !in.deleting && !m.NeedsRemoval()
+	n.attemptCertain = len(in.pendingAdds) == 0 || state.CertainAttempt == AttemptOf(m.AgentGroupMapping).Number
+	return n
 }
 
-func outranks(a, b Claims, group string) bool {
-	_, aHolds := a.Applied[group]
-	_, bHolds := b.Applied[group]
-	if aHolds != bHolds {
-		return aHolds
+func priorityOf(m Mapping, in input, c change, backoff Backoff) Priority {
+	switch {
+	case c.pending && !in.rejected && backoff.Failures > 0 && backoff.Generation == m.Generation:
+		return PriorityRetry
+	case c.pending && !in.rejected:
+		return PriorityEdit
+	case in.requestedAt != "":
+		return PriorityRequestedResync
+	default:
+		return PriorityPeriodicResync
 	}
-	if aHolds && !a.Confirmed.Equal(b.Confirmed) {
-		return a.Confirmed.After(b.Confirmed)
-	}
-	return older(a, b)
 }
 
-func older(a, b Claims) bool {
-	if !a.Created.Equal(b.Created) {
-		return a.Created.Before(b.Created)
+// requeueAt returns when the decisions about a mapping change with the passage of time alone; zero is never.
+func (p planner) requeueAt(i int) time.Time {
+	in := p.inputs[i]
+	at := in.retryAt
+	if !in.resyncDue {
+		at = earliest(at, in.resyncAt)
 	}
-	return a.Owner < b.Owner
+	if p.removalImpossible(i) {
+		at = earliest(at, p.Now.Add(namespacePollInterval)) // an operator of some namespaces does not watch Namespaces
+	}
+	return at
 }
 
-func contains(all, some Groups) bool {
-	for group, receives := range some {
-		if applied, has := all[group]; !has || applied != receives {
-			return false
-		}
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
 	}
-	return true
+	return a
 }

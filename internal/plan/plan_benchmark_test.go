@@ -5,55 +5,54 @@ import (
 	"testing"
 )
 
-// A plan is made at each look at an agent, a request for each of its calls.
-
-func BenchmarkPlan(b *testing.B) {
+// BenchmarkComputeChanges plans the inputs of an agent, as at each reconcile.
+func BenchmarkComputeChanges(b *testing.B) {
 	for _, size := range sizes {
 		for _, applied := range []bool{false, true} {
-			sources := size.sources(applied)
+			inputs := size.inputs(applied)
 			b.Run(fmt.Sprintf("%s,applied=%t", size, applied), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					Next(sources, Plan(sources))
+					nextOf(inputs, computeChanges(inputs), false)
 				}
 			})
 		}
 	}
 }
 
-func BenchmarkRequest(b *testing.B) {
+func BenchmarkNewRequest(b *testing.B) {
 	for _, size := range sizes {
-		sources := size.sources(true)
-		sources[0].Applied = nil
-		changes := Plan(sources)
+		inputs := size.inputs(true)
+		inputs[0].applied = nil
+		changes := computeChanges(inputs)
 		b.Run(size.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Request(sources, changes, 0)
+				newRequest(inputs, changes, 0)
 			}
 		})
 	}
 }
 
-// agentSize is how much is claimed of an agent.
+// agentSize is the number of mappings of an agent, and of groups of each mapping.
 type agentSize struct{ mappings, groups int }
 
 var sizes = []agentSize{{1, 3}, {1, 500}, {5, 3}, {5, 500}}
 
 func (s agentSize) String() string { return fmt.Sprintf("mappings=%d,groups=%d", s.mappings, s.groups) }
 
-// sources claim different groups each, which are new, or applied as declared.
-func (s agentSize) sources(applied bool) []Claims {
-	sources := make([]Claims, s.mappings)
-	for i := range sources {
-		declared := Groups{}
+// inputs returns inputs with different groups, which are new, or applied as desired.
+func (s agentSize) inputs(applied bool) []input {
+	inputs := make([]input, s.mappings)
+	for i := range inputs {
+		desired := Groups{}
 		for group := range s.groups {
-			declared[fmt.Sprint(1000*i+group)] = group%2 == 0
+			desired[fmt.Sprint(1000*i+group)] = group%2 == 0
 		}
-		sources[i] = Claims{Owner: fmt.Sprintf("support/mapping-%d", i), Created: day(i + 1), Declared: declared}
+		inputs[i] = input{name: fmt.Sprintf("support/mapping-%d", i), created: day(i + 1), desired: desired}
 		if applied {
-			sources[i].Applied, sources[i].Confirmed = declared, day(20)
+			inputs[i].applied, inputs[i].confirmedAt = desired, day(20)
 		}
 	}
-	return sources
+	return inputs
 }

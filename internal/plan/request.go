@@ -5,102 +5,93 @@ import (
 	"slices"
 )
 
-// Call is one request for the change of a source.
-type Call struct {
+// Request is one request for the change of a mapping.
+type Request struct {
 	// Groups are all groups of the request.
 	Groups Groups
-	// Stops are those of the change's stops that it carries.
-	Stops []string
+	// Removals are those of the change's removals that it contains.
+	Removals []string
 
-	claims Claims
-	change Change
-	trial  Trial
+	input     input
+	change    change
+	isolation RemovalIsolation
 }
 
-// Request makes the next call for the change of a source: everybody's groups as last applied, with
-// this one change, or with the part of it that is on trial.
-func Request(sources []Claims, changes []Change, self int) Call {
-	rest := riders(sources, changes, self)
-	maps.Copy(rest, changes[self].Kept)
-	maps.Copy(rest, changes[self].Target)
+// newRequest returns the request for the change of a mapping: the carried groups as last applied, and this one change or
+// the part of it that its isolation tries next.
+func newRequest(inputs []input, changes []change, self int) Request {
+	rest := carriedGroups(inputs, changes, self)
+	maps.Copy(rest, changes[self].handingOver)
+	maps.Copy(rest, changes[self].desired)
 
-	call := Call{Groups: rest, claims: sources[self], change: changes[self]}
-	call.trial = call.claims.Trial.beside(rest)
-	call.Stops = call.trial.stops(call.change.Stops)
-	call.Groups = maps.Clone(rest)
-	for _, group := range call.Stops {
-		call.Groups[group] = false
+	r := Request{Groups: maps.Clone(rest), input: inputs[self], change: changes[self]}
+	r.isolation = r.input.isolation.with(rest)
+	r.Removals = r.isolation.next(r.change.removals)
+	for _, group := range r.Removals {
+		r.Groups[group] = false
 	}
-	return call
+	return r
 }
 
-// rest is the request without its stops.
-func (c Call) rest() Groups {
-	rest := maps.Clone(c.Groups)
-	for _, group := range c.Stops {
+// rest returns the groups of the request without its removals.
+func (r Request) rest() Groups {
+	rest := maps.Clone(r.Groups)
+	for _, group := range r.Removals {
 		delete(rest, group)
 	}
 	return rest
 }
 
-// Adds are the groups that DeepCall learns of by the next call, neither applied nor attempted
-// before. They are recorded before the call. Sorted.
-func Adds(s Claims, c Change) []string {
-	held := s.held()
-	var adds []string
-	for group := range c.Target {
-		if !held[group] {
-			adds = append(adds, group)
-		}
-	}
-	slices.Sort(adds)
-	return adds
+// adds returns the groups of the next request that are neither applied nor pending, sorted. They are recorded before it.
+func adds(in input, c change) []string {
+	held := in.held()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.desired)), func(group string) bool { return held[group] })
 }
 
-// riders are the groups of all other sources.
-func riders(sources []Claims, changes []Change, self int) Groups {
+// carriedGroups returns the groups of all other mappings that a request for self carries.
+func carriedGroups(inputs []input, changes []change, self int) Groups {
 	groups := Groups{}
-	for i := range sources {
+	for i := range inputs {
 		if i != self {
-			maps.Copy(groups, rides(sources, changes, i))
+			maps.Copy(groups, carried(inputs, changes, i))
 		}
 	}
 	return groups
 }
 
-// rides are the groups of a source that ride along with other sources' changes: as last applied, but
-// for those that another source owns and applied since, and for stops that are on trial, of which
-// one may be what DeepCall refuses. In doubt, what is to receive no calls is not turned back on.
-func rides(sources []Claims, changes []Change, i int) Groups {
-	s := sources[i]
-	groups := maps.Clone(s.applied())
+// carried returns the groups of a mapping that requests for other mappings carry: as last applied, without those that another
+// mapping owns and has applied since, and without removals that are being isolated, since one of them may be at fault. If
+// DeepCall's value is unconfirmed, a group that the change disables is not enabled again.
+func carried(inputs []input, changes []change, i int) Groups {
+	in := inputs[i]
+	groups := maps.Clone(in.appliedHere())
 	for group := range groups {
-		if s.Uncertain && !s.Suspended && quietens(changes[i], group) {
+		if in.unconfirmed && !in.suspended() && changes[i].disables(group) {
 			groups[group] = false
 		}
-		onTrial := s.Trial.Phase != Together && slices.Contains(changes[i].Stops, group)
-		if onTrial || takenOver(sources, i, group) {
+		isolated := in.isolation.Step != AllRemovals && slices.Contains(changes[i].removals, group)
+		if isolated || isTakenOver(inputs, i, group) {
 			delete(groups, group)
 		}
 	}
 	return groups
 }
 
-// quietens is true when a change has the agent receive no calls for the group.
-func quietens(c Change, group string) bool {
-	receives, declared := c.Target[group]
-	return declared && !receives || slices.Contains(c.Stops, group)
+// disables reports whether the agent receives no calls for the group once the change is applied.
+func (c change) disables(group string) bool {
+	receives, desired := c.desired[group]
+	return desired && !receives || slices.Contains(c.removals, group)
 }
 
-// takenOver is true when another source declares and has applied the group, which this one does not declare
-// or does not own.
-func takenOver(sources []Claims, i int, group string) bool {
-	for j := range sources {
-		_, declared := sources[j].Declared[group]
-		if j == i || !declared || !sources[j].has(group) {
+// isTakenOver reports whether another mapping declares and has applied the group, and this one does not declare or does not
+// own it.
+func isTakenOver(inputs []input, i int, group string) bool {
+	for j := range inputs {
+		_, declared := inputs[j].desired[group]
+		if j == i || !declared || !inputs[j].hasApplied(group) {
 			continue
 		}
-		if _, both := sources[i].Declared[group]; !both || outranks(sources[j], sources[i], group) {
+		if _, both := inputs[i].desired[group]; !both || precedes(inputs[j], inputs[i], group) {
 			return true
 		}
 	}

@@ -2,163 +2,169 @@ package plan
 
 import "testing"
 
-func TestWhoseChangeIsNext(t *testing.T) {
-	changed := func(owner string, age int) Claims {
-		return Claims{Owner: owner, Created: day(age), Declared: groups(owner + "=Y")}
+func TestNextOf(t *testing.T) {
+	changed := func(name string, age int) input {
+		return input{name: name, created: day(age), desired: groups(name + "=Y")}
 	}
-	due := func(owner string, age int) Claims {
-		c := changed(owner, age)
-		c.Applied, c.Due = c.Declared, true
-		return c
+	due := func(name string, age int) input {
+		in := changed(name, age)
+		in.applied, in.resyncDue = in.desired, true
+		return in
 	}
-	with := func(c Claims, change func(*Claims)) Claims {
-		change(&c)
-		return c
+	synced := func(name string, age int) input {
+		in := due(name, age)
+		in.resyncDue = false
+		return in
+	}
+	held := func(in input, h hold) input {
+		in.hold = h
+		return in
 	}
 	for _, tc := range []struct {
-		name    string
-		sources []Claims
-		want    string
+		name   string
+		inputs []input
+		want   string
 	}{
-		{"nobody's when there is no source", nil, ""},
-		{"nobody's when everything is applied", []Claims{with(due("a", 1), func(c *Claims) { c.Due = false })}, ""},
-		{"a change", []Claims{changed("a", 1)}, "a"},
-		{"the older of two changes", []Claims{changed("a", 2), changed("b", 1)}, "b"},
-		{"by name between two of one age", []Claims{changed("b", 1), changed("a", 1)}, "a"},
-		{"a repetition that is due", []Claims{due("a", 1)}, "a"},
-		{"the older of two repetitions", []Claims{due("a", 2), due("b", 1)}, "b"},
-		{"a change before an older repetition", []Claims{due("a", 1), changed("b", 2)}, "b"},
-		{"not a suspended change", []Claims{with(changed("a", 1), func(c *Claims) { c.Suspended = true }), changed("b", 2)}, "b"},
-		{"not a suspended repetition", []Claims{with(due("a", 1), func(c *Claims) { c.Suspended = true })}, ""},
-		{"not a suspended removal", []Claims{{Owner: "a", Applied: groups("90=Y"), Removing: true, Suspended: true}}, ""},
-		{"not a refused change, which never blocks a good one", []Claims{with(changed("a", 1), func(c *Claims) { c.Blocked = true }), changed("b", 2)}, "b"},
-		{"a removal", []Claims{{Owner: "a", Applied: groups("90=Y"), Removing: true}}, "a"},
-		{"not a removal with nothing to stop, due or not", []Claims{{Owner: "a", Removing: true, Due: true}}, ""},
+		{"is none without mappings", nil, ""},
+		{"is none if all groups are applied", []input{synced("a", 1)}, ""},
+		{"is a change", []input{changed("a", 1)}, "a"},
+		{"is the older of two changes", []input{changed("a", 2), changed("b", 1)}, "b"},
+		{"is the lower name of two changes of the same age", []input{changed("b", 1), changed("a", 1)}, "a"},
+		{"is a resync that is due", []input{due("a", 1)}, "a"},
+		{"is the older of two resyncs", []input{due("a", 2), due("b", 1)}, "b"},
+		{"is a change before an older resync", []input{due("a", 1), changed("b", 2)}, "b"},
+		{"is no suspended change", []input{held(changed("a", 1), heldSuspended), changed("b", 2)}, "b"},
+		{"is no suspended resync", []input{held(due("a", 1), heldSuspended)}, ""},
+		{"is no suspended deletion", []input{{name: "a", applied: groups("90=Y"), deleting: true, hold: heldSuspended}}, ""},
+		{"is no rejected change, which never blocks another one", []input{held(changed("a", 1), heldRejected), changed("b", 2)}, "b"},
+		{"is a deletion", []input{{name: "a", applied: groups("90=Y"), deleting: true}}, "a"},
+		{"is no deletion without removals, even if a resync is due", []input{{name: "a", deleting: true, resyncDue: true}}, ""},
 		{
-			"not a removal that waits for the taker, due or not",
-			[]Claims{{Owner: "a", Created: day(1), Applied: groups("b=Y"), Removing: true, Due: true}, changed("b", 2)},
+			"is no deletion that waits for a handover, even if a resync is due",
+			[]input{{name: "a", created: day(1), applied: groups("b=Y"), deleting: true, resyncDue: true}, changed("b", 2)},
 			"b",
 		},
-		{"not a repetition of nothing", []Claims{{Owner: "a", Due: true}}, ""},
-		{"not a repetition of what another owns", []Claims{
-			with(due("a", 1), func(c *Claims) { c.Due = false }),
-			{Owner: "b", Created: day(2), Declared: groups("a=Y"), Due: true},
-		}, ""},
+		{"is no resync without groups", []input{{name: "a", resyncDue: true}}, ""},
+		{
+			"is no resync of groups that another mapping owns",
+			[]input{synced("a", 1), {name: "b", created: day(2), desired: groups("a=Y"), resyncDue: true}},
+			"",
+		},
 	} {
-		t.Run(tc.name, func(t *testing.T) { expectNext(t, tc.sources, tc.want) })
+		t.Run(tc.name, func(t *testing.T) { expectNext(t, tc.inputs, tc.want) })
 	}
 }
 
-func TestWhatARequestCarries(t *testing.T) {
+func TestNewRequest(t *testing.T) {
 	for _, tc := range []struct {
-		name    string
-		sources []Claims
-		want    string
+		name   string
+		inputs []input
+		want   string
 	}{
 		{
-			"all that is declared, not only what changed",
-			[]Claims{{Owner: "me", Declared: groups("90=Y 91=N"), Applied: groups("90=Y 91=Y")}},
+			"contains all desired groups, not only the changed ones",
+			[]input{{name: "mapping", desired: groups("90=Y 91=N"), applied: groups("90=Y 91=Y")}},
 			"90=Y 91=N",
 		},
-		{"the stops with N", []Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("90=Y 91=Y")}}, "90=Y 91=N"},
+		{"contains removals with N", []input{{name: "mapping", desired: groups("90=Y"), applied: groups("90=Y 91=Y")}}, "90=Y 91=N"},
 		{
-			"the others as last applied, not as they would change",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Declared: groups("91=N 92=Y"), Applied: groups("91=Y")}},
+			"carries other mappings' groups as last applied",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=N 92=Y"), applied: groups("91=Y")}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a suspended source has applied",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Declared: groups("91=Y"), Applied: groups("91=Y"), Suspended: true}},
+			"carries the applied groups of a suspended mapping",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), hold: heldSuspended}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a refused source has applied",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Declared: groups("91=N"), Applied: groups("91=Y"), Blocked: true}},
+			"carries the applied groups of a rejected mapping",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=N"), applied: groups("91=Y"), hold: heldRejected}},
 			"90=Y 91=Y",
 		},
 		{
-			"what a source under removal has not stopped yet",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Applied: groups("91=Y"), Removing: true}},
+			"carries groups of a deleted mapping that are not removed yet",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true}},
 			"90=Y 91=Y",
 		},
 		{
-			"nothing that others only attempted",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Declared: groups("91=Y"), Attempted: []string{"91"}}},
+			"omits pending groups of other mappings",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), pendingAdds: []string{"91"}}},
 			"90=Y",
 		},
 		{
-			"nothing that others applied at another endpoint",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Declared: groups("91=Y"), Applied: groups("91=Y"), Elsewhere: true}},
+			"omits groups that other mappings applied at another endpoint",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", desired: groups("91=Y"), applied: groups("91=Y"), appliedElsewhere: true}},
 			"90=Y",
 		},
 		{
-			"nothing that a source under removal applied at another endpoint",
-			[]Claims{{Owner: "me", Declared: groups("90=Y")}, {Owner: "other", Applied: groups("91=Y"), Removing: true, Elsewhere: true}},
+			"omits groups that a deleted mapping applied at another endpoint",
+			[]input{{name: "mapping", desired: groups("90=Y")}, {name: "other", applied: groups("91=Y"), deleting: true, appliedElsewhere: true}},
 			"90=Y",
 		},
 		{
-			"a group taken over, with the taker's value",
-			[]Claims{{Owner: "me", Declared: groups("90=N")}, {Owner: "other", Applied: groups("90=Y")}},
+			"contains a group that it takes over with its own value",
+			[]input{{name: "mapping", desired: groups("90=N")}, {name: "other", applied: groups("90=Y")}},
 			"90=N",
 		},
 		{
-			"a group kept for its taker, with the holder's value",
-			[]Claims{{Owner: "me", Declared: groups("91=Y"), Applied: groups("90=Y 91=N")}, {Owner: "other", Declared: groups("90=N")}},
+			"contains a group that is being handed over with its applied value",
+			[]input{{name: "mapping", desired: groups("91=Y"), applied: groups("90=Y 91=N")}, {name: "other", desired: groups("90=N")}},
 			"90=Y 91=Y",
 		},
 		{
-			"a group in conflict, with its owner's value",
-			[]Claims{{Owner: "me", Created: day(2), Declared: groups("90=N 91=Y")}, {Owner: "other", Created: day(1), Declared: groups("90=Y"), Applied: groups("90=Y")}},
+			"carries a group in conflict with its owner's value",
+			[]input{{name: "mapping", created: day(2), desired: groups("90=N 91=Y")}, {name: "other", created: day(1), desired: groups("90=Y"), applied: groups("90=Y")}},
 			"90=Y 91=Y",
 		},
 		{
-			"a group that an outdated record still names, with its owner's value",
-			[]Claims{
-				{Owner: "me", Created: day(3), Declared: groups("91=Y")},
-				{Owner: "loser", Created: day(1), Declared: groups("99=Y"), Applied: groups("90=Y"), Blocked: true},
-				{Owner: "owner", Created: day(2), Declared: groups("90=N"), Applied: groups("90=N")},
+			"carries a group that two mappings have applied with its owner's value",
+			[]input{
+				{name: "mapping", created: day(3), desired: groups("91=Y")},
+				{name: "former", created: day(1), desired: groups("99=Y"), applied: groups("90=Y"), hold: heldRejected},
+				{name: "owner", created: day(2), desired: groups("90=N"), applied: groups("90=N")},
 			},
 			"90=N 91=Y",
 		},
 		{
-			"nothing of a removal under trial: one of its groups may be what DeepCall refuses",
-			[]Claims{
-				{Owner: "me", Declared: groups("92=Y")},
-				{Owner: "other", Applied: groups("91=Y"), Removing: true, Trial: Trial{Phase: OneStop, Gone: []string{"90"}}},
+			"omits removals of another mapping that are being isolated, since one of them may be at fault",
+			[]input{
+				{name: "mapping", desired: groups("92=Y")},
+				{name: "other", applied: groups("91=Y"), deleting: true, isolation: RemovalIsolation{Step: OneRemoval, Removed: []string{"90"}}},
 			},
 			"92=Y",
 		},
 		{
-			"no stops while a trial leaves them out",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: WithoutStops}}},
+			"omits its removals during WithoutRemovals",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: WithoutRemovals}}},
 			"90=Y",
 		},
 		{
-			"the first stop alone while a trial goes one by one",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=Y")}}},
+			"contains only the first removal during OneRemoval",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y")}}},
 			"90=Y 91=N",
 		},
 		{
-			"the next stop once the first is through",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=Y"), Gone: []string{"91"}}}},
+			"contains the next removal after the first is removed",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y"), Removed: []string{"91"}}}},
 			"90=Y 92=N",
 		},
 		{
-			"no stop again while the rest differs from what was accepted",
-			[]Claims{{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y 92=Y"), Trial: Trial{Phase: OneStop, Base: groups("90=N")}}},
+			"omits its removals if the rest differs from the accepted one",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=N")}}},
 			"90=Y",
 		},
 	} {
-		t.Run(tc.name, func(t *testing.T) { expectRequest(t, tc.sources, "me", tc.want) })
+		t.Run(tc.name, func(t *testing.T) { expectRequest(t, tc.inputs, "mapping", tc.want) })
 	}
 
-	t.Run("and the sources stay as they were", func(t *testing.T) {
-		sources := []Claims{
-			{Owner: "me", Declared: groups("90=Y"), Applied: groups("91=Y")},
-			{Owner: "other", Declared: groups("92=N"), Applied: groups("92=Y")},
+	t.Run("leaves the inputs unchanged", func(t *testing.T) {
+		inputs := []input{
+			{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y")},
+			{name: "other", desired: groups("92=N"), applied: groups("92=Y")},
 		}
-		Request(sources, Plan(sources), 0)
-		expect(t, "me", text(sources[0].Declared)+", "+text(sources[0].Applied), "90=Y, 91=Y")
-		expect(t, "other", text(sources[1].Declared)+", "+text(sources[1].Applied), "92=N, 92=Y")
+		newRequest(inputs, computeChanges(inputs), 0)
+		expect(t, "mapping", text(inputs[0].desired)+", "+text(inputs[0].applied), "90=Y, 91=Y")
+		expect(t, "other", text(inputs[1].desired)+", "+text(inputs[1].applied), "92=N, 92=Y")
 	})
 }

@@ -4,37 +4,67 @@ import (
 	"hash/fnv"
 	"strconv"
 	"time"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// Priority of a request within its account. Its values are those of dispatch.Priority.
+type Priority int
+
+const (
+	// PriorityPeriodicResync is for groups that are sent again after the resync interval.
+	PriorityPeriodicResync Priority = iota
+	// PriorityRequestedResync is for groups that are sent again on request.
+	PriorityRequestedResync
+	// PriorityRetry is for a change that failed before.
+	PriorityRetry
+	// PriorityEdit is for a change that was not sent yet, also a deletion.
+	PriorityEdit
 )
 
 const (
 	firstRetry = time.Second
-	lastRetry  = 5 * time.Minute
+	maxRetry   = 5 * time.Minute
 )
 
-// RetryAfter is how long a change waits after its failures-th passing failure in a row (from 1):
-// from 1 s, doubling to 5 min. The seed, a random number in [0,1), spreads it by a quarter, so that
-// what failed together does not return together.
-func RetryAfter(failures int, seed float64) time.Duration {
+// retryDelay returns the delay after this many transient failures in a row: 1 s, doubling up to 5 min. Jitter, in [0,1),
+// varies it by up to a quarter, so that requests that failed together are not repeated together.
+func retryDelay(failures int, jitter float64) time.Duration {
 	delay := firstRetry
-	for i := 1; i < failures && delay < lastRetry; i++ {
-		delay = min(2*delay, lastRetry)
+	for i := 1; i < failures && delay < maxRetry; i++ {
+		delay = min(2*delay, maxRetry)
 	}
-	spread := time.Duration(seed * float64(delay) / 4)
-	if delay == lastRetry {
-		return delay - spread
+	variation := time.Duration(jitter * float64(delay) / 4)
+	if delay == maxRetry {
+		return delay - variation
 	}
-	return min(delay+spread, lastRetry)
+	return min(delay+variation, maxRetry)
 }
 
-// ResyncAt is when groups that were last sent at the given time are sent again: after the
-// interval, give or take a tenth. The spread follows from owner and time alone, so that a
-// restart does not shift it. Zero when the interval is zero: never.
-func ResyncAt(owner string, last time.Time, interval time.Duration) time.Time {
+// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer.
+func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool) time.Time {
+	var last time.Time
+	if synced := m.Status.LastSyncTime; synced != nil {
+		last = synced.Time
+	}
+	if answer := m.Status.LastResponse; rejected && answer != nil && answer.Time.After(last) {
+		last = answer.Time.Time
+	}
+	if last.IsZero() || m.Spec.ResyncInterval == nil {
+		return time.Time{}
+	}
+	return ResyncAt(string(m.UID), last, m.Spec.ResyncInterval.Duration)
+}
+
+// ResyncAt returns when groups that were last sent at the given time are sent again: after the interval, plus or minus a tenth.
+// The variation depends only on the arguments, so that a restart does not change it. The result is zero, for never, if the
+// interval is zero.
+func ResyncAt(seed string, last time.Time, interval time.Duration) time.Time {
 	if interval <= 0 {
 		return time.Time{}
 	}
 	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(owner + "@" + strconv.FormatInt(last.Unix(), 10)))
-	spread := float64(hash.Sum64()%2001)/1000 - 1
-	return last.Add(interval + time.Duration(spread*float64(interval)/10))
+	_, _ = hash.Write([]byte(seed + "@" + strconv.FormatInt(last.Unix(), 10)))
+	variation := float64(hash.Sum64()%2001)/1000 - 1
+	return last.Add(interval + time.Duration(variation*float64(interval)/10))
 }

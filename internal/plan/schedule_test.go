@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-func TestARetryWaitsTwiceAsLongAfterEachFailure(t *testing.T) {
+func TestRetryDelay(t *testing.T) {
 	for failures, want := range map[int]time.Duration{
 		1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 8 * time.Second, 5: 16 * time.Second,
 		6: 32 * time.Second, 7: 64 * time.Second, 8: 128 * time.Second, 9: 256 * time.Second,
 		10: 5 * time.Minute, 11: 5 * time.Minute, 1000: 5 * time.Minute, math.MaxInt: 5 * time.Minute,
 	} {
-		t.Run(fmt.Sprintf("after failure %d it waits %s", failures, want), func(t *testing.T) {
-			if got := RetryAfter(failures, 0); got != want {
-				t.Errorf("without spread it waits %s", got)
+		t.Run(fmt.Sprintf("is %s after failure %d", want, failures), func(t *testing.T) {
+			if got := retryDelay(failures, 0); got != want {
+				t.Errorf("without jitter it is %s", got)
 			}
 			earliest, latest := want, min(want+want/4, 5*time.Minute)
 			if want == 5*time.Minute {
 				earliest = want - want/4
 			}
-			for seed := 0.0; seed < 1; seed += 0.01 {
-				if got := RetryAfter(failures, seed); got < earliest || got > latest {
-					t.Errorf("with seed %.2f it waits %s, not %s to %s", seed, got, earliest, latest)
+			for jitter := 0.0; jitter < 1; jitter += 0.01 {
+				if got := retryDelay(failures, jitter); got < earliest || got > latest {
+					t.Errorf("with jitter %.2f it is %s, want %s to %s", jitter, got, earliest, latest)
 				}
 			}
 		})
 	}
 
-	t.Run("what failed together does not return together", func(t *testing.T) {
+	t.Run("differs for requests that failed together", func(t *testing.T) {
 		for _, failures := range []int{1, 1000} {
-			if a, b := RetryAfter(failures, 0.1), RetryAfter(failures, 0.9); a == b {
-				t.Errorf("after failure %d both wait %s", failures, a)
+			if a, b := retryDelay(failures, 0.1), retryDelay(failures, 0.9); a == b {
+				t.Errorf("after failure %d both are %s", failures, a)
 			}
 		}
 	})
 }
 
-func TestAResyncComesAfterItsInterval(t *testing.T) {
+func TestResyncAt(t *testing.T) {
 	last := day(1)
-	const owners = 2000
+	const mappings = 2000
 
-	t.Run("never when the interval is zero", func(t *testing.T) {
+	t.Run("is never if the interval is zero", func(t *testing.T) {
 		for _, interval := range []time.Duration{0, -time.Second} {
 			if at := ResyncAt("support/asha", last, interval); !at.IsZero() {
 				t.Errorf("%s: at %s", interval, at)
@@ -51,10 +51,10 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 	})
 
 	for _, interval := range []time.Duration{time.Minute, time.Hour, 365 * 24 * time.Hour} {
-		t.Run(fmt.Sprintf("give or take a tenth of %s", interval), func(t *testing.T) {
+		t.Run(fmt.Sprintf("varies by up to a tenth of %s", interval), func(t *testing.T) {
 			var buckets [10]int
 			least, most := interval*9/10, interval*11/10
-			for n := range owners {
+			for n := range mappings {
 				after := ResyncAt(fmt.Sprintf("support/agent-%d", n), last, interval).Sub(last)
 				if after < least || after > most {
 					t.Fatalf("after %s", after)
@@ -62,19 +62,19 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 				buckets[min(9, int(10*(after-least)/(most-least)))]++
 			}
 			for n, count := range buckets {
-				if count < owners/20 || count > owners/5 {
-					t.Errorf("%d of %d come in tenth %d of the time between", count, owners, n)
+				if count < mappings/20 || count > mappings/5 {
+					t.Errorf("%d of %d are in tenth %d of the range", count, mappings, n)
 				}
 			}
 		})
 	}
 
-	t.Run("at the same time after a restart", func(t *testing.T) {
+	t.Run("is the same after a restart", func(t *testing.T) {
 		at := ResyncAt("support/asha", last, time.Hour)
 		if again := ResyncAt("support/asha", last, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
 		}
-		// A restart reads the time from the status, which has neither fractions nor our time zone.
+		// A restart reads the time from the status, which has neither fractions of a second nor a time zone.
 		read := last.In(time.FixedZone("", 3600)).Truncate(time.Second)
 		if again := ResyncAt("support/asha", read, time.Hour); !again.Equal(at) {
 			t.Errorf("%s and %s", at, again)
@@ -85,14 +85,45 @@ func TestAResyncComesAfterItsInterval(t *testing.T) {
 		}
 	})
 
-	t.Run("with another spread each time", func(t *testing.T) {
+	t.Run("varies from interval to interval", func(t *testing.T) {
 		seen := map[time.Duration]bool{}
 		for n := range 50 {
 			sent := last.Add(time.Duration(n) * time.Hour)
 			seen[ResyncAt("support/asha", sent, time.Hour).Sub(sent)] = true
 		}
 		if len(seen) < 25 {
-			t.Errorf("only %d different ones", len(seen))
+			t.Errorf("only %d different intervals", len(seen))
+		}
+	})
+}
+
+func FuzzScheduleBounds(f *testing.F) {
+	f.Add("support/asha", int64(1_767_323_045), int64(time.Hour), 1, 0.5)
+	f.Add("", int64(0), int64(time.Minute), 10, 0.0)
+	f.Add("a/b", int64(math.MaxInt32), int64(99999*time.Hour), math.MaxInt, math.Nextafter(1, 0))
+	f.Add("a/b", int64(-1), int64(-1), math.MinInt, 0.999)
+	f.Fuzz(func(t *testing.T, mapping string, seconds, nanoseconds int64, failures int, jitter float64) {
+		const longest = 3 * 99999 * time.Hour // the maximum in the CRD
+		last, interval := time.Unix(seconds%(1<<33), 0).UTC(), time.Duration(nanoseconds)%longest
+		switch at := ResyncAt(mapping, last, interval); {
+		case interval <= 0:
+			if !at.IsZero() {
+				t.Errorf("an interval of %s ends at %s", interval, at)
+			}
+		case at.Sub(last) < interval-interval/10-time.Microsecond || at.Sub(last) > interval+interval/10+time.Microsecond:
+			t.Errorf("an interval of %s lasts %s", interval, at.Sub(last))
+		case !at.Equal(ResyncAt(mapping, last.Add(time.Millisecond).Local(), interval).Add(-time.Millisecond)):
+			t.Errorf("the variation for %s depends on more than the mapping and the second", mapping)
+		}
+		if !(jitter >= 0 && jitter < 1) {
+			return
+		}
+		delay, next := retryDelay(failures, jitter), retryDelay(max(failures, 1)%1000+1, jitter)
+		if delay < firstRetry || delay > maxRetry {
+			t.Errorf("after %d failures the delay is %s", failures, delay)
+		}
+		if failures > 9 && delay < maxRetry*3/4 || failures < 10 && failures > 0 && next < delay*3/4 {
+			t.Errorf("after %d failures the delay is %s, and then %s", failures, delay, next)
 		}
 	})
 }

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-func TestWhatIsLeftOutIsDefaulted(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	for _, test := range []struct {
 		name        string
-		object      object
+		fixture     fixture
 		given, want string
 	}{
-		{"a mapping", mapping, `{}`, `{accountRef: {name: acme}, agentID: "7",
+		{"a mapping", mapping, `{}`, `{accountRef: {name: acme}, agentID: "7", groups: [],
 			removalPolicy: StopCalls, resyncInterval: 1h, suspend: false}`},
 		{"an account", account, `{}`, `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
 			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 20, maxInFlight: 4}, allowedNamespaces: {from: Same}}`},
@@ -28,18 +28,18 @@ func TestWhatIsLeftOutIsDefaulted(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			obj := created(t, test.object.with(t, "defaults", test.given))
+			obj := create(t, test.fixture.with(t, "defaults", test.given))
 			if want := integers(fromYAML(t, test.want)); !reflect.DeepEqual(obj.Object["spec"], want) {
 				t.Errorf("got  %v\nwant %v", obj.Object["spec"], want)
 			}
 			if want := map[string]any{"observedGeneration": int64(-1)}; !reflect.DeepEqual(obj.Object["status"], want) {
-				t.Errorf("got the status %v, want %v, so that nobody takes a new object for done", obj.Object["status"], want)
+				t.Errorf("got the status %v, want %v, so that a new object is not considered ready", obj.Object["status"], want)
 			}
 		})
 	}
 }
 
-// integers are the numbers as the API server's client reads them.
+// integers converts numbers to int64, as the client decodes them.
 func integers(in map[string]any) map[string]any {
 	for key, value := range in {
 		switch value := value.(type) {

@@ -10,18 +10,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// asha is a mapping as a person writes it: its agent, group, and whether it receives calls.
-func asha(agentID, groupID, receiveCall string) string {
+// ashaDocument returns a YAML document of a mapping. The arguments are YAML, so they can be quoted or not.
+func ashaDocument(agentID, groupID, receiveCall string) string {
 	return mapping.document("asha", fmt.Sprintf(
 		"  accountRef: {name: acme}\n  agentID: %s\n  groups:\n  - {groupID: %s, receiveCall: %s}\n", agentID, groupID, receiveCall))
 }
 
 const acme = "  endpoint: https://v4-api.deepcall.com\n  credentialsSecretRef: {name: acme-deepcall}\n"
 
-func TestKubectlReadsAnUnquotedYAsTrueAndNAsFalse(t *testing.T) {
-	for written, want := range map[string]string{"true": "true", "false": "false", "Y": "true", "N": "false", "yes": "true", "no": "false"} {
-		t.Run(written, func(t *testing.T) {
-			got, err := kubectl(t, asha(`"7"`, `"90"`, written), "apply", "--dry-run=server", "-f-", "-o=jsonpath={.spec.groups[0].receiveCall}")
+func TestKubectlParsesUnquotedYAndNAsBooleans(t *testing.T) {
+	for value, want := range map[string]string{"true": "true", "false": "false", "Y": "true", "N": "false", "yes": "true", "no": "false"} {
+		t.Run(value, func(t *testing.T) {
+			got, err := kubectl(t, ashaDocument(`"7"`, `"90"`, value), "apply", "--dry-run=server", "-f-", "-o=jsonpath={.spec.groups[0].receiveCall}")
 			if err != nil || got != want {
 				t.Errorf("got %s %v, want %s", got, err, want)
 			}
@@ -29,14 +29,16 @@ func TestKubectlReadsAnUnquotedYAsTrueAndNAsFalse(t *testing.T) {
 	}
 }
 
-func TestKubectlSaysWhatIsWrongWithADocument(t *testing.T) {
+func TestKubectlApplyReportsInvalidFields(t *testing.T) {
 	for _, test := range []struct{ name, document, want string }{
-		{`"Y" for receiveCall`, asha(`"7"`, `"90"`, `"Y"`), "spec.groups[0].receiveCall in body must be of type boolean"},
-		{"an unquoted group", asha(`"7"`, `90`, "true"), "spec.groups[0].groupID in body must be of type string"},
-		{"an unquoted agent", asha(`7`, `"90"`, "true"), "spec.agentID in body must be of type string"},
-		{"an agent named Y, unquoted", asha(`Y`, `"90"`, "true"), "spec.agentID in body must be of type string"},
-		{"a misspelt field of a mapping", asha(`"7"`, `"90"`, "true") + "  removalPolcy: Orphan\n", `unknown field "spec.removalPolcy"`},
-		{"a misspelt field of a group", asha(`"7"`, `"90"`, "true, recieveCall: true"), `unknown field "spec.groups[0].recieveCall"`},
+		{`"Y" for receiveCall`, ashaDocument(`"7"`, `"90"`, `"Y"`), "spec.groups[0].receiveCall in body must be of type boolean"},
+		{"an unquoted group", ashaDocument(`"7"`, `90`, "true"), "spec.groups[0].groupID in body must be of type string"},
+		{"an unquoted agent", ashaDocument(`7`, `"90"`, "true"), "spec.agentID in body must be of type string"},
+		{"an agent named Y, unquoted", ashaDocument(`Y`, `"90"`, "true"), "spec.agentID in body must be of type string"},
+		{"a mapping without groups", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n"), "spec.groups: Required value"},
+		{"groups without a value", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n  groups:\n"), "spec.groups: Required value"},
+		{"a misspelt field of a mapping", ashaDocument(`"7"`, `"90"`, "true") + "  removalPolcy: Orphan\n", `unknown field "spec.removalPolcy"`},
+		{"a misspelt field of a group", ashaDocument(`"7"`, `"90"`, "true, recieveCall: true"), `unknown field "spec.groups[0].recieveCall"`},
 		{"a misspelt field of an account", account.document("acme", acme+"  limits: {burts: 5}\n"), `unknown field "spec.limits.burts"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,7 +50,7 @@ func TestKubectlSaysWhatIsWrongWithADocument(t *testing.T) {
 	}
 }
 
-func TestTwoManagersOwnGroupsOfOneMappingByServerSideApply(t *testing.T) {
+func TestServerSideApplyMergesGroupsOfTwoManagers(t *testing.T) {
 	apply := func(manager, document string) {
 		t.Helper()
 		if got, err := kubectl(t, document, "apply", "--server-side", "--validate=strict", "--field-manager="+manager, "-f-"); err != nil {
@@ -61,18 +63,19 @@ func TestTwoManagersOwnGroupsOfOneMappingByServerSideApply(t *testing.T) {
 			t.Errorf("got the groups %s, want %s", got, want)
 		}
 	}
-	deletedAtTheEnd(t, "agm/asha", "dca/acme")
+	deleteAtEnd(t, "agm/asha", "dca/acme")
 	apply("gitops", account.document("acme", acme))
-	apply("gitops", asha(`"7"`, `"90"`, "true"))
-	apply("desk", asha(`"7"`, `"91"`, "false"))
+	apply("gitops", ashaDocument(`"7"`, `"90"`, "true"))
+	apply("desk", ashaDocument(`"7"`, `"91"`, "false"))
 	expectGroups("90 91")
+	// A manager can leave out the field as long as another one declares groups.
 	apply("desk", mapping.document("asha", "  accountRef: {name: acme}\n  agentID: \"7\"\n"))
 	expectGroups("90")
 }
 
-func TestKubectlGetShowsTheColumns(t *testing.T) {
-	deletedAtTheEnd(t, "agm/asha", "dca/acme")
-	if got, err := kubectl(t, asha(`"7"`, `"90"`, "Y")+"---\n"+account.document("acme", acme), "apply", "-f-"); err != nil {
+func TestPrinterColumns(t *testing.T) {
+	deleteAtEnd(t, "agm/asha", "dca/acme")
+	if got, err := kubectl(t, ashaDocument(`"7"`, `"90"`, "Y")+"---\n"+account.document("acme", acme), "apply", "-f-"); err != nil {
 		t.Fatal(got)
 	}
 	const (
@@ -108,7 +111,7 @@ func TestKubectlGetShowsTheColumns(t *testing.T) {
 	}
 }
 
-func TestEveryFieldIsExplained(t *testing.T) {
+func TestEveryFieldHasADescription(t *testing.T) {
 	for _, plural := range []string{"agentgroupmappings", "deepcallaccounts"} {
 		t.Run(plural, func(t *testing.T) {
 			crd := &unstructured.Unstructured{}
@@ -119,39 +122,44 @@ func TestEveryFieldIsExplained(t *testing.T) {
 			versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
 			root, found, _ := unstructured.NestedMap(versions[0].(map[string]any), "schema", "openAPIV3Schema")
 			if !found {
-				t.Fatal("there is no schema")
+				t.Fatal("no schema found")
 			}
-			unexplained(t, plural, root)
+			expectDescriptions(t, plural, root)
 		})
 	}
-	t.Run("by kubectl", func(t *testing.T) {
+	t.Run("kubectl explain", func(t *testing.T) {
+		want, err := kubectl(t, "", "get", "crd", "agentgroupmappings.telephony.deepcall.com",
+			"-o=jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.groups.items.properties.receiveCall.description}")
+		if err != nil || want == "" {
+			t.Fatal(want, err)
+		}
 		got, err := kubectl(t, "", "explain", "agm.spec.groups.receiveCall")
-		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), "receiveCall says whether the agent receives calls for this group") {
-			t.Error(got)
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("got %s\nwant %s", got, want)
 		}
 	})
 }
 
-// unexplained fails the test for every field below without a description.
-func unexplained(t *testing.T, path string, node map[string]any) {
+// expectDescriptions expects that all fields below node have a description.
+func expectDescriptions(t *testing.T, path string, node map[string]any) {
 	t.Helper()
 	properties, _, _ := unstructured.NestedMap(node, "properties")
 	for name, field := range properties {
 		field := field.(map[string]any)
-		inherited := name == "metadata" // explained by the API server
+		inherited := name == "metadata" // described by the API server
 		if text, _ := field["description"].(string); text == "" && !inherited {
 			t.Errorf("%s.%s has no description", path, name)
 		}
-		unexplained(t, path+"."+name, field)
+		expectDescriptions(t, path+"."+name, field)
 	}
 	for _, inner := range []string{"items", "additionalProperties"} {
 		if below, found, _ := unstructured.NestedMap(node, inner); found {
-			unexplained(t, path, below)
+			expectDescriptions(t, path, below)
 		}
 	}
 }
 
-func deletedAtTheEnd(t *testing.T, names ...string) {
+func deleteAtEnd(t *testing.T, names ...string) {
 	t.Cleanup(func() {
 		if got, err := kubectl(t, "", append([]string{"delete"}, names...)...); err != nil {
 			t.Error(got)

@@ -8,22 +8,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-func TestAMappingIsRefusedWithTheFieldAndWhatItWants(t *testing.T) {
-	mapping.try(t, []attempt{
+func TestMappingRejectsInvalidFields(t *testing.T) {
+	mapping.validate(t, []validation{
 		{"no account", `accountRef: null`, "spec.accountRef", "Required"},
 		{"an account without a name", `accountRef: {namespace: support}`, "spec.accountRef.name", "Required"},
 		{"an account with an empty name", `accountRef: {name: ""}`, "spec.accountRef.name", "at least 1 chars"},
-		{"an account with a name of 254", `accountRef: {name: ` + strings.Repeat("x", 254) + `}`, "spec.accountRef.name", "more than 253"},
-		{"an empty namespace of the account", `accountRef: {name: acme, namespace: ""}`, "spec.accountRef.namespace", "at least 1 chars"},
-		{"a namespace of 64", `accountRef: {name: acme, namespace: ` + strings.Repeat("x", 64) + `}`, "spec.accountRef.namespace", "more than 63"},
+		{"an account with a name of 254 characters", `accountRef: {name: ` + strings.Repeat("x", 254) + `}`, "spec.accountRef.name", "more than 253"},
+		{"an account with an empty namespace", `accountRef: {name: acme, namespace: ""}`, "spec.accountRef.namespace", "at least 1 chars"},
+		{"a namespace of 64 characters", `accountRef: {name: acme, namespace: ` + strings.Repeat("x", 64) + `}`, "spec.accountRef.namespace", "more than 63"},
 		{"no agent", `agentID: null`, "spec.agentID", "Required"},
 		{"an agent that is a number", `agentID: 7`, "spec.agentID", "must be of type string"},
-		{"another removal policy", `removalPolicy: Keep`, "spec.removalPolicy", `supported values: "StopCalls", "Orphan"`},
+		{"an unknown removal policy", `removalPolicy: Keep`, "spec.removalPolicy", `supported values: "StopCalls", "Orphan"`},
 		{"an empty removal policy", `removalPolicy: ""`, "spec.removalPolicy", `supported values: "StopCalls", "Orphan"`},
 		{"suspend that is a string", `suspend: "true"`, "spec.suspend", "must be of type boolean"},
+		{"no groups", `groups: null`, "spec.groups", "Required"},
+		{"misspelt groups", `{groups: null, group: [{groupID: "90", receiveCall: true}]}`, "spec.groups", "Required"},
 		{"501 groups", manyGroups(501), "spec.groups", "at most 500 items"},
 		{"groups that are a map", `groups: {"90": true}`, "spec.groups", "must be of type array"},
-		{"a group twice", groups(`groupID: "90", receiveCall: true`, `groupID: "90", receiveCall: false`), "spec.groups[1]", `Duplicate value: {"groupID":"90"}`},
+		{"a duplicate group", groups(`groupID: "90", receiveCall: true`, `groupID: "90", receiveCall: false`), "spec.groups[1]", `Duplicate value: {"groupID":"90"}`},
 		{"a group without an ID", groups(`receiveCall: true`), "spec.groups[0].groupID", "Required"},
 		{"a group that is a number", groups(`groupID: 90, receiveCall: true`), "spec.groups[0].groupID", "must be of type string"},
 		{"a second group that is a number", groups(`groupID: "90", receiveCall: true`, `groupID: 91, receiveCall: true`), "spec.groups[1].groupID", "must be of type string"},
@@ -35,13 +37,12 @@ func TestAMappingIsRefusedWithTheFieldAndWhatItWants(t *testing.T) {
 	})
 }
 
-func TestAMappingTakesWhatIsWithinTheBounds(t *testing.T) {
-	mapping.try(t, []attempt{
-		{name: "no groups", spec: `{}`},
+func TestMappingAcceptsValidFields(t *testing.T) {
+	mapping.validate(t, []validation{
 		{name: "an empty list of groups", spec: `groups: []`},
 		{name: "500 groups", spec: manyGroups(500)},
-		{name: "an account of another namespace", spec: `accountRef: {name: acme, namespace: support}`},
-		{name: "an account with a name of 253", spec: `accountRef: {name: ` + strings.Repeat("x", 253) + `}`},
+		{name: "an account in another namespace", spec: `accountRef: {name: acme, namespace: support}`},
+		{name: "an account with a name of 253 characters", spec: `accountRef: {name: ` + strings.Repeat("x", 253) + `}`},
 		{name: "both values of receiveCall", spec: groups(`groupID: "90", receiveCall: true`, `groupID: "91", receiveCall: false`)},
 		{name: "StopCalls", spec: `removalPolicy: StopCalls`},
 		{name: "Orphan", spec: `removalPolicy: Orphan`},
@@ -49,46 +50,39 @@ func TestAMappingTakesWhatIsWithinTheBounds(t *testing.T) {
 	})
 }
 
-func TestIDsAre1To64OfLettersDigitsDotUnderscoreAndDash(t *testing.T) {
-	var attempts []attempt
-	add := func(id, says string) {
-		agent, group := attempt{"agent", fmt.Sprintf("agentID: %q", id), "spec.agentID", says}, attempt{
-			"group", groups(fmt.Sprintf("groupID: %q, receiveCall: true", id)), "spec.groups[0].groupID", says,
-		}
-		for _, a := range []attempt{agent, group} {
-			a.name += fmt.Sprintf(" %q", id)
-			if says == "" {
-				a.field = ""
-			}
-			attempts = append(attempts, a)
-		}
+func TestIDs(t *testing.T) {
+	var cases []validation
+	add := func(id, agentField, groupField, message string) {
+		cases = append(cases, validation{fmt.Sprintf("agent %q", id), fmt.Sprintf("agentID: %q", id), agentField, message},
+			validation{fmt.Sprintf("group %q", id), groups(fmt.Sprintf("groupID: %q, receiveCall: true", id)), groupField, message})
 	}
 	for _, id := range []string{"7", "0", "a", "Z", ".", "_", "-", "007", "a.b_c-D9", strings.Repeat("x", 64)} {
-		add(id, "")
+		add(id, "", "", "")
 	}
-	add("", "at least 1 chars")
-	add(strings.Repeat("x", 65), "more than 64")
+	addInvalid := func(id, message string) { add(id, "spec.agentID", "spec.groups[0].groupID", message) }
+	addInvalid("", "at least 1 chars")
+	addInvalid(strings.Repeat("x", 65), "more than 64")
 	for _, id := range []string{" ", "9 0", " 90", "90 ", "90\n", "a/b", "a,b", "90:Y", "a@b", `a"b`, "ä", "९"} {
-		add(id, "A-Za-z0-9._-")
+		addInvalid(id, "A-Za-z0-9._-")
 	}
-	mapping.try(t, attempts)
+	mapping.validate(t, cases)
 }
 
-func TestTheResyncIntervalIs0sOrAtLeast1m(t *testing.T) {
-	const says = "resyncInterval must be at least 1m, such as 1h, or 0s to turn it off"
-	var attempts []attempt
-	for _, good := range []string{"0s", "0m", "0h0m0s", "1m", "60s", "1m0s", "1.5h", "1h", "24h", "8760h"} {
-		attempts = append(attempts, attempt{name: good, spec: fmt.Sprintf("resyncInterval: %q", good)})
+func TestResyncInterval(t *testing.T) {
+	const message = "resyncInterval must be at least 1m, for example 1h, or 0s to disable resyncs"
+	var cases []validation
+	for _, valid := range []string{"0s", "0m", "0h0m0s", "1m", "60s", "1m0s", "1.5h", "1h", "24h", "8760h"} {
+		cases = append(cases, validation{name: valid, spec: fmt.Sprintf("resyncInterval: %q", valid)})
 	}
-	for _, bad := range []string{"59s", "59.9s", "0.5m", "1s", "1ms", "-1h", "-0s", "1d", "1w", "1", "0", "", "soon", "1h ", "1 h", "P1D", "1H", "999999999999h"} {
-		attempts = append(attempts, attempt{fmt.Sprintf("%q", bad), fmt.Sprintf("resyncInterval: %q", bad), "spec.resyncInterval", says})
+	for _, invalid := range []string{"59s", "59.9s", "0.5m", "1s", "1ms", "-1h", "-0s", "1d", "1w", "1", "0", "", "soon", "1h ", "1 h", "P1D", "1H", "999999999999h"} {
+		cases = append(cases, validation{fmt.Sprintf("%q", invalid), fmt.Sprintf("resyncInterval: %q", invalid), "spec.resyncInterval", message})
 	}
-	mapping.try(t, attempts)
+	mapping.validate(t, cases)
 }
 
-func TestAgentAndAccountOfAMappingAreImmutable(t *testing.T) {
-	kept := created(t, mapping.with(t, "asha", `accountRef: {name: acme, namespace: support}`))
-	for _, change := range []attempt{
+func TestMappingImmutableFields(t *testing.T) {
+	stored := create(t, mapping.with(t, "asha", `accountRef: {name: acme, namespace: support}`))
+	for _, change := range []validation{
 		{"agent", `agentID: "8"`, "spec.agentID", "agentID is immutable; delete the mapping and create it for the other agent"},
 		{"account", `accountRef: {name: other, namespace: support}`, "spec.accountRef", "accountRef is immutable; delete the mapping and create it with the other account"},
 		{"namespace of the account", `accountRef: {name: acme, namespace: other}`, "spec.accountRef", "accountRef is immutable"},
@@ -99,14 +93,14 @@ func TestAgentAndAccountOfAMappingAreImmutable(t *testing.T) {
 			for key, value := range fromYAML(t, change.spec) {
 				obj.Object["spec"].(map[string]any)[key] = value
 			}
-			obj.SetResourceVersion(kept.GetResourceVersion())
-			expectRefusal(t, admin.Update(t.Context(), obj, client.DryRunAll), change.field, change.says)
+			obj.SetResourceVersion(stored.GetResourceVersion())
+			expectInvalid(t, admin.Update(t.Context(), obj, client.DryRunAll), change.field, change.message)
 		})
 	}
-	t.Run("the rest is not", func(t *testing.T) {
+	t.Run("other fields are mutable", func(t *testing.T) {
 		obj := mapping.with(t, "asha", `{accountRef: {name: acme, namespace: support}, groups: [{groupID: "90", receiveCall: true}],
 			removalPolicy: Orphan, resyncInterval: 0s, suspend: true}`)
-		obj.SetResourceVersion(kept.GetResourceVersion())
+		obj.SetResourceVersion(stored.GetResourceVersion())
 		if err := admin.Update(t.Context(), obj, client.DryRunAll); err != nil {
 			t.Error(err)
 		}

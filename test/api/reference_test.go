@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 
 var command = regexp.MustCompile("`kubectl ([a-z]+) ((?:agm|dca)[^`]*)`")
 
-func TestTheCommandsOfTheReferenceWork(t *testing.T) {
+func TestCommandsOfTheReferencePagesSucceed(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(testenv.Root(), "docs", "reference", "*.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -29,8 +30,8 @@ func TestTheCommandsOfTheReferenceWork(t *testing.T) {
 		}
 		for _, found := range command.FindAllStringSubmatch(string(text), -1) {
 			run++
-			if got := eventuallyWorks(t, strings.Fields(found[1]+" "+found[2])...); got != "" {
-				t.Errorf("%s: %s: %s", filepath.Base(page), found[0], got)
+			if err := eventuallySucceeds(t, strings.Fields(found[1]+" "+found[2])...); err != nil {
+				t.Errorf("%s: %s: %v", filepath.Base(page), found[0], err)
 			}
 		}
 	}
@@ -39,18 +40,18 @@ func TestTheCommandsOfTheReferenceWork(t *testing.T) {
 	}
 }
 
-// eventuallyWorks is what kubectl last said if it failed: the API server publishes what kubectl explain
-// reads a while after a CRD is established.
-func eventuallyWorks(t *testing.T, args ...string) string {
+// eventuallySucceeds retries kubectl until it succeeds, because the API server publishes the schema for kubectl explain some
+// time after a CRD is established.
+func eventuallySucceeds(t *testing.T, args ...string) error {
 	t.Helper()
-	var said string
+	var output string
+	var failed error
 	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		got, err := kubectl(t, "", args...)
-		said = got
-		return err == nil, nil
+		output, failed = kubectl(t, "", args...)
+		return failed == nil, nil
 	})
-	if err == nil {
-		return ""
+	if err != nil {
+		return fmt.Errorf("%w: %w: %s", err, failed, output)
 	}
-	return said + err.Error()
+	return nil
 }

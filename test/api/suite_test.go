@@ -1,12 +1,11 @@
-// Package api tests what the API server makes of the two kinds: what it defaults, what it refuses
-// and in which words, and how kubectl shows them. No manager runs here.
+// Package api tests the CRDs with an API server: defaults, validation and its messages, and the output of kubectl. It
+// doesn't run the manager.
 package api
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -32,15 +31,7 @@ var (
 	admin client.Client
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse() // a bad flag ends the program, so before anything runs
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testenv.Main(m, run) }
 
 func run(m *testing.M) (code int, err error) {
 	if plane, err = testenv.Start(); err != nil {
@@ -48,27 +39,27 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
 	if admin, err = client.New(plane.Config, client.Options{}); err != nil {
-		return 1, fmt.Errorf("make the client: %w", err)
+		return 1, fmt.Errorf("create the client: %w", err)
 	}
 	return m.Run(), nil
 }
 
-// object is a kind of ours, and a spec that is good.
-type object struct{ kind, good string }
+// fixture is a kind with a valid spec.
+type fixture struct{ kind, spec string }
 
 var (
-	mapping = object{"AgentGroupMapping", `{accountRef: {name: acme}, agentID: "7"}`}
-	account = object{"DeepCallAccount", `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall}}`}
+	mapping = fixture{"AgentGroupMapping", `{accountRef: {name: acme}, agentID: "7", groups: []}`}
+	account = fixture{"DeepCallAccount", `{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall}}`}
 )
 
-// with is an object of a good spec, but for the keys given in YAML; a null takes a key away.
-func (o object) with(t *testing.T, name, spec string) *unstructured.Unstructured {
+// with returns an object with the valid spec, in which the keys of spec replace the original ones. A null removes a key.
+func (f fixture) with(t *testing.T, name, spec string) *unstructured.Unstructured {
 	t.Helper()
-	full := fromYAML(t, o.good)
+	full := fromYAML(t, f.spec)
 	maps.Copy(full, fromYAML(t, spec))
 	maps.DeleteFunc(full, func(_ string, value any) bool { return value == nil })
 	obj := &unstructured.Unstructured{Object: map[string]any{"spec": full}}
-	obj.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(o.kind))
+	obj.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(f.kind))
 	obj.SetNamespace(metav1.NamespaceDefault)
 	obj.SetName(name)
 	return obj
@@ -83,8 +74,8 @@ func fromYAML(t *testing.T, text string) map[string]any {
 	return out
 }
 
-// created is the object as the API server keeps it, until the test ends.
-func created(t *testing.T, obj *unstructured.Unstructured) *unstructured.Unstructured {
+// create creates the object until the test ends, and returns it as stored.
+func create(t *testing.T, obj *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	if err := admin.Create(t.Context(), obj); err != nil {
 		t.Fatal(err)
@@ -97,53 +88,50 @@ func created(t *testing.T, obj *unstructured.Unstructured) *unstructured.Unstruc
 	return obj
 }
 
-// attempt is a spec, and what the API server says to it.
-type attempt struct {
+// validation is a test case of the validation of a spec.
+type validation struct {
 	name string
 	spec string
-	// field that is named by the refusal; none: the spec is taken.
-	field string
-	says  string
+	// field is the invalid field. If it is empty, the spec is valid.
+	field   string
+	message string
 }
 
-// technical is what no message may show: how a rule failed to be worked out.
-var technical = regexp.MustCompile(`no such (key|overload)|evaluat|rule:|failed rule|CEL|cost|duration\(|matches\(`)
+// internals matches details of the evaluation of CEL rules, which no message must show.
+var internals = regexp.MustCompile(`no such (key|overload)|evaluat|rule:|failed rule|CEL|cost|duration\(|matches\(`)
 
-// try sends every attempt, and looks at the answer. Nothing is kept.
-func (o object) try(t *testing.T, attempts []attempt) {
-	for _, a := range attempts {
-		t.Run(a.name, func(t *testing.T) {
-			obj := o.with(t, "a", a.spec)
-			err := admin.Create(t.Context(), obj, client.DryRunAll)
-			if a.field == "" {
-				if err != nil {
-					t.Fatalf("got %v, want it to be taken", err)
-				}
-				return
+// validate runs the test cases with dry-run creates.
+func (f fixture) validate(t *testing.T, cases []validation) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := admin.Create(t.Context(), f.with(t, "a", c.spec), client.DryRunAll)
+			if c.field != "" {
+				expectInvalid(t, err, c.field, c.message)
+			} else if err != nil {
+				t.Fatalf("got %v, want a valid object", err)
 			}
-			expectRefusal(t, err, a.field, a.says)
 		})
 	}
 }
 
-// expectRefusal expects that the API server names the field and says what it wants there.
-func expectRefusal(t *testing.T, err error, field, says string) {
+// expectInvalid expects that err reports the field as invalid with the message.
+func expectInvalid(t *testing.T, err error, field, message string) {
 	t.Helper()
 	status := &apierrors.StatusError{}
 	if !apierrors.IsInvalid(err) || !errors.As(err, &status) {
-		t.Fatalf("got %v, want a refusal that names %s", err, field)
+		t.Fatalf("got %v, want %s to be invalid", err, field)
 	}
-	if found := technical.FindString(err.Error()); found != "" {
+	if found := internals.FindString(err.Error()); found != "" {
 		t.Errorf("the message shows %q: %v", found, err)
 	}
 	if !slices.ContainsFunc(status.ErrStatus.Details.Causes, func(cause metav1.StatusCause) bool {
-		return cause.Field == field && strings.Contains(cause.Message, says)
+		return cause.Field == field && strings.Contains(cause.Message, message)
 	}) {
-		t.Errorf("got %v\nwant %s: … %s …", err, field, says)
+		t.Errorf("got %v\nwant %s: … %s …", err, field, message)
 	}
 }
 
-// kubectl runs the real kubectl, and returns what it printed; its standard input is the YAML.
+// kubectl runs kubectl with the input and returns its output.
 func kubectl(t *testing.T, input string, args ...string) (string, error) {
 	t.Helper()
 	command := exec.CommandContext(context.Background(), plane.Kubectl, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
@@ -155,7 +143,7 @@ func kubectl(t *testing.T, input string, args ...string) (string, error) {
 	return output.String(), err
 }
 
-// document is an object in YAML, with the spec as a person wrote it.
-func (o object) document(name, spec string) string {
-	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec:\n%s", v1alpha1.GroupVersion, o.kind, name, spec)
+// document returns a YAML document with the spec.
+func (f fixture) document(name, spec string) string {
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec:\n%s", v1alpha1.GroupVersion, f.kind, name, spec)
 }

@@ -25,14 +25,14 @@ type actionTests struct {
 	} `json:"actionTests"`
 }
 
-func TestActionsAreAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
+func TestActions(t *testing.T) {
 	for _, kind := range kinds(t) {
 		directory := filepath.Join(kind, "actions")
 		var tests actionTests
 		read(t, filepath.Join(directory, "action_test.yaml"), &tests)
-		used, done := map[string]bool{}, map[string]bool{}
+		usedFiles, testedActions := map[string]bool{}, map[string]bool{}
 		for _, test := range tests.DiscoveryTests {
-			used[test.InputPath] = true
+			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(kind)+"/discovery/"+test.InputPath, func(t *testing.T) {
 				got, err := Actions(readObject(t, filepath.Join(directory, test.InputPath)))
 				if err != nil {
@@ -48,42 +48,42 @@ func TestActionsAreAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
 			})
 		}
 		for _, test := range tests.ActionTests {
-			used[test.InputPath], used[test.ExpectedOutputPath], done[test.Action] = true, true, true
+			usedFiles[test.InputPath], usedFiles[test.ExpectedOutputPath], testedActions[test.Action] = true, true, true
 			t.Run(filepath.Base(kind)+"/"+test.Action+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Act(test.Action, readObject(t, filepath.Join(directory, test.InputPath)))
 				if err != nil {
 					t.Fatal(err)
 				}
-				forgetWhen(t, got)
+				replaceRequestTime(t, got)
 				want := readObject(t, filepath.Join(directory, test.ExpectedOutputPath))
 				if !reflect.DeepEqual(got.Object, want.Object) {
 					t.Errorf("got %v, want %v", got.Object, want.Object)
 				}
 			})
 		}
-		checkUsed(t, directory, used)
-		checkOffered(t, directory, tests, done)
+		expectAllUsed(t, directory, usedFiles)
+		expectAllOffered(t, directory, tests, testedActions)
 	}
 }
 
-// forgetWhen checks that a request to reconcile has the time for its value, and takes it out.
-func forgetWhen(t *testing.T, object *unstructured.Unstructured) {
+// replaceRequestTime expects that reconcile-requested-at is the current time and replaces it with the zero time.
+func replaceRequestTime(t *testing.T, object *unstructured.Unstructured) {
 	t.Helper()
 	annotations := object.GetAnnotations()
-	requested, ok := annotations[v1alpha1.ReconcileRequestedAtAnnotation]
-	if !ok {
+	requestedAt, found := annotations[v1alpha1.ReconcileRequestedAtAnnotation]
+	if !found {
 		return
 	}
-	at, err := time.Parse(time.RFC3339, requested)
+	at, err := time.Parse(time.RFC3339, requestedAt)
 	if err != nil || time.Since(at).Abs() > time.Minute {
-		t.Errorf("%q is not the time now: %v", requested, err)
+		t.Errorf("got the time %q, want the current time: %v", requestedAt, err)
 	}
 	annotations[v1alpha1.ReconcileRequestedAtAnnotation] = "0001-01-01T00:00:00Z"
 	object.SetAnnotations(annotations)
 }
 
-// checkOffered fails if an action has a script and is not offered, or the other way round.
-func checkOffered(t *testing.T, directory string, tests actionTests, done map[string]bool) {
+// expectAllOffered expects that all actions with a script are offered and tested.
+func expectAllOffered(t *testing.T, directory string, tests actionTests, tested map[string]bool) {
 	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join(directory, "*", "action.lua"))
 	if err != nil {
@@ -91,17 +91,17 @@ func checkOffered(t *testing.T, directory string, tests actionTests, done map[st
 	}
 	for _, discovery := range tests.DiscoveryTests {
 		if len(discovery.Result) != len(scripts) {
-			t.Errorf("%s: %d actions are offered, %d have a script", directory, len(discovery.Result), len(scripts))
+			t.Errorf("%s: got %d offered actions, want %d", directory, len(discovery.Result), len(scripts))
 		}
 	}
 	for _, script := range scripts {
-		if name := filepath.Base(filepath.Dir(script)); !done[name] {
-			t.Errorf("%s: the action %s is in no test", directory, name)
+		if name := filepath.Base(filepath.Dir(script)); !tested[name] {
+			t.Errorf("%s: the action %s has no test", directory, name)
 		}
 	}
 }
 
-func TestAnActionLeavesEmptyObjectsEmptyObjects(t *testing.T) {
+func TestActionKeepsEmptyObjects(t *testing.T) {
 	object := parse(t, `
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: AgentGroupMapping
@@ -122,7 +122,7 @@ status: {conditions: [], lastResponse: {}, appliedGroups: [{}]}
 	}
 }
 
-func TestAnUnknownActionIsAnError(t *testing.T) {
+func TestUnknownActionIsAnError(t *testing.T) {
 	object := parse(t, `{apiVersion: telephony.deepcall.com/v1alpha1, kind: DeepCallAccount}`)
 	if _, err := Act("suspend", object); err == nil || !strings.Contains(err.Error(), "action.lua") {
 		t.Errorf("got %v", err)

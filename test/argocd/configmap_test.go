@@ -13,7 +13,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// actionsEntry is what argocd-cm holds of the actions of a kind.
+// actionsEntry is the entry of argocd-cm with the actions of a kind.
 type actionsEntry struct {
 	Discovery   string `json:"discovery.lua"`
 	Definitions []struct {
@@ -27,12 +27,12 @@ func configMap(t *testing.T) map[string]string {
 	var found corev1.ConfigMap
 	read(t, filepath.Join(testenv.Root(), "config", "argocd", "argocd-cm.yaml"), &found)
 	if found.Name != "argocd-cm" || found.Kind != "ConfigMap" {
-		t.Errorf("it is %s %q", found.Kind, found.Name)
+		t.Errorf("got %s %q, want ConfigMap argocd-cm", found.Kind, found.Name)
 	}
 	return found.Data
 }
 
-func TestTheConfigMapHasTheVeryScripts(t *testing.T) {
+func TestConfigMapContainsAllScripts(t *testing.T) {
 	data := configMap(t)
 	for _, kind := range kinds(t) {
 		key := filepath.Base(filepath.Dir(kind)) + "_" + filepath.Base(kind)
@@ -60,27 +60,27 @@ func expectText(t *testing.T, got string, path ...string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the ConfigMap's text of %s is not the file's:\n%s", filepath.Join(path...), got)
+		t.Errorf("the ConfigMap differs from %s:\n%s", filepath.Join(path...), got)
 	}
 }
 
-func TestTheConfigMapIsForOurKindsOnly(t *testing.T) {
+func TestConfigMapContainsOnlyKnownKeys(t *testing.T) {
 	known := regexp.MustCompile(`^resource\.customizations\.(health|actions|ignoreResourceUpdates)\.telephony\.deepcall\.com_(AgentGroupMapping|DeepCallAccount)$`)
 	data := configMap(t)
 	if len(data) != 6 {
-		t.Errorf("%d entries, expected three of each kind", len(data))
+		t.Errorf("got %d entries, want three for each kind", len(data))
 	}
 	for key := range data {
 		if !known.MatchString(key) {
-			t.Errorf("%s is none of ours", key)
+			t.Errorf("unexpected key %s", key)
 		}
 		if strings.Contains(key, "useOpenLibs") {
-			t.Errorf("%s asks for all libraries", key)
+			t.Errorf("%s enables all libraries", key)
 		}
 	}
 }
 
-func TestWhatIsIgnoredIsThere(t *testing.T) {
+func TestIgnoredFieldsExist(t *testing.T) {
 	samples := map[string]string{"AgentGroupMapping": "synced.yaml", "DeepCallAccount": "usable.yaml"}
 	data := configMap(t)
 	for _, kind := range kinds(t) {
@@ -95,13 +95,13 @@ func TestWhatIsIgnoredIsThere(t *testing.T) {
 		}
 		for _, pointer := range ignored.JSONPointers {
 			if at(object.Object, pointer) == nil {
-				t.Errorf("%s: nothing is at %s", name, pointer)
+				t.Errorf("%s: no field at %s", name, pointer)
 			}
 		}
 	}
 }
 
-// at follows a JSON pointer through objects.
+// at returns the value at a JSON pointer.
 func at(value any, pointer string) any {
 	for _, step := range strings.Split(pointer, "/")[1:] {
 		object, _ := value.(map[string]any)

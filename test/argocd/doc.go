@@ -1,3 +1,3 @@
-// Package argocd runs the Lua of config/argocd as Argo CD does: health checks and actions of our kinds,
-// in a machine with the few libraries that a script of the ConfigMap argocd-cm is given.
+// Package argocd runs the Lua health checks and actions of config/argocd as Argo CD does, with only the libraries that
+// Argo CD provides to scripts in argocd-cm.
 package argocd

@@ -18,13 +18,13 @@ type healthTests struct {
 	} `json:"tests"`
 }
 
-func TestHealthIsAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
+func TestHealth(t *testing.T) {
 	for _, directory := range kinds(t) {
 		var tests healthTests
 		read(t, filepath.Join(directory, "health_test.yaml"), &tests)
-		used := map[string]bool{}
+		usedFiles := map[string]bool{}
 		for _, test := range tests.Tests {
-			used[test.InputPath] = true
+			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(directory)+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Health(readObject(t, filepath.Join(directory, test.InputPath)))
 				if err != nil {
@@ -35,11 +35,11 @@ func TestHealthIsAsTheTestsOfArgoCDsFormatSay(t *testing.T) {
 				}
 			})
 		}
-		checkUsed(t, directory, used)
+		expectAllUsed(t, directory, usedFiles)
 	}
 }
 
-func TestTheTestdataAreObjectsOfOurKinds(t *testing.T) {
+func TestTestdataIsValid(t *testing.T) {
 	for _, directory := range kinds(t) {
 		files, _ := filepath.Glob(filepath.Join(directory, "testdata", "*.yaml"))
 		actions, _ := filepath.Glob(filepath.Join(directory, "actions", "testdata", "*.yaml"))
@@ -57,27 +57,27 @@ func TestTheTestdataAreObjectsOfOurKinds(t *testing.T) {
 	}
 }
 
-func TestHealthOfHostileObjects(t *testing.T) {
-	const waiting = "Waiting for the operator to look at this generation"
+func TestHealthOfIncompleteObjects(t *testing.T) {
+	const waiting = "Waiting for the operator to observe this generation"
 	cases := []struct{ name, text, status, message string }{
 		{"no status", `{metadata: {generation: 1}, spec: {}}`, Progressing, waiting},
 		{"a null status", `{metadata: {generation: 1}, status: null}`, Progressing, waiting},
 		{"an empty status", `{metadata: {generation: 1}, status: {}}`, Progressing, waiting},
-		{"nothing at all", `{}`, Progressing, waiting},
+		{"an empty object", `{}`, Progressing, waiting},
 		{"no metadata", `{status: {observedGeneration: 1}}`, Progressing, waiting},
 		{"null conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: null}}`, Progressing, waiting},
 		{"empty conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: []}}`, Progressing, waiting},
 		{
-			"a condition without anything", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{}]}}`,
+			"an empty condition", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{}]}}`,
 			Progressing, waiting,
 		},
 		{
-			"unknown types of conditions only",
+			"only unknown condition types",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Degraded, status: "True", message: no}]}}`,
 			Progressing, waiting,
 		},
 		{
-			"Ready among unknown types of conditions",
+			"Ready among unknown condition types",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Odd, status: "True"}, {type: Ready, status: "True", message: yes it is}]}}`,
 			Healthy, "yes it is",
 		},
@@ -87,52 +87,52 @@ func TestHealthOfHostileObjects(t *testing.T) {
 			Healthy, "",
 		},
 		{
-			"Ready that is unknown",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, message: who knows}]}}`,
-			Progressing, "who knows",
+			"Ready unknown",
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, message: not known}]}}`,
+			Progressing, "not known",
 		},
 		{
-			"Ready that is false, and nothing else",
+			"only Ready false",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: not yet}]}}`,
 			Progressing, "not yet",
 		},
 		{
-			"Stalled before Ready",
+			"Stalled listed before Ready",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "True"}, {type: Ready, status: "False", message: never}]}}`,
 			Degraded, "never",
 		},
 		{
-			"Stalled that is false",
+			"Stalled false",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "False"}, {type: Ready, status: "True", message: fine}]}}`,
 			Healthy, "fine",
 		},
 		{
-			"Ready of an older generation",
+			"Ready of an old generation",
 			`{metadata: {generation: 2}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
 			Progressing, waiting,
 		},
 		{
-			"Reconciling beside a Ready that is true",
+			"Reconciling and Ready true",
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}, {type: Reconciling, status: "True"}]}}`,
 			Progressing, "fine",
 		},
 		{
-			"a deletion of what is Ready",
+			"deletion of a ready object",
 			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
 			Progressing, "Pending deletion",
 		},
 		{
-			"a deletion that waits, before anybody looked at it",
+			"unobserved deletion, Ready false",
 			`{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: old}]}}`,
 			Progressing, "Pending deletion",
 		},
 		{
-			"a deletion that waits",
-			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: and why}]}}`,
-			Progressing, "and why",
+			"deletion that is blocked",
+			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: the reason}]}}`,
+			Progressing, "the reason",
 		},
 		{
-			"a deletion that nobody looked at", `{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1}}`,
+			"unobserved deletion", `{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1}}`,
 			Progressing, "Pending deletion",
 		},
 	}

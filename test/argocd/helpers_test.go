@@ -9,12 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// kinds are the directories of the kinds that have scripts.
+// kinds returns the directories of the kinds that have scripts.
 func kinds(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(Directory(), "*", "*"))
 	if err != nil || len(found) != 2 {
-		t.Fatalf("expected the scripts of two kinds, got %v, %v", found, err)
+		t.Fatalf("got the directories %v and %v, want two", found, err)
 	}
 	return found
 }
@@ -37,7 +37,7 @@ func readObject(t *testing.T, file string) *unstructured.Unstructured {
 	return object
 }
 
-// parse makes an object of a document as a person writes it.
+// parse decodes a YAML document.
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	object := &unstructured.Unstructured{}
@@ -47,8 +47,8 @@ func parse(t *testing.T, text string) *unstructured.Unstructured {
 	return object
 }
 
-// checkUsed fails if a file of the directory is in none of the tests.
-func checkUsed(t *testing.T, directory string, used map[string]bool) {
+// expectAllUsed expects that a test uses each file in testdata.
+func expectAllUsed(t *testing.T, directory string, used map[string]bool) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(directory, "testdata", "*.yaml"))
 	if err != nil || len(files) == 0 {
@@ -56,7 +56,7 @@ func checkUsed(t *testing.T, directory string, used map[string]bool) {
 	}
 	for _, file := range files {
 		if !used[filepath.Join("testdata", filepath.Base(file))] {
-			t.Errorf("%s is in no test", file)
+			t.Errorf("no test uses %s", file)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package argocd
 
 import (
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,7 +8,6 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
@@ -22,22 +19,14 @@ func documents(t *testing.T, file string) []unstructured.Unstructured {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	decoder := yaml.NewYAMLOrJSONDecoder(opened, 4096)
-	var found []unstructured.Unstructured
-	for {
-		var object unstructured.Unstructured
-		err := decoder.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return found
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = append(found, object)
+	found, err := testenv.DecodeYAML[unstructured.Unstructured](opened)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return found
 }
 
-func TestTheExampleComesInWavesSecretAccountMappings(t *testing.T) {
+func TestExampleSyncWaves(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "argocd", "example", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no example: %v", err)
@@ -54,24 +43,24 @@ func TestTheExampleComesInWavesSecretAccountMappings(t *testing.T) {
 	}
 	secret, account, mapping := waves["Secret"], waves["DeepCallAccount"], waves["AgentGroupMapping"]
 	if len(waves) != 3 || len(secret) == 0 || len(account) == 0 || len(mapping) == 0 {
-		t.Fatalf("the example has %v", waves)
+		t.Fatalf("got the kinds %v, want Secret, DeepCallAccount and AgentGroupMapping", waves)
 	}
 	if slices.Max(secret) >= slices.Min(account) || slices.Max(account) >= slices.Min(mapping) {
-		t.Errorf("the order of the waves is %v", waves)
+		t.Errorf("got the waves %v, want Secrets before accounts before mappings", waves)
 	}
 }
 
-func TestTheApplicationMayDoWhatTheExampleNeeds(t *testing.T) {
+func TestApplicationAllowsTheExample(t *testing.T) {
 	found := documents(t, filepath.Join(testenv.Root(), "config", "argocd", "application.yaml"))
 	if len(found) != 2 || found[0].GetKind() != "AppProject" || found[1].GetKind() != "Application" {
-		t.Fatalf("the sample has %v", found)
+		t.Fatalf("got %v, want an AppProject and an Application", found)
 	}
 	project, application := found[0], found[1]
 	if !slices.Contains(application.GetFinalizers(), "resources-finalizer.argocd.argoproj.io") {
-		t.Error("the Application must delete what it holds, in the foreground")
+		t.Error("the Application lacks the finalizer for foreground deletion")
 	}
 	if name, _, _ := unstructured.NestedString(application.Object, "spec", "project"); name != project.GetName() {
-		t.Errorf("its project is %q", name)
+		t.Errorf("got the project %q", name)
 	}
 	repository, _, _ := unstructured.NestedString(application.Object, "spec", "source", "repoURL")
 	repositories, _, _ := unstructured.NestedStringSlice(project.Object, "spec", "sourceRepos")
@@ -85,8 +74,8 @@ func TestTheApplicationMayDoWhatTheExampleNeeds(t *testing.T) {
 		{"group": "telephony.deepcall.com", "kind": "AgentGroupMapping"},
 	} {
 		if !slices.ContainsFunc(allowed, func(entry any) bool {
-			is, _ := entry.(map[string]any)
-			return is["group"] == kind["group"] && is["kind"] == kind["kind"]
+			resource, _ := entry.(map[string]any)
+			return resource["group"] == kind["group"] && resource["kind"] == kind["kind"]
 		}) {
 			t.Errorf("the project does not allow %v", kind)
 		}

@@ -7,7 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// toLua makes a Lua value of a decoded JSON value. What is null is as if it were not there.
+// toLua converts a decoded JSON value to a Lua value. Null values become nil, so that their keys are absent.
 func toLua(state *lua.LState, value any) lua.LValue {
 	switch value := value.(type) {
 	case bool:
@@ -35,10 +35,10 @@ func toLua(state *lua.LState, value any) lua.LValue {
 	}
 }
 
-var errMixed = errors.New("a table has both numbers and words for keys")
+var errMixed = errors.New("the table has both number and string keys")
 
-// fromLua makes a decoded JSON value of a Lua value. Lua has one type for lists and objects, so an empty
-// object becomes an empty list; Argo CD mends that in mended.
+// fromLua converts a Lua value to a decoded JSON value. Lua has one type for lists and objects, so an empty object becomes
+// an empty list, which restoreEmptyObjects reverts.
 func fromLua(value lua.LValue) (any, error) {
 	switch value := value.(type) {
 	case *lua.LNilType:
@@ -55,7 +55,7 @@ func fromLua(value lua.LValue) (any, error) {
 	case *lua.LTable:
 		return fromTable(value)
 	default:
-		return nil, fmt.Errorf("a %s is no JSON", value.Type())
+		return nil, fmt.Errorf("can't convert a %s to JSON", value.Type())
 	}
 }
 
@@ -85,26 +85,26 @@ func fromTable(table *lua.LTable) (any, error) {
 	}
 }
 
-// mended puts empty objects back where the script's source had an object, empty or not.
-func mended(now, before any) any {
-	switch was := before.(type) {
+// restoreEmptyObjects replaces empty lists in value by empty objects where original has an object, as Argo CD does.
+func restoreEmptyObjects(value, original any) any {
+	switch original := original.(type) {
 	case map[string]any:
-		switch is := now.(type) {
+		switch value := value.(type) {
 		case map[string]any:
-			for key := range is {
-				is[key] = mended(is[key], was[key])
+			for key := range value {
+				value[key] = restoreEmptyObjects(value[key], original[key])
 			}
 		case []any:
-			if len(is) == 0 {
+			if len(value) == 0 {
 				return map[string]any{}
 			}
 		}
 	case []any:
-		if is, ok := now.([]any); ok {
-			for i := range min(len(is), len(was)) {
-				is[i] = mended(is[i], was[i])
+		if list, ok := value.([]any); ok {
+			for i := range min(len(list), len(original)) {
+				list[i] = restoreEmptyObjects(list[i], original[i])
 			}
 		}
 	}
-	return now
+	return value
 }

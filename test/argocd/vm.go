@@ -8,8 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// run gives a script the object as the global obj, and returns what the script returns. There is no
-// string, math, io or debug library, and os has time and date only, after a require.
+// run runs a script with the object as the global obj and returns its result. As in Argo CD, the libraries string, math,
+// io and debug are not available, and os must be required and contains only time and date.
 func run(script string, object map[string]any) (any, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
@@ -27,7 +27,7 @@ func run(script string, object map[string]any) (any, error) {
 		}
 	}
 	state.PreloadModule(lua.OsLibName, func(l *lua.LState) int {
-		l.Push(l.SetFuncs(l.NewTable(), harmless))
+		l.Push(l.SetFuncs(l.NewTable(), osFunctions))
 		return 1
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -40,8 +40,8 @@ func run(script string, object map[string]any) (any, error) {
 	return fromLua(state.Get(-1))
 }
 
-// harmless is what is left of the library os.
-var harmless = func() map[string]lua.LGFunction {
+// osFunctions are the available functions of the library os.
+var osFunctions = func() map[string]lua.LGFunction {
 	state := lua.NewState()
 	defer state.Close()
 	functions := map[string]lua.LGFunction{}

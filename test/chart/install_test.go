@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// install installs the chart until the test ends, and returns what Helm said.
+// install installs the chart until the test ends, and returns Helm's output.
 func install(t *testing.T, values string, args ...string) string {
 	t.Helper()
 	t.Cleanup(func() {
@@ -28,29 +28,29 @@ func upgrade(t *testing.T, values string) string {
 
 func deleteCRDs(t *testing.T) {
 	t.Helper()
-	askForObjects(t)
+	listObjects(t)
 	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=2m"}, crds...)...)
 }
 
-// askForObjects comes before CRDs are deleted: the API server takes a minute to end one whose objects were never asked for.
-func askForObjects(t *testing.T) {
+// listObjects lists the objects of the CRDs before their deletion. Without it, the API server takes a minute to delete them.
+func listObjects(t *testing.T) {
 	t.Helper()
 	for _, crd := range crds {
-		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
+		if exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
 			mustKubectl(t, "", "wait", "crd", "--for=condition=Established", "--timeout=30s", crd)
 			mustKubectl(t, "", "get", crd, "-A")
 		}
 	}
 }
 
-// established waits until objects of the CRDs can be made.
-func established(t *testing.T) {
+// waitForCRDs waits until the CRDs are established.
+func waitForCRDs(t *testing.T) {
 	t.Helper()
 	mustKubectl(t, "", append([]string{"wait", "crd", "--for=condition=Established", "--timeout=30s"}, crds...)...)
 }
 
-// there tells whether the API server has the object.
-func there(t *testing.T, apiVersion, kind, namespace, name string) bool {
+// exists reports whether the object exists.
+func exists(t *testing.T, apiVersion, kind, namespace, name string) bool {
 	t.Helper()
 	obj := object(apiVersion, kind, namespace, name)
 	err := admin.Get(context.Background(), client.ObjectKeyFromObject(obj), obj)
@@ -63,21 +63,21 @@ func there(t *testing.T, apiVersion, kind, namespace, name string) bool {
 func expectCRDs(t *testing.T, want bool) {
 	t.Helper()
 	for _, crd := range crds {
-		if there(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) != want {
-			t.Errorf("%s is there: %v, want %v", crd, !want, want)
+		if exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) != want {
+			t.Errorf("%s exists: %v, want %v", crd, !want, want)
 		}
 	}
 }
 
-func TestTheAPIServerTakesWhatIsRenderedForReal(t *testing.T) {
-	for _, e := range matrix(t) {
-		if !slices.Contains([]string{"defaults", "everything on", "namespaced"}, e.name) {
+func TestApplyRenderedObjects(t *testing.T) {
+	for _, s := range scenarios(t) {
+		if !slices.Contains([]string{"defaults", "everything on", "namespaced"}, s.name) {
 			continue
 		}
-		t.Run(e.name, func(t *testing.T) {
-			r := render(t, e.release, e.values)
+		t.Run(s.name, func(t *testing.T) {
+			r := render(t, s.release, s.values)
 			t.Cleanup(func() {
-				askForObjects(t)
+				listObjects(t)
 				mustKubectl(t, r.text, "delete", "--ignore-not-found", "--timeout=2m", "-f", "-")
 			})
 			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "-f", "-")
@@ -86,71 +86,71 @@ func TestTheAPIServerTakesWhatIsRenderedForReal(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if again := mustKubectl(t, r.text, "diff", "--server-side", "-f", "-"); again != "" {
-				t.Errorf("what is applied is not what was given:\n%s", again)
+			if diff := mustKubectl(t, r.text, "diff", "--server-side", "-f", "-"); diff != "" {
+				t.Errorf("the applied objects differ from the rendered ones:\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
+func TestInstallUpgradeUninstall(t *testing.T) {
 	install(t, "")
 	deployment := read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
 	if field(t, deployment, "spec", "replicas") != int64(1) {
-		t.Errorf("got %v", deployment.Object["spec"])
+		t.Errorf("got %v, want 1 replica", deployment.Object["spec"])
 	}
 
 	upgrade(t, testdata(t, "everything.yaml"))
 	deployment = read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
 	if field(t, deployment, "spec", "replicas") != int64(3) {
-		t.Errorf("the upgrade left %v", deployment.Object["spec"])
+		t.Errorf("got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
 	}
 
 	upgrade(t, "watchNamespaces: [support]")
 	const rbac = "rbac.authorization.k8s.io/v1"
-	if there(t, rbac, "ClusterRole", "", "deepcall-operator-manager-role") || there(t, rbac, "ClusterRoleBinding", "", "deepcall-operator-manager-rolebinding") {
-		t.Error("the manager keeps its ClusterRole in namespaced mode")
+	if exists(t, rbac, "ClusterRole", "", "deepcall-operator-manager-role") || exists(t, rbac, "ClusterRoleBinding", "", "deepcall-operator-manager-rolebinding") {
+		t.Error("the manager has a ClusterRole in namespaced mode")
 	}
-	if !there(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
+	if !exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
 		t.Error("the manager has no Role")
 	}
 
 	out := mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
 	for _, crd := range crds {
 		if !strings.Contains(out, "[CustomResourceDefinition] "+crd) {
-			t.Errorf("Helm does not say that it keeps %s: %s", crd, out)
+			t.Errorf("the output doesn't mention that %s is kept: %s", crd, out)
 		}
 	}
 	expectCRDs(t, true)
-	if there(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager") ||
-		there(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
-		t.Error("something is left")
+	if exists(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager") ||
+		exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
+		t.Error("objects of the release are left")
 	}
 
-	// The CRDs that were kept belong to the next release of the same name.
+	// The next release of the same name adopts the CRDs.
 	mustHelm(t, "", "install", operatorRelease, chart, "-n", operatorNamespace)
 }
 
-func TestHelmInstallsForOneNamespaceWithNothingClusterWide(t *testing.T) {
+func TestInstallWithoutClusterScopedObjects(t *testing.T) {
 	install(t, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}")
 	expectCRDs(t, false)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
-	if there(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role") {
+	if exists(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role") {
 		t.Error("the Role is left")
 	}
 }
 
-func TestCRDsThatAreNotToBeKeptGoWithTheRelease(t *testing.T) {
+func TestUninstallDeletesCRDsIfKeepIsOff(t *testing.T) {
 	out := install(t, "crds: {keep: false}")
 	if !strings.Contains(out, "WARNING: crds.keep is off") {
-		t.Errorf("nobody is warned: %s", out)
+		t.Errorf("found no warning: %s", out)
 	}
-	askForObjects(t)
+	listObjects(t)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=2m")
 	expectCRDs(t, false)
 }
 
-func TestCRDsThatOthersInstalledAreTakenOver(t *testing.T) {
+func TestInstallTakesOwnershipOfCRDs(t *testing.T) {
 	mustKubectl(t, "", "apply", "--server-side", "-f", filepath.Join(chart, "files", "crds"))
 	t.Cleanup(func() { deleteCRDs(t) })
 	out, err := helm("", "install", operatorRelease, chart, "-n", operatorNamespace)
@@ -161,7 +161,7 @@ func TestCRDsThatOthersInstalledAreTakenOver(t *testing.T) {
 	expectCRDs(t, true)
 }
 
-func TestAnUpgradeBringsTheNewCRDs(t *testing.T) {
+func TestUpgradeUpdatesCRDs(t *testing.T) {
 	older := t.TempDir()
 	if err := os.CopyFS(older, os.DirFS(chart)); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestAnUpgradeBringsTheNewCRDs(t *testing.T) {
 	if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	shortNames := func() any {
+	shortName := func() any {
 		return field(t, read(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crds[0]), "spec", "names", "shortNames").([]any)[0]
 	}
 
@@ -184,16 +184,16 @@ func TestAnUpgradeBringsTheNewCRDs(t *testing.T) {
 		deleteCRDs(t)
 	})
 	mustHelm(t, "", "install", operatorRelease, older, "-n", operatorNamespace)
-	if got := shortNames(); got != "mapping" {
-		t.Fatalf("the older chart has the short name %v", got)
+	if got := shortName(); got != "mapping" {
+		t.Fatalf("got the short name %v of the older chart", got)
 	}
 	upgrade(t, "")
-	if got := shortNames(); got != "agm" {
+	if got := shortName(); got != "agm" {
 		t.Errorf("got the short name %v after the upgrade", got)
 	}
 }
 
-func TestAFailedInstallSaysWhichNamespaceIsMissing(t *testing.T) {
+func TestInstallReportsMissingNamespace(t *testing.T) {
 	t.Cleanup(func() { mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found") })
 	out, err := helm("{watchNamespaces: [nowhere], crds: {install: false}}", "install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
 	if err == nil || !strings.Contains(out, `namespaces "nowhere" not found`) {
@@ -201,20 +201,19 @@ func TestAFailedInstallSaysWhichNamespaceIsMissing(t *testing.T) {
 	}
 }
 
-func TestTheNotesHaveAnExampleThatIsTakenAsItStands(t *testing.T) {
+func TestNotesContainAValidExample(t *testing.T) {
 	out := install(t, "watchNamespaces: [support]")
 	command, rest, found := strings.Cut(out, " apply -f - <<'END'\n")
 	example, _, ended := strings.Cut(rest, "\nEND\n")
 	if !found || !ended || !strings.HasSuffix(command, "kubectl -n support") {
-		t.Fatalf("there is no example: %s", out)
+		t.Fatalf("found no example: %s", out)
 	}
-	established(t)
+	waitForCRDs(t)
 	mustKubectl(t, example, "-n", supportNamespace, "apply", "--validate=strict", "-f", "-")
 	t.Cleanup(func() { mustKubectl(t, example, "-n", supportNamespace, "delete", "-f", "-") })
-	for _, kind := range []string{"DeepCallAccount", "AgentGroupMapping"} {
-		name := map[string]string{"DeepCallAccount": "acme", "AgentGroupMapping": "asha"}[kind]
-		if !there(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name) {
-			t.Errorf("there is no %s", kind)
+	for kind, name := range map[string]string{"DeepCallAccount": "acme", "AgentGroupMapping": "asha"} {
+		if !exists(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name) {
+			t.Errorf("the %s doesn't exist", kind)
 		}
 	}
 	for _, part := range []string{
@@ -226,68 +225,68 @@ func TestTheNotesHaveAnExampleThatIsTakenAsItStands(t *testing.T) {
 		}
 	}
 	if strings.Contains(out, "kubectl create namespace") {
-		t.Errorf("the notes have a namespace made that is there: %s", out)
+		t.Errorf("the notes create an existing namespace: %s", out)
 	}
 	if strings.Contains(out, "WARNING") {
-		t.Errorf("the notes warn of nothing: %s", out)
+		t.Errorf("unexpected warning: %s", out)
 	}
 	if out := upgrade(t, "allowInsecureEndpoints: true"); !strings.Contains(out, "WARNING: allowInsecureEndpoints is on") {
-		t.Errorf("nobody is warned: %s", out)
+		t.Errorf("found no warning: %s", out)
 	}
 }
 
-func TestTheNotesForAllNamespacesAreTrueAsTheyStand(t *testing.T) {
-	mustKubectl(t, "", "delete", "namespace", supportNamespace, "--timeout=60s") // as on a new cluster
+func TestCommandsOfTheNotesForAllNamespaces(t *testing.T) {
+	mustKubectl(t, "", "delete", "namespace", supportNamespace, "--timeout=60s") // as in a new cluster
 	t.Cleanup(func() { _, _ = kubectl("", "create", "namespace", supportNamespace) })
-	commands, uninstall := commandsOf(t, install(t, ""))
-	established(t)
+	commands, uninstall := notesCommands(t, install(t, ""))
+	waitForCRDs(t)
 	mapping := "{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: bela}, spec: {accountRef: {name: acme}, agentID: '8', groups: []}}"
 	mustKubectl(t, mapping, "-n", salesNamespace, "apply", "-f", "-")
 
 	out := bash(t, commands)
 	for _, part := range []string{"namespace/support created", "deepcallaccount.telephony.deepcall.com/acme   https://v4-api.deepcall.com"} {
 		if !strings.Contains(out, part) {
-			t.Errorf("following the notes gave no %q:\n%s", part, out)
+			t.Errorf("the output of the commands lacks %q:\n%s", part, out)
 		}
 	}
 	if left := mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name"); left != "" {
-		t.Errorf("mappings whose calls were to be stopped are left: %s", left)
+		t.Errorf("mappings are left: %s", left)
 	}
 	bash(t, uninstall)
 }
 
-func TestTheNotesHaveTheCallsStoppedInAllWatchedNamespaces(t *testing.T) {
+func TestNotesStopCallsInAllWatchedNamespaces(t *testing.T) {
 	out := install(t, "watchNamespaces: [support, sales]")
-	commands, _ := commandsOf(t, out)
+	commands, _ := notesCommands(t, out)
 	for _, namespace := range []string{supportNamespace, salesNamespace} {
 		if !strings.Contains(commands, "kubectl -n "+namespace+" delete agentgroupmappings --all\n") {
-			t.Errorf("the mappings of %s are left:\n%s", namespace, commands)
+			t.Errorf("the commands don't delete the mappings of %s:\n%s", namespace, commands)
 		}
 	}
 	if !strings.Contains(out, "are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales ") {
-		t.Errorf("the commands do not stand apart:\n%s", out)
+		t.Errorf("the commands are not on separate lines:\n%s", out)
 	}
 }
 
-// commandsOf are those in the notes, but for waiting for Pods, of which none run here. The uninstall stands apart: it
-// comes before what has to be done before it.
-func commandsOf(t *testing.T, notes string) (commands, uninstall string) {
+// notesCommands returns the commands of the notes except those that wait for Pods, because the control plane runs none. It
+// returns the uninstall command separately, because the notes show it before the commands that must precede it.
+func notesCommands(t *testing.T, notes string) (commands, uninstall string) {
 	t.Helper()
-	var list strings.Builder
-	inside := false
+	var builder strings.Builder
+	inDocument := false
 	for line := range strings.Lines(notes) {
 		switch {
-		case strings.HasSuffix(line, "<<'END'\n"), inside:
-			inside = line != "END\n"
-			list.WriteString(line)
+		case strings.HasSuffix(line, "<<'END'\n"), inDocument:
+			inDocument = line != "END\n"
+			builder.WriteString(line)
 		case strings.HasPrefix(line, "  helm "):
 			uninstall += line
 		case strings.HasPrefix(line, "  kubectl ") && !strings.Contains(line, " rollout status "):
-			list.WriteString(line)
+			builder.WriteString(line)
 		}
 	}
 	if uninstall == "" {
-		t.Fatalf("the notes do not say how to uninstall: %s", notes)
+		t.Fatalf("found no uninstall command in the notes: %s", notes)
 	}
-	return list.String(), uninstall
+	return builder.String(), uninstall
 }

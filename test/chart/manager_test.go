@@ -26,11 +26,11 @@ import (
 
 const managerAccount = "deepcall-operator-controller-manager"
 
-// build builds the manager, once.
+// build builds the manager once.
 var build = sync.OnceValues(func() (string, error) { return gexec.Build("github.com/deepcall/deepcall-operator/cmd") })
 
-// synced has a mapping told to DeepCall. What is made for it is removed by what is returned, by force.
-func synced(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
+// createSyncedMapping creates a mapping with its account and waits until it is synced. remove force-deletes them.
+func createSyncedMapping(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
 	t.Helper()
 	deepcall, url := deepcalltest.Start(t, deepcalltest.Options{})
 	objects := fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: acme-deepcall}, stringData: {userId: "1001", token: s3cr3t}}
@@ -45,19 +45,19 @@ func synced(t *testing.T) (deepcall *deepcalltest.Server, remove func()) {
 		t.Errorf("DeepCall has %v", got)
 	}
 	return deepcall, func() {
-		release(supportNamespace, "agm/asha")
-		release(supportNamespace, "dca/acme")
+		forceDelete(supportNamespace, "agm/asha")
+		forceDelete(supportNamespace, "dca/acme")
 		mustKubectl(t, "", "-n", supportNamespace, "delete", "secret/acme-deepcall", "--ignore-not-found")
 	}
 }
 
-// release deletes an object, if it is there, for whose finalizers nobody may be left.
-func release(namespace, object string) {
+// forceDelete deletes an object, if it exists, without waiting for its finalizers.
+func forceDelete(namespace, object string) {
 	_, _ = kubectl("", "-n", namespace, "patch", object, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 	_, _ = kubectl("", "-n", namespace, "delete", object, "--timeout=20s")
 }
 
-// manager is a running process, with the flags of the release's Deployment.
+// manager is a manager process with the flags of the release's Deployment.
 type manager struct {
 	session *gexec.Session
 	log     *gbytes.Buffer
@@ -70,10 +70,10 @@ func start(t *testing.T, environment ...string) *manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := argsOf(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
+	args := managerArgs(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
 	m := &manager{metrics: freeAddress(t), log: gbytes.NewBuffer()}
 	probes := freeAddress(t)
-	args = append(args, "--kubeconfig="+kubeconfigOf(t, operatorNamespace, managerAccount), "--leader-election-namespace="+operatorNamespace,
+	args = append(args, "--kubeconfig="+writeKubeconfig(t, operatorNamespace, managerAccount), "--leader-election-namespace="+operatorNamespace,
 		"--health-probe-bind-address="+probes, "--metrics-bind-address="+m.metrics)
 	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), environment...)
@@ -84,7 +84,7 @@ func start(t *testing.T, environment ...string) *manager {
 	m.session = session
 	t.Cleanup(func() {
 		m.kill()
-		// The next manager need not wait for the lease of one that was killed, or whose rights went before it.
+		// Otherwise, the next manager waits for the lease of a manager that didn't release it.
 		mustKubectl(t, "", "delete", "lease", "--all", "-n", operatorNamespace)
 	})
 	NewWithT(t).Eventually(func() int { status, _ := get("http://"+probes+"/readyz", ""); return status }, 20*time.Second, 50*time.Millisecond).
@@ -100,27 +100,27 @@ func (m *manager) stop(t *testing.T) {
 	NewWithT(t).Eventually(m.session, 20*time.Second).Should(gexec.Exit(0))
 }
 
-// metricsAreForReaders expects that those in metrics.readers may read them, and others not.
-func (m *manager) metricsAreForReaders(t *testing.T) {
+// expectAuthorizedMetrics expects that only the ServiceAccounts in metrics.readers can read the metrics.
+func (m *manager) expectAuthorizedMetrics(t *testing.T) {
 	t.Helper()
 	url := "https://" + m.metrics + "/metrics"
 	for _, test := range []struct {
 		name string
 		want int
 	}{{"prometheus", http.StatusOK}, {"default", http.StatusForbidden}} {
-		if status, text := get(url, tokenOf(t, salesNamespace, test.name)); status != test.want {
+		if status, text := get(url, createToken(t, salesNamespace, test.name)); status != test.want {
 			t.Errorf("the ServiceAccount %s got %d %.200s, want %d", test.name, status, text, test.want)
 		}
 	}
 	if status, _ := get(url, ""); status != http.StatusUnauthorized {
-		t.Errorf("nobody in particular got %d", status)
+		t.Errorf("got %d without a token, want %d", status, http.StatusUnauthorized)
 	}
 }
 
-// tokenOf is a token of a ServiceAccount, which is made if it is not there.
-func tokenOf(t *testing.T, namespace, name string) string {
+// createToken returns a token of a ServiceAccount, which it creates if it doesn't exist.
+func createToken(t *testing.T, namespace, name string) string {
 	t.Helper()
-	if !there(t, "v1", "ServiceAccount", namespace, name) {
+	if !exists(t, "v1", "ServiceAccount", namespace, name) {
 		if err := admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -128,11 +128,11 @@ func tokenOf(t *testing.T, namespace, name string) string {
 	return strings.TrimSpace(mustKubectl(t, "", "create", "token", name, "-n", namespace))
 }
 
-func kubeconfigOf(t *testing.T, namespace, account string) string {
+func writeKubeconfig(t *testing.T, namespace, account string) string {
 	t.Helper()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{Server: plane.Config.Host, CertificateAuthorityData: plane.Config.CAData}
-	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: tokenOf(t, namespace, account)}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: createToken(t, namespace, account)}
 	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	path := filepath.Join(t.TempDir(), "kubeconfig")
@@ -143,8 +143,8 @@ func kubeconfigOf(t *testing.T, namespace, account string) string {
 }
 
 func get(url, token string) (status int, body string) {
-	// The manager makes its own certificate.
-	web := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	// The manager uses a self-signed certificate.
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	request, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err.Error()
@@ -152,7 +152,7 @@ func get(url, token string) (status int, body string) {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := web.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, err.Error()
 	}

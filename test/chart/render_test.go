@@ -14,22 +14,22 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-func TestTheChartIsTakenAsItStandsWithAnyValues(t *testing.T) {
-	for _, e := range matrix(t) {
-		t.Run(e.name, func(t *testing.T) {
-			if out, err := helm(e.values, "lint", chart, "--strict", "--kube-version", "1.37", "-f", "-"); err != nil {
+func TestRenderedObjectsAreValid(t *testing.T) {
+	for _, s := range scenarios(t) {
+		t.Run(s.name, func(t *testing.T) {
+			if out, err := helm(s.values, "lint", chart, "--strict", "--kube-version", "1.37", "-f", "-"); err != nil {
 				t.Errorf("helm lint: %v\n%s", err, out)
 			}
-			r := render(t, e.release, e.values)
-			e.check(t, r)
-			r.standsApart(t)
-			r.passesPodSecurity(t)
+			r := render(t, s.release, s.values)
+			s.check(t, r)
+			r.expectUniqueObjects(t)
+			r.expectRestrictedPod(t)
 			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
 		})
 	}
 }
 
-func TestAFieldThatDoesNotExistIsNotTaken(t *testing.T) {
+func TestDryRunRejectsUnknownFields(t *testing.T) {
 	r := render(t, operatorRelease, "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, minSkew: 1}]")
 	out, err := kubectl(r.text, "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
 	if err == nil || !strings.Contains(out, "minSkew") {
@@ -37,7 +37,7 @@ func TestAFieldThatDoesNotExistIsNotTaken(t *testing.T) {
 	}
 }
 
-func TestAPodThatIsNotRestrictedIsNotTaken(t *testing.T) {
+func TestRestrictedNamespaceRejectsPrivilegedPods(t *testing.T) {
 	r := render(t, operatorRelease, "securityContext: {allowPrivilegeEscalation: true}")
 	err := admin.Create(t.Context(), r.pod(t), client.DryRunAll)
 	if err == nil || !strings.Contains(err.Error(), "allowPrivilegeEscalation") {
@@ -45,19 +45,19 @@ func TestAPodThatIsNotRestrictedIsNotTaken(t *testing.T) {
 	}
 }
 
-func TestTheChartIsTakenAsADependency(t *testing.T) {
+func TestChartAsDependency(t *testing.T) {
 	parent := t.TempDir()
 	if err := os.CopyFS(filepath.Join(parent, "charts", "deepcall-operator"), os.DirFS(chart)); err != nil {
 		t.Fatal(err)
 	}
-	const about = "{apiVersion: v2, name: parent, version: 0.0.1, dependencies: [{name: deepcall-operator, version: 0.1.0, condition: deepcall-operator.enabled}]}"
-	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(about), 0o600); err != nil {
+	const metadata = "{apiVersion: v2, name: parent, version: 0.0.1, dependencies: [{name: deepcall-operator, version: 0.1.0, condition: deepcall-operator.enabled}]}"
+	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(metadata), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for values, want := range map[string]int{
 		"{global: {team: a}, deepcall-operator: {enabled: true, replicas: 2}}": 1, "deepcall-operator: {enabled: false}": 0,
 	} {
-		text, err := templateOf(parent, "parent", values)
+		text, err := template(parent, "parent", values)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -67,20 +67,20 @@ func TestTheChartIsTakenAsADependency(t *testing.T) {
 	}
 }
 
-func TestAnOldClusterIsRefused(t *testing.T) {
-	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.28.9")
-	if err == nil || !strings.Contains(out, ">=1.29.0-0") {
+func TestOldKubernetesVersionIsRejected(t *testing.T) {
+	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.31.9")
+	if err == nil || !strings.Contains(out, ">=1.32.0-0") {
 		t.Errorf("got %v: %s", err, out)
 	}
-	// Vendors' versions count as what they are made from.
+	// Suffixes of vendors are ignored.
 	if out, err := helm("", "template", operatorRelease, chart, "--kube-version", "v1.33.4-gke.1000"); err != nil {
 		t.Errorf("got %v: %s", err, out)
 	}
 }
 
-func TestLongReleasesThatBeginAlikeHaveOtherNames(t *testing.T) {
-	begin := strings.Repeat("a", 52)
-	first, second := render(t, begin+"b", "crds: {install: false}"), render(t, begin+"c", "crds: {install: false}")
+func TestLongReleaseNamesWithTheSamePrefixAreUnique(t *testing.T) {
+	prefix := strings.Repeat("a", 52)
+	first, second := render(t, prefix+"b", "crds: {install: false}"), render(t, prefix+"c", "crds: {install: false}")
 	for _, name := range names(first.objects) {
 		if slices.Contains(names(second.objects), name) {
 			t.Errorf("both have %s", name)
@@ -88,31 +88,31 @@ func TestLongReleasesThatBeginAlikeHaveOtherNames(t *testing.T) {
 	}
 }
 
-func (r rendering) wants(t *testing.T, args ...string) {
+func (r rendering) expectArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
 		if got := r.args(t); !slices.Contains(got, arg) {
-			t.Errorf("the manager is not started with %s, but with %q", arg, got)
+			t.Errorf("the manager's args lack %s: %q", arg, got)
 		}
 	}
 }
 
-func (r rendering) lacks(t *testing.T, args ...string) {
+func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
 		if slices.Contains(r.args(t), arg) {
-			t.Errorf("the manager is started with %s", arg)
+			t.Errorf("unexpected arg %s", arg)
 		}
 	}
 }
 
-// selects expects that the labels at the path are those of the Pods.
-func (r rendering) selects(t *testing.T, obj *unstructured.Unstructured, path ...string) {
+// expectSelectsPods expects that the selector at the path matches the Pods.
+func (r rendering) expectSelectsPods(t *testing.T, obj *unstructured.Unstructured, path ...string) {
 	t.Helper()
 	labels := field(t, r.only(t, "Deployment"), "spec", "template", "metadata", "labels").(map[string]any)
 	selector, _ := field(t, obj, path...).(map[string]any)
 	if len(selector) == 0 {
-		t.Errorf("the %s selects nothing in particular", obj.GetKind())
+		t.Errorf("the selector of the %s is empty", obj.GetKind())
 	}
 	for key, value := range selector {
 		if labels[key] != value {
@@ -121,23 +121,23 @@ func (r rendering) selects(t *testing.T, obj *unstructured.Unstructured, path ..
 	}
 }
 
-// standsApart expects no two objects of one kind and name, and a namespace where one belongs.
-func (r rendering) standsApart(t *testing.T) {
+// expectUniqueObjects expects that all objects are unique, and that exactly the namespaced ones have a namespace.
+func (r rendering) expectUniqueObjects(t *testing.T) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, obj := range r.objects {
 		id := obj.GetKind() + " " + obj.GetNamespace() + "/" + obj.GetName()
 		if seen[id] {
-			t.Errorf("there are two of %s", id)
+			t.Errorf("duplicate object %s", id)
 		}
 		seen[id] = true
 		if clusterScoped(obj) != (obj.GetNamespace() == "") {
-			t.Errorf("the namespace of %s is wrong", id)
+			t.Errorf("unexpected namespace: %s", id)
 		}
 	}
 }
 
-// pod is one of the Deployment's Pods, in the restricted namespace.
+// pod returns a Pod of the Deployment in the restricted namespace.
 func (r rendering) pod(t *testing.T) *unstructured.Unstructured {
 	t.Helper()
 	pod := object("v1", "Pod", restrictedNamespace, "manager")
@@ -145,10 +145,10 @@ func (r rendering) pod(t *testing.T) *unstructured.Unstructured {
 	return pod
 }
 
-func (r rendering) passesPodSecurity(t *testing.T) {
+func (r rendering) expectRestrictedPod(t *testing.T) {
 	t.Helper()
 	if err := admin.Create(context.Background(), r.pod(t), client.DryRunAll); err != nil {
-		t.Errorf("the Pod is refused: %v", err)
+		t.Errorf("the Pod is rejected: %v", err)
 	}
 }
 
@@ -161,8 +161,8 @@ func names(objects []*unstructured.Unstructured) []string {
 	return list
 }
 
-// kustomized is what kustomize builds of a folder of config.
-func kustomized(t *testing.T, folder string) rendering {
+// buildKustomization returns the objects of a kustomization in config.
+func buildKustomization(t *testing.T, folder string) rendering {
 	t.Helper()
 	text, err := execute(tool("kustomize"), "", "build", filepath.Join(testenv.Root(), "config", folder))
 	if err != nil {

@@ -8,37 +8,29 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-func TestTheRightsAreThoseOfKustomize(t *testing.T) {
+func TestRBACMatchesKustomize(t *testing.T) {
 	for _, test := range []struct{ folder, values string }{
 		{"default", ""},
 		{"namespaced", "{watchNamespaces: [deepcall-operator-system], rbac: {aggregate: false}}"},
 	} {
 		t.Run(test.folder, func(t *testing.T) {
-			ours, theirs := rights(render(t, operatorRelease, test.values)), rights(kustomized(t, test.folder))
-			if len(theirs) < 7 {
-				t.Fatalf("kustomize gives %d objects of RBAC only", len(theirs))
+			got, want := rbacObjects(render(t, operatorRelease, test.values)), rbacObjects(buildKustomization(t, test.folder))
+			if len(want) < 7 {
+				t.Fatalf("got %d RBAC objects from kustomize, want at least 7", len(want))
 			}
-			for id, want := range theirs {
-				if got, ok := ours[id]; !ok || !reflect.DeepEqual(got, want) {
-					t.Errorf("%s\n got %v\nwant %v", id, got, want)
-				}
-			}
-			for id := range ours {
-				if _, ok := theirs[id]; !ok {
-					t.Errorf("kustomize has no %s", id)
-				}
-			}
+			NewWithT(t).Expect(got).To(Equal(want))
 		})
 	}
 }
 
-// rights are the objects of RBAC, by kind and name, without what tells where they come from.
-func rights(r rendering) map[string]map[string]any {
+// rbacObjects returns the RBAC objects by kind and name, without the metadata that differs between installations.
+func rbacObjects(r rendering) map[string]map[string]any {
 	found := map[string]map[string]any{}
 	for _, obj := range r.objects {
 		if obj.GroupVersionKind().Group != "rbac.authorization.k8s.io" && obj.GetKind() != "ServiceAccount" {
@@ -60,14 +52,14 @@ func rights(r rendering) map[string]map[string]any {
 	return found
 }
 
-func TestEveryWatchedNamespaceHasTheSameRoles(t *testing.T) {
-	ours := rights(render(t, operatorRelease, "watchNamespaces: [support, sales, deepcall-operator-system]"))
+func TestWatchedNamespacesHaveTheSameRoles(t *testing.T) {
+	objects := rbacObjects(render(t, operatorRelease, "watchNamespaces: [support, sales, deepcall-operator-system]"))
 	for _, name := range []string{"manager", "namespace"} {
 		id := "/deepcall-operator-" + name + "-role"
 		for _, namespace := range []string{supportNamespace, salesNamespace} {
 			for _, kind := range []string{"Role ", "RoleBinding "} {
 				suffix := map[string]string{"Role ": "", "RoleBinding ": "binding"}[kind]
-				got, want := ours[kind+namespace+id+suffix], ours[kind+operatorNamespace+id+suffix]
+				got, want := objects[kind+namespace+id+suffix], objects[kind+operatorNamespace+id+suffix]
 				if got == nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s%s%s: got %v, want %v", kind, namespace, id+suffix, got, want)
 				}
@@ -76,30 +68,29 @@ func TestEveryWatchedNamespaceHasTheSameRoles(t *testing.T) {
 	}
 }
 
-func TestTheDeploymentIsAsStrictAsThatOfKustomize(t *testing.T) {
+func TestDeploymentMatchesKustomize(t *testing.T) {
 	for _, test := range []struct{ folder, values string }{{"default", ""}, {"namespaced", "watchNamespaces: [deepcall-operator-system]"}} {
 		t.Run(test.folder, func(t *testing.T) {
-			r, other := render(t, operatorRelease, test.values), kustomized(t, test.folder)
-			ours, theirs := podSpec(t, r.only(t, "Deployment")), podSpec(t, other.only(t, "Deployment"))
-			if !reflect.DeepEqual(ours, theirs) {
-				t.Errorf("\n got %v\nwant %v", ours, theirs)
+			r, other := render(t, operatorRelease, test.values), buildKustomization(t, test.folder)
+			got, want := podSpec(t, r.only(t, "Deployment")), podSpec(t, other.only(t, "Deployment"))
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("\n got %v\nwant %v", got, want)
 			}
 			if got, want := r.only(t, "Service"), other.only(t, "Service"); got.GetName() != want.GetName() ||
 				!reflect.DeepEqual(field(t, got, "spec", "ports"), field(t, want, "spec", "ports")) {
 				t.Errorf("got the Service %v, want %v", got.Object, want.Object)
 			}
-			// The chart names the flags that have a value there, and the namespaces themselves.
-			for _, arg := range argsOf(t, other.only(t, "Deployment")) {
+			// The chart sets more flags, and watches the same namespaces by name.
+			for _, arg := range managerArgs(t, other.only(t, "Deployment")) {
 				if !strings.HasPrefix(arg, "--watch-namespaces=") {
-					r.wants(t, arg)
+					r.expectArgs(t, arg)
 				}
 			}
 		})
 	}
 }
 
-// podSpec is a Deployment's, without what differs: selectors, arguments and environment, and the
-// pull policy, which has the API server's default.
+// podSpec returns the Pod spec of a Deployment without the fields that differ between kustomize and the chart.
 func podSpec(t *testing.T, deployment *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	content := field(t, deployment.DeepCopy(), "spec", "template", "spec").(map[string]any)
@@ -113,20 +104,20 @@ func podSpec(t *testing.T, deployment *unstructured.Unstructured) map[string]any
 	return content
 }
 
-func TestTheDisruptionBudgetIsThatOfKustomize(t *testing.T) {
+func TestPodDisruptionBudgetMatchesKustomize(t *testing.T) {
 	budget := func(obj *unstructured.Unstructured) map[string]any {
 		spec := field(t, obj.DeepCopy(), "spec").(map[string]any)
 		delete(spec, "selector")
 		return spec
 	}
-	ours := budget(render(t, operatorRelease, "replicas: 2").only(t, "PodDisruptionBudget"))
-	theirs := budget(source(t, "config", "high-availability", "disruption_budget.yaml"))
-	if !reflect.DeepEqual(ours, theirs) {
-		t.Errorf("\n got %v\nwant %v", ours, theirs)
+	got := budget(render(t, operatorRelease, "replicas: 2").only(t, "PodDisruptionBudget"))
+	want := budget(source(t, "config", "high-availability", "disruption_budget.yaml"))
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %v\nwant %v", got, want)
 	}
 }
 
-func TestTheCRDsAreThoseOfTheAPI(t *testing.T) {
+func TestCRDsMatchConfig(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "crd", "bases", "*.yaml"))
 	if err != nil || len(files) != len(crds) {
 		t.Fatalf("got %q and %v, want the CRDs", files, err)
@@ -139,22 +130,22 @@ func TestTheCRDsAreThoseOfTheAPI(t *testing.T) {
 		want := source(t, "config", "crd", "bases", filepath.Base(file))
 		i := slices.IndexFunc(rendered, func(obj *unstructured.Unstructured) bool { return obj.GetName() == want.GetName() })
 		if i < 0 {
-			t.Fatalf("there is no %s", want.GetName())
+			t.Fatalf("%s is missing", want.GetName())
 		}
 		if got := rendered[i]; !reflect.DeepEqual(got.Object["spec"], want.Object["spec"]) {
 			t.Errorf("%s differs; run 'make generate'", got.GetName())
 		} else if got.GetAnnotations()["helm.sh/resource-policy"] != "keep" {
-			t.Errorf("%s goes with the release: %v", got.GetName(), got.GetAnnotations())
+			t.Errorf("%s is not kept: %v", got.GetName(), got.GetAnnotations())
 		}
 	}
 	for _, crd := range render(t, operatorRelease, "crds: {keep: false}").kind("CustomResourceDefinition") {
 		if _, found := crd.GetAnnotations()["helm.sh/resource-policy"]; found {
-			t.Errorf("%s stays although it was not to be kept", crd.GetName())
+			t.Errorf("%s is kept, want keep off", crd.GetName())
 		}
 	}
 }
 
-func TestTheAlertsAndTheDashboardAreThoseOfConfigPrometheus(t *testing.T) {
+func TestAlertsAndDashboardMatchConfig(t *testing.T) {
 	r := render(t, operatorRelease, "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}")
 	want := source(t, "config", "prometheus", "prometheusrule.yaml").Object["spec"]
 	if !reflect.DeepEqual(r.only(t, "PrometheusRule").Object["spec"], want) {

@@ -1,5 +1,5 @@
-// Package chart tests the Helm chart: what it renders, whether a real API server takes that as it
-// stands, and whether the manager works with the rights it gives.
+// Package chart tests the Helm chart: the rendered objects, their validation by an API server, and whether the manager
+// works with the rights that they grant.
 package chart
 
 import (
@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -27,49 +26,41 @@ import (
 )
 
 const (
-	// operatorNamespace and operatorRelease give the names that kustomize gives.
+	// With operatorNamespace and operatorRelease, objects have the same names as with kustomize.
 	operatorNamespace = "deepcall-operator-system"
 	operatorRelease   = "deepcall-operator"
 	// supportNamespace and salesNamespace are watched in namespaced mode.
 	supportNamespace = "support"
 	salesNamespace   = "sales"
-	// marketingNamespace has a release of its own.
+	// marketingNamespace has its own release.
 	marketingNamespace = "marketing"
-	// restrictedNamespace takes only Pods of the Pod Security level restricted.
+	// restrictedNamespace enforces the Pod Security Standard restricted.
 	restrictedNamespace = "restricted"
 )
 
 var (
-	plane   *testenv.ControlPlane
-	admin   client.Client
-	chart   = filepath.Join(testenv.Root(), "config", "chart")
-	home    string // Helm's and kubectl's
-	audited string // the path of the API server's audit log
+	plane    *testenv.ControlPlane
+	admin    client.Client
+	chart    = filepath.Join(testenv.Root(), "config", "chart")
+	home     string // home directory of Helm and kubectl
+	auditLog string // path of the API server's audit log
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse() // a bad flag ends the program, so before anything runs
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testenv.Main(m, run) }
 
 func run(m *testing.M) (code int, err error) {
 	for _, name := range []string{"helm", "kustomize"} {
 		if _, err := os.Stat(tool(name)); err != nil {
-			return 1, fmt.Errorf("there is no bin/%s; run 'make bin/%s' first: %w", name, name, err)
+			return 1, fmt.Errorf("bin/%s not found; run 'make bin/%s' first: %w", name, name, err)
 		}
 	}
 	directory, err := os.MkdirTemp("", "deepcall-audit-")
 	if err != nil {
-		return 1, fmt.Errorf("make a directory: %w", err)
+		return 1, fmt.Errorf("create a directory: %w", err)
 	}
 	defer os.RemoveAll(directory)
-	audited = filepath.Join(directory, "audit.log")
-	if plane, err = testenv.Start(testenv.WithAudit(audited)); err != nil {
+	auditLog = filepath.Join(directory, "audit.log")
+	if plane, err = testenv.Start(testenv.WithAudit(auditLog)); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
@@ -80,12 +71,12 @@ func run(m *testing.M) (code int, err error) {
 	defer stop()
 	home = filepath.Dir(plane.Kubeconfig)
 	if admin, err = client.New(plane.Config, client.Options{}); err != nil {
-		return 1, fmt.Errorf("make the client: %w", err)
+		return 1, fmt.Errorf("create the client: %w", err)
 	}
 	if err := plane.InstallMonitoringCRDs(); err != nil {
 		return 1, err
 	}
-	// The chart brings our own CRDs.
+	// The chart installs the operator's CRDs.
 	if out, err := kubectl("", append([]string{"delete", "crd"}, crds...)...); err != nil {
 		return 1, fmt.Errorf("delete the CRDs: %w: %s", err, out)
 	}
@@ -95,14 +86,14 @@ func run(m *testing.M) (code int, err error) {
 			namespace.SetLabels(map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 		}
 		if err := admin.Create(context.Background(), namespace); err != nil {
-			return 1, fmt.Errorf("make the namespace %s: %w", name, err)
+			return 1, fmt.Errorf("create the namespace %s: %w", name, err)
 		}
 	}
 	defer gexec.CleanupBuildArtifacts()
 	return m.Run(), nil
 }
 
-// tool is the path of a program that the Makefile builds; HELM and KUSTOMIZE name other ones.
+// tool returns the path of a tool in bin, or the absolute path in the environment variable HELM or KUSTOMIZE.
 func tool(name string) string {
 	if path := os.Getenv(strings.ToUpper(name)); path != "" && filepath.IsAbs(path) {
 		return path
@@ -110,7 +101,7 @@ func tool(name string) string {
 	return filepath.Join(testenv.Root(), "bin", name)
 }
 
-// helm runs Helm as the administrator of the control plane; its standard input is the values.
+// helm runs Helm with the values as standard input.
 func helm(values string, args ...string) (string, error) {
 	return execute(tool("helm"), values, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
 }
@@ -123,10 +114,10 @@ func execute(program, input string, args ...string) (string, error) {
 	command := exec.CommandContext(context.Background(), program, args...)
 	command.Env = append(os.Environ(), "HOME="+home, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	command.Stdin = strings.NewReader(input)
-	var output, complaints bytes.Buffer
-	command.Stdout, command.Stderr = &output, &complaints
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
-	return output.String() + complaints.String(), err
+	return stdout.String() + stderr.String(), err
 }
 
 func mustHelm(t *testing.T, values string, args ...string) string {
@@ -147,16 +138,12 @@ func mustKubectl(t *testing.T, input string, args ...string) string {
 	return out
 }
 
-// template renders the chart with values in YAML.
-func template(release, values string, args ...string) (string, error) {
-	return templateOf(chart, release, values, args...)
-}
-
-func templateOf(chart, release, values string, args ...string) (string, error) {
+// template renders a chart with values in YAML.
+func template(chart, release, values string, args ...string) (string, error) {
 	return helm(values, append([]string{"template", release, chart, "--namespace", operatorNamespace, "--kube-version", "1.37", "-f", "-"}, args...)...)
 }
 
-// rendering is what a chart rendered.
+// rendering is the output of helm template.
 type rendering struct {
 	text    string
 	objects []*unstructured.Unstructured
@@ -164,14 +151,14 @@ type rendering struct {
 
 func render(t *testing.T, release, values string, args ...string) rendering {
 	t.Helper()
-	text, err := template(release, values, args...)
+	text, err := template(chart, release, values, args...)
 	if err != nil {
 		t.Fatalf("helm template: %v\n%s", err, text)
 	}
 	return rendering{text: text, objects: parse(t, text)}
 }
 
-// parse reads the objects, and refuses keys that stand twice.
+// parse decodes the objects and rejects duplicate keys.
 func parse(t *testing.T, text string) []*unstructured.Unstructured {
 	t.Helper()
 	var objects []*unstructured.Unstructured
@@ -209,7 +196,7 @@ func (r rendering) kind(kind string) []*unstructured.Unstructured {
 	return found
 }
 
-// only is the one object of that kind.
+// only returns the only object of the kind.
 func (r rendering) only(t *testing.T, kind string) *unstructured.Unstructured {
 	t.Helper()
 	found := r.kind(kind)
@@ -219,13 +206,13 @@ func (r rendering) only(t *testing.T, kind string) *unstructured.Unstructured {
 	return found[0]
 }
 
-// args are those of the manager.
+// args returns the args of the manager.
 func (r rendering) args(t *testing.T) []string {
 	t.Helper()
-	return argsOf(t, r.only(t, "Deployment"))
+	return managerArgs(t, r.only(t, "Deployment"))
 }
 
-func argsOf(t *testing.T, deployment *unstructured.Unstructured) []string {
+func managerArgs(t *testing.T, deployment *unstructured.Unstructured) []string {
 	t.Helper()
 	args, _, err := unstructured.NestedStringSlice(container(t, deployment), "args")
 	if err != nil {
@@ -243,7 +230,7 @@ func container(t *testing.T, deployment *unstructured.Unstructured) map[string]a
 	return containers[0].(map[string]any)
 }
 
-// field is a field of an object, or nil.
+// field returns a field of an object, or nil.
 func field(t *testing.T, obj *unstructured.Unstructured, path ...string) any {
 	t.Helper()
 	value, _, err := unstructured.NestedFieldNoCopy(obj.Object, path...)
@@ -262,7 +249,7 @@ func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured
 	return obj
 }
 
-// read is an object as the API server has it.
+// read returns the object from the API server.
 func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	obj := object(apiVersion, kind, namespace, name)
@@ -272,7 +259,7 @@ func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.
 	return obj
 }
 
-// source is an object of a file of the repository.
+// source returns the object in a file of the repository.
 func source(t *testing.T, path ...string) *unstructured.Unstructured {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(append([]string{testenv.Root()}, path...)...))
@@ -293,7 +280,7 @@ func testdata(t *testing.T, name string) string {
 
 var crds = []string{"agentgroupmappings.telephony.deepcall.com", "deepcallaccounts.telephony.deepcall.com"}
 
-// clusterScoped are the kinds that stand in no namespace.
+// clusterScoped reports whether an object of the chart has no namespace.
 func clusterScoped(obj *unstructured.Unstructured) bool {
 	return slices.Contains([]string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}, obj.GetKind())
 }

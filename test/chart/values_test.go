@@ -13,10 +13,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// value is one of values.yaml: a key with a comment that begins with "-- ".
-type value struct{ path, meaning, standard string }
+// value is a key of values.yaml with a comment that starts with "-- ".
+type value struct{ path, meaning, defaultJSON string }
 
-// values are those of values.yaml, in its order.
+// values returns the values of values.yaml in order.
 func values(t *testing.T) []value {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
@@ -27,29 +27,29 @@ func values(t *testing.T) []value {
 	if err := yaml.Unmarshal(content, &document); err != nil {
 		t.Fatal(err)
 	}
-	return valuesOf(t, "", document.Content[0])
+	return parseValues(t, "", document.Content[0])
 }
 
-func valuesOf(t *testing.T, prefix string, mapping *yaml.Node) []value {
+func parseValues(t *testing.T, prefix string, mapping *yaml.Node) []value {
 	t.Helper()
 	var list []value
 	for i := 0; i < len(mapping.Content); i += 2 {
 		key, node := mapping.Content[i], mapping.Content[i+1]
 		path := prefix + key.Value
 		if meaning, found := strings.CutPrefix(key.HeadComment, "# -- "); found {
-			list = append(list, value{path: path, meaning: meaning, standard: inJSON(t, node)})
+			list = append(list, value{path: path, meaning: meaning, defaultJSON: toJSON(t, node)})
 			continue
 		}
 		if node.Kind != yaml.MappingNode || len(node.Content) == 0 {
-			t.Errorf("values.yaml says nothing about %s", path)
+			t.Errorf("values.yaml has no comment for %s", path)
 			continue
 		}
-		list = append(list, valuesOf(t, path+".", node)...)
+		list = append(list, parseValues(t, path+".", node)...)
 	}
 	return list
 }
 
-func inJSON(t *testing.T, node *yaml.Node) string {
+func toJSON(t *testing.T, node *yaml.Node) string {
 	t.Helper()
 	var decoded any
 	if err := node.Decode(&decoded); err != nil {
@@ -62,8 +62,8 @@ func inJSON(t *testing.T, node *yaml.Node) string {
 	return string(encoded)
 }
 
-// others are values other than the defaults and those of testdata/everything.yaml, in JSON.
-var others = map[string]string{
+// otherValues are values in JSON that differ from the defaults and from testdata/everything.yaml.
+var otherValues = map[string]string{
 	"nameOverride": `"calls"`, "fullnameOverride": `"calls"`, "commonLabels": `{"team":"sales"}`, "commonAnnotations": `{"owner":"sales"}`,
 	"crds.install": `false`, "crds.keep": `false`,
 	"image.repository": `"registry.example.com/deepcall"`, "image.tag": `"v9"`, "image.digest": `"sha256:` + strings.Repeat("a", 64) + `"`,
@@ -93,45 +93,45 @@ var others = map[string]string{
 	"networkPolicy.metricsFrom": `[]`, "networkPolicy.egressPorts": `[443]`, "networkPolicy.extraEgress": `[]`,
 }
 
-// with is what another value needs beside it.
-var with = map[string]string{
+// requiredValues are further values that a value of otherValues requires.
+var requiredValues = map[string]string{
 	"serviceAccount.create": `serviceAccount.name="caller"`,
 	"metrics.enabled":       `metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false`,
 }
 
-func TestEveryValueHasItsEffect(t *testing.T) {
+func TestEveryValueHasAnEffect(t *testing.T) {
 	everything := testdata(t, "everything.yaml")
-	plain := render(t, "all", everything).text
-	known := slices.Collect(maps.Keys(others))
+	rendered := render(t, "all", everything).text
+	unknown := slices.Collect(maps.Keys(otherValues))
 	for _, v := range values(t) {
-		known = slices.DeleteFunc(known, func(path string) bool { return path == v.path })
+		unknown = slices.DeleteFunc(unknown, func(path string) bool { return path == v.path })
 		t.Run(v.path, func(t *testing.T) {
-			other, found := others[v.path]
+			other, found := otherValues[v.path]
 			if !found {
-				t.Fatal("the test knows no other value")
+				t.Fatal("otherValues has no value")
 			}
-			args, before := []string{}, plain
-			if beside, found := with[v.path]; found {
-				args = []string{"--set-json", beside}
+			args, before := []string{}, rendered
+			if required, found := requiredValues[v.path]; found {
+				args = []string{"--set-json", required}
 				before = render(t, "all", everything, args...).text
 			}
 			if after := render(t, "all", everything, append(args, "--set-json", v.path+"="+other)...).text; after == before {
-				t.Errorf("%s changes nothing", other)
+				t.Errorf("%s has no effect", other)
 			}
 		})
 	}
-	if len(known) > 0 {
-		t.Errorf("values.yaml has no %q", known)
+	if len(unknown) > 0 {
+		t.Errorf("values.yaml lacks %q", unknown)
 	}
 }
 
-// schema is as much of JSON Schema as there is to look at.
+// schema is the part of JSON Schema that the tests read.
 type schema struct {
 	Properties           map[string]schema `json:"properties"`
 	AdditionalProperties any               `json:"additionalProperties"`
 }
 
-func TestTheSchemaHasTheVeryValues(t *testing.T) {
+func TestSchemaMatchesValues(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(chart, "values.schema.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -140,11 +140,11 @@ func TestTheSchemaHasTheVeryValues(t *testing.T) {
 	if err := json.Unmarshal(content, &root); err != nil {
 		t.Fatal(err)
 	}
-	// What a chart above this one may add.
+	// Parent charts can set these.
 	for _, name := range []string{"global", "enabled"} {
 		delete(root.Properties, name)
 	}
-	want := make([]string, 0, len(others))
+	want := make([]string, 0, len(otherValues))
 	for _, v := range values(t) {
 		want = append(want, v.path)
 	}
@@ -152,15 +152,15 @@ func TestTheSchemaHasTheVeryValues(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("the schema has\n%q, values.yaml\n%q", got, want)
+		t.Errorf("got the schema's values\n%q, want those of values.yaml\n%q", got, want)
 	}
 }
 
-// paths are those of the values; what is below a value is not looked at.
+// paths returns the paths of the values, without the properties of their contents.
 func (s schema) paths(t *testing.T, prefix string, values []string) []string {
 	t.Helper()
 	if s.AdditionalProperties != false {
-		t.Errorf("below %q anything goes", prefix)
+		t.Errorf("%q allows additional properties", prefix)
 	}
 	var list []string
 	for name, below := range s.Properties {
@@ -174,7 +174,7 @@ func (s schema) paths(t *testing.T, prefix string, values []string) []string {
 	return list
 }
 
-func TestWrongValuesAreRefusedByName(t *testing.T) {
+func TestInvalidValuesAreRejected(t *testing.T) {
 	for given, want := range map[string]string{
 		"replica: 2":                                "additional properties 'replica' not allowed",
 		"image: {tags: v1}":                         "at '/image': additional properties 'tags' not allowed",
@@ -209,20 +209,20 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		"metrics: {serviceMonitor: {interval: 30}}": "at '/metrics/serviceMonitor/interval'",
 		"metrics: {prometheusrule: {}}":             "at '/metrics': additional properties 'prometheusrule' not allowed",
 		"networkPolicy: {egressPorts: [https]}":     "at '/networkPolicy/egressPorts/0'",
-		// What the schema can't say, the templates do.
+		// Templates reject combinations that the schema can't express.
 		"{watchNamespaces: [support], metrics: {secure: true}}":                        "metrics.secure can't be true with watchNamespaces",
-		"serviceAccount: {create: false}":                                              "serviceAccount.name is needed when serviceAccount.create is false",
-		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled needs metrics.enabled",
-		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled needs metrics.enabled",
+		"serviceAccount: {create: false}":                                              "serviceAccount.name is required when serviceAccount.create is false",
+		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled requires metrics.enabled",
+		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled requires metrics.enabled",
 		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}": "at '/metrics/readers/0/name'",
 	} {
-		if out, err := template(operatorRelease, given); err == nil || !strings.Contains(out, want) {
+		if out, err := template(chart, operatorRelease, given); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: got %v %.600s\nwant %s", given, err, out, want)
 		}
 	}
 }
 
-func TestTheReadmeTellsEveryValue(t *testing.T) {
+func TestREADMEListsAllValues(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(chart, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -230,9 +230,9 @@ func TestTheReadmeTellsEveryValue(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("| value | default | meaning |\n|---|---|---|\n")
 	for _, v := range values(t) {
-		fmt.Fprintf(&want, "| `%s` | `%s` | %s |\n", v.path, v.standard, v.meaning)
+		fmt.Fprintf(&want, "| `%s` | `%s` | %s |\n", v.path, v.defaultJSON, v.meaning)
 	}
 	if _, table, _ := strings.Cut(string(content), "\n## Values\n\n"); table != want.String() {
-		t.Errorf("the README must end with\n\n%s", want.String())
+		t.Errorf("got another table in README.md, want\n\n%s", want.String())
 	}
 }

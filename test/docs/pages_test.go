@@ -12,17 +12,17 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// pages are those for contributors.
+// pages are the pages for contributors.
 var pages = []string{architecture, contributing, "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"}
 
 var (
 	target  = regexp.MustCompile(`(?m)^make ([a-z][^A-Z\n]*)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	// What a heading loses in its anchor.
-	notInAnchor = regexp.MustCompile(`[^\w -]`)
+	// droppedInAnchor matches the characters of a heading that its anchor omits.
+	droppedInAnchor = regexp.MustCompile(`[^\w -]`)
 )
 
-// guides are the pages for users: README.md and all of docs.
+// guides returns the pages for users: README.md and all pages in docs.
 func guides(t *testing.T) []string {
 	t.Helper()
 	found := []string{"README.md"}
@@ -38,7 +38,7 @@ func guides(t *testing.T) []string {
 	return found
 }
 
-func TestEveryLinkOfThePagesLeadsSomewhere(t *testing.T) {
+func TestLinksAreValid(t *testing.T) {
 	for _, page := range append(guides(t), pages...) {
 		for _, l := range link.FindAllStringSubmatch(read(t, page), -1) {
 			if strings.HasPrefix(l[2], "https://") {
@@ -52,15 +52,15 @@ func TestEveryLinkOfThePagesLeadsSomewhere(t *testing.T) {
 			}
 			switch _, err := os.Stat(filepath.Join(testenv.Root(), file)); {
 			case err != nil:
-				t.Errorf("%s: %s: there is no such file", page, l[0])
+				t.Errorf("%s: %s: file not found", page, l[0])
 			case anchor != "" && !anchors(read(t, file))[anchor]:
-				t.Errorf("%s: %s: there is no such heading", page, l[0])
+				t.Errorf("%s: %s: heading not found", page, l[0])
 			}
 		}
 	}
 }
 
-func TestTheIndexHasEveryPage(t *testing.T) {
+func TestIndexLinksToAllPages(t *testing.T) {
 	linked := map[string]bool{}
 	for _, index := range []string{"docs/README.md", "docs/reference/README.md"} {
 		linked[index] = true
@@ -70,22 +70,22 @@ func TestTheIndexHasEveryPage(t *testing.T) {
 	}
 	for _, page := range guides(t) {
 		if !linked[page] && page != "README.md" {
-			t.Errorf("%s is not in docs/README.md", page)
+			t.Errorf("docs/README.md doesn't link to %s", page)
 		}
 	}
 }
 
-// anchors are the ends of links to the headings of a page, as GitHub makes them.
+// anchors returns the anchors that GitHub creates for the headings of a page.
 func anchors(page string) map[string]bool {
 	found := map[string]bool{}
 	for _, h := range heading.FindAllStringSubmatch(page, -1) {
-		words := notInAnchor.ReplaceAllString(strings.ToLower(h[1]), "")
+		words := droppedInAnchor.ReplaceAllString(strings.ToLower(h[1]), "")
 		found[strings.ReplaceAll(words, " ", "-")] = true
 	}
 	return found
 }
 
-func TestEveryTargetOfThePagesIsInTheMakefile(t *testing.T) {
+func TestMakeTargetsInCommandsExist(t *testing.T) {
 	makefile, seen := read(t, "Makefile"), 0
 	for _, page := range pages {
 		for _, block := range testenv.Blocks(t, page, "sh") {
@@ -93,13 +93,13 @@ func TestEveryTargetOfThePagesIsInTheMakefile(t *testing.T) {
 				for _, name := range strings.Fields(command[1]) {
 					seen++
 					if !strings.Contains(makefile, "\n"+name+":") {
-						t.Errorf("%s: make %s: there is no such target", page, name)
+						t.Errorf("%s: make %s: target not found", page, name)
 					}
 				}
 			}
 		}
 	}
 	if seen < 5 {
-		t.Errorf("only %d targets were found; can the pages be read?", seen)
+		t.Errorf("found only %d targets, want at least 5", seen)
 	}
 }

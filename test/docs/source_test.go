@@ -1,4 +1,4 @@
-// Package docs holds the pages for contributors to the code that they speak of.
+// Package docs tests that the names, links and commands in the documentation are valid.
 package docs
 
 import (
@@ -9,19 +9,19 @@ import (
 	"strconv"
 )
 
-// source is what a Go file declares, by the names that a page uses: Func, Type and Type.Method. Texts
-// are its string literals, such as the titles of specs.
+// source contains the declarations of a Go file as Func, Type and Type.Method, and its string literals, which include the
+// titles of specs.
 type source struct {
-	names, texts map[string]bool
+	names, literals map[string]bool
 }
 
-// parse reads a Go file.
+// parse parses a Go file.
 func parse(path string) (source, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
 		return source{}, fmt.Errorf("parse: %w", err)
 	}
-	s := source{names: map[string]bool{}, texts: map[string]bool{}}
+	s := source{names: map[string]bool{}, literals: map[string]bool{}}
 	ast.Inspect(file, func(node ast.Node) bool {
 		switch n := node.(type) {
 		case *ast.FuncDecl:
@@ -30,7 +30,7 @@ func parse(path string) (source, error) {
 			s.names[n.Name.Name] = true
 		case *ast.BasicLit:
 			if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING {
-				s.texts[text] = true
+				s.literals[text] = true
 			}
 		}
 		return true
@@ -38,18 +38,18 @@ func parse(path string) (source, error) {
 	return s, nil
 }
 
-// receiver is the type of a method with a dot behind it; empty for a function.
+// receiver returns the type of a method followed by a dot, or an empty string for a function.
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
 	}
-	of := f.Recv.List[0].Type
+	expression := f.Recv.List[0].Type
 	for {
-		switch t := of.(type) {
+		switch t := expression.(type) {
 		case *ast.StarExpr:
-			of = t.X
+			expression = t.X
 		case *ast.IndexExpr:
-			of = t.X
+			expression = t.X
 		case *ast.Ident:
 			return t.Name + "."
 		default:

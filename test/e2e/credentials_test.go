@@ -13,57 +13,56 @@ import (
 )
 
 var _ = Describe("Credentials", func() {
-	It("appear in no log at the highest level, no event, no status and no metric", func() {
-		w := newWorld()
-		w.token = testenv.Canary(rand.Text())
+	It("never appear in logs at the highest level, events, statuses or metrics", func() {
+		env := newTestEnv()
+		env.token = testenv.Canary(rand.Text())
 		m := startManager("--zap-log-level=10")
 
-		By("being accepted, refused, echoed by DeepCall, changed, and there at a start")
-		echo := fmt.Sprintf(`{"status":"error","code":1505,"message":%s}`, quoted("what is "+w.token+"?"))
-		w.deepcall.Script(
+		By("using credentials that DeepCall accepts, denies and echoes, a rotation, and a restart")
+		echo := fmt.Sprintf(`{"status":"error","code":1505,"message":%s}`, toJSON("what is "+env.token+"?"))
+		env.deepcall.Script(
 			deepcalltest.Body([]byte(echo)).ForAgent("8"),
-			deepcalltest.Body([]byte(w.token+" is no JSON")).ForAgent("9"),
+			deepcalltest.Body([]byte(env.token+" is not JSON")).ForAgent("9"),
 			deepcalltest.Code(1014).ForAgent("10"),
 		)
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
-		w.waitFor("agm/asha", "Synced")
-		w.apply(w.mapping("bela", "8", "90=Y"), w.mapping("chandra", "9", "90=Y"))
-		w.waitFor("agm/bela", "InvalidGroupData")
-		w.waitFor("agm/chandra", "Synced") // at the second attempt
-		w.apply(w.mapping("devi", "10", "90=Y"))
-		w.waitFor("dca/acme", "InvalidToken")
-		old := w.token
-		w.token = testenv.Canary(rand.Text())
-		w.apply(w.secret())
-		w.waitFor("agm/devi", "Synced")
-		Eventually(w.kubectl).WithArguments("events").Should(ContainSubstring("InvalidGroupData"))
+		env.applySynced("asha", "7", "90=Y")
+		env.apply(env.mapping("bela", "8", "90=Y"), env.mapping("chandra", "9", "90=Y"))
+		env.waitForReason("agm/bela", "InvalidGroupData")
+		env.waitForReason("agm/chandra", "Synced") // with the second request
+		env.apply(env.mapping("devi", "10", "90=Y"))
+		env.waitForReason("dca/acme", "InvalidToken")
+		old := env.token
+		env.token = testenv.Canary(rand.Text())
+		env.apply(env.secret())
+		env.waitForReason("agm/devi", "Synced")
+		Eventually(env.kubectl).WithArguments("events").Should(ContainSubstring("InvalidGroupData"))
 		m.stop()
 		log := string(m.Err.Contents()) + string(m.Out.Contents())
 		m = startManager("--zap-log-level=10")
-		w.apply(w.mapping("esha", "11", "90=Y"))
-		w.waitFor("agm/esha", "Synced")
-		_, metrics := get(m.metrics, "/metrics")
+		env.apply(env.mapping("esha", "11", "90=Y"))
+		env.waitForReason("agm/esha", "Synced")
+		_, metrics := httpGet(m.metrics, "/metrics")
 		m.stop()
 		log += string(m.Err.Contents()) + string(m.Out.Contents())
 
-		By("looking for them, in every form")
-		Expect(log).To(ContainSubstring("Response Body"), "the level at which bodies are logged")
-		shown := map[string]string{
+		By("searching for each encoding of the tokens")
+		Expect(log).To(ContainSubstring("Response Body"), "response bodies are logged at this level")
+		outputs := map[string]string{
 			"log":      log,
 			"metrics":  metrics,
-			"mappings": w.kubectl("get", "agm", "-o", "yaml"),
-			"accounts": w.kubectl("get", "dca", "-o", "yaml"),
-			"events":   w.kubectl("get", "events", "-o", "yaml"),
+			"mappings": env.kubectl("get", "agm", "-o", "yaml"),
+			"accounts": env.kubectl("get", "dca", "-o", "yaml"),
+			"events":   env.kubectl("get", "events", "-o", "yaml"),
 		}
-		for where, text := range shown {
-			for _, secret := range []string{old, w.token} {
-				Expect(testenv.Reveals(text, secret)).To(BeEmpty(), "%s: the token", where)
+		for output, text := range outputs {
+			for _, secret := range []string{old, env.token} {
+				Expect(testenv.Reveals(text, secret)).To(BeEmpty(), "a token in the %s", output)
 			}
 		}
 	})
 })
 
-func quoted(text string) string {
+func toJSON(text string) string {
 	out, err := json.Marshal(text)
 	Expect(err).NotTo(HaveOccurred())
 	return string(out)

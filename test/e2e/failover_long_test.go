@@ -4,8 +4,8 @@ package e2e
 
 import . "github.com/onsi/ginkgo/v2"
 
-var _ = Describe("Two managers, of which the leader is killed 50 times", func() {
-	It("never call for one agent at once, and come to what is declared", func() {
-		failover(50)
+var _ = Describe("Failover of two managers, with the leader killed 50 times", func() {
+	It("sends one request per agent at a time and syncs every mapping", func() {
+		testFailover(50)
 	})
 })

@@ -9,64 +9,64 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// failover has one of two managers lead, 50 agents be edited all the time, and the leader be killed
-// so many times, at random moments. It returns when all that is declared is Ready.
-func failover(kills int) {
+// testFailover kills the leader of two managers at random times, while 50 agents are edited continuously. In the end,
+// every mapping must be synced and no two requests for an agent may have overlapped.
+func testFailover(kills int) {
 	GinkgoHelper()
 	random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
-	election := []string{"--leader-elect", "--leader-election-namespace=" + managerNamespace}
-	w := newWorld()
-	w.deepcall.SetLatency(50*time.Millisecond, 100*time.Millisecond)
-	w.apply(w.secret(), w.account())
+	env := newTestEnv()
+	env.deepcall.SetLatency(50*time.Millisecond, 100*time.Millisecond)
+	env.apply(env.secret(), env.account())
 	declared := map[string]string{}
 	edit := func() {
 		var documents []string
 		for range 10 {
 			agent := fmt.Sprint(random.IntN(50))
 			declared[agent] = []string{"Y", "N"}[random.IntN(2)]
-			documents = append(documents, w.mapping("agent-"+agent, agent, "90="+map[string]string{"Y": "true", "N": "false"}[declared[agent]]))
+			receives := map[string]string{"Y": "true", "N": "false"}[declared[agent]]
+			documents = append(documents, env.mapping("agent-"+agent, agent, "90="+receives))
 		}
-		w.apply(documents...)
+		env.apply(documents...)
 	}
 
-	leader, standby := startManager(election...), startManager(election...)
-	leads := func() int { // either of the two may have won the lease
-		if standby.looks() > 0 {
+	leader, standby := startManager(leaderElection...), startManager(leaderElection...)
+	leaderReconciles := func() int { // either of the two can be the leader
+		if standby.idleReconciles() > 0 {
 			leader, standby = standby, leader
 		}
-		return leader.looks()
+		return leader.idleReconciles()
 	}
 	for kill := range kills {
 		Eventually(func() int {
 			edit()
-			return leads()
+			return leaderReconciles()
 		}, time.Minute, 10*time.Millisecond).Should(BeNumerically(">", 0))
 		for range random.IntN(5) {
 			edit()
 		}
-		began := time.Now()
+		start := time.Now()
 		leader.Kill().Wait(10 * time.Second)
-		leader, standby = standby, startManager(election...)
-		Eventually(leads, time.Minute).Should(BeNumerically(">", 0))
-		GinkgoWriter.Printf("kill %d of %d: the next leader looks after %s\n", kill+1, kills, time.Since(began).Round(time.Second))
+		leader, standby = standby, startManager(leaderElection...)
+		Eventually(leaderReconciles, time.Minute).Should(BeNumerically(">", 0))
+		GinkgoWriter.Printf("kill %d of %d: the next leader reconciles after %s\n", kill+1, kills, time.Since(start).Round(time.Second))
 	}
 
 	for agent := range declared {
-		w.waitFor("agm/agent-"+agent, "Synced")
+		env.waitForReason("agm/agent-"+agent, "Synced")
 	}
 	Eventually(func() map[string]string {
-		held := map[string]string{}
+		applied := map[string]string{}
 		for agent := range declared {
-			held[agent] = w.deepcall.Agent(agent)["90"]
+			applied[agent] = env.deepcall.Agent(agent)["90"]
 		}
-		return held
+		return applied
 	}).Should(Equal(declared))
-	Expect(w.deepcall.Overlaps()).To(BeZero())
-	AddReportEntry("Calls", len(w.deepcall.Calls()))
+	Expect(env.deepcall.Overlaps()).To(BeZero())
+	AddReportEntry("Requests", len(env.deepcall.Requests()))
 }
 
-var _ = Describe("Two managers, of which the leader is killed", func() {
-	It("never call for one agent at once, and come to what is declared", func() {
-		failover(1)
+var _ = Describe("Failover of two managers, with the leader killed once", func() {
+	It("sends one request per agent at a time and syncs every mapping", func() {
+		testFailover(1)
 	})
 })

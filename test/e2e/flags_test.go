@@ -11,7 +11,7 @@ import (
 
 var _ = Describe("The manager's command line", func() {
 	It("lists every flag", func() {
-		help := execute("--help")
+		help := startBinary("--help")
 		Eventually(help).Should(gexec.Exit(0))
 		for _, flag := range []string{
 			"kubeconfig", "leader-elect", "leader-election-namespace", "watch-namespaces", "watch-label-selector",
@@ -22,18 +22,18 @@ var _ = Describe("The manager's command line", func() {
 		}
 	})
 
-	It("tells its version, and so does its metric", func() {
-		told := execute("--version")
-		Eventually(told).Should(gexec.Exit(0))
-		Expect(string(told.Out.Contents())).To(MatchRegexp(`^deepcall-operator v1\.2\.3-test \(revision abc123, go1\.[0-9.]+ \w+/\w+\)\n$`))
-		_, metrics := get(startManager().metrics, "/metrics")
+	It("prints its version and reports it as a metric", func() {
+		version := startBinary("--version")
+		Eventually(version).Should(gexec.Exit(0))
+		Expect(string(version.Out.Contents())).To(MatchRegexp(`^deepcall-operator v1\.2\.3-test \(revision abc123, go1\.[0-9.]+ \w+/\w+\)\n$`))
+		_, metrics := httpGet(startManager().metrics, "/metrics")
 		Expect(metrics).To(MatchRegexp(`deepcall_build_info\{goversion="go1\.[0-9.]+",revision="abc123",version="v1\.2\.3-test"\} 1`))
 	})
 
-	DescribeTable("ends with a message that names a bad flag",
+	DescribeTable("rejects a bad flag with a message that names it",
 		func(flag, message string) {
-			Eventually(execute("--kubeconfig="+kubeconfigOf(clusterManager), "--health-probe-bind-address=0", flag)).
-				Should(SatisfyAll(gexec.Exit(), Not(gexec.Exit(0)), saying(message)))
+			Eventually(startBinary("--kubeconfig="+kubeconfigFor(clusterManager), "--health-probe-bind-address=0", flag)).
+				Should(SatisfyAll(gexec.Exit(), Not(gexec.Exit(0)), haveLogged(message)))
 		},
 		Entry(nil, "--leader-elect=maybe", `invalid boolean value "maybe" for -leader-elect`),
 		Entry(nil, "--max-concurrent-reconciles=many", `invalid value "many" for flag -max-concurrent-reconciles`),
@@ -46,57 +46,57 @@ var _ = Describe("The manager's command line", func() {
 		Entry(nil, "--max-concurrent-reconciles=0", `--max-concurrent-reconciles`),
 	)
 
-	It("answers its probes, and shows its metrics if asked to", func() {
+	It("serves its probes and metrics", func() {
 		m := startManager()
 		for _, path := range []string{"/healthz", "/readyz"} {
-			status, _ := get(m.probes, path)
+			status, _ := httpGet(m.probes, path)
 			Expect(status).To(Equal(http.StatusOK), path)
 		}
-		status, metrics := get(m.metrics, "/metrics")
+		status, metrics := httpGet(m.metrics, "/metrics")
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(metrics).To(ContainSubstring("rest_client_requests_total"))
 	})
 
-	It("takes no http endpoint without --allow-insecure-endpoints, and says so", func() {
-		w := newWorld()
+	It("rejects http endpoints without --allow-insecure-endpoints", func() {
+		env := newTestEnv()
 		startManagerAs(clusterManager)
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
-		w.waitFor("dca/acme", "InvalidEndpoint")
-		w.waitFor("agm/asha", "AccountNotReady")
-		Expect(w.kubectl("get", "dca", "acme", `-o=jsonpath={.status.conditions[*].message}`)).To(ContainSubstring("https://"))
-		Consistently(w.deepcall.Calls).Should(BeEmpty())
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
+		env.waitForReason("dca/acme", "InvalidEndpoint")
+		env.waitForReason("agm/asha", "AccountNotReady")
+		Expect(env.kubectl("get", "dca", "acme", `-o=jsonpath={.status.conditions[*].message}`)).To(ContainSubstring("https://"))
+		Consistently(env.deepcall.Requests).Should(BeEmpty())
 	})
 
-	It("sees only the namespaces of --watch-namespaces, and needs rights in these alone", func() {
-		watched, other := newWorld(), newWorld()
-		rights := filepath.Join("testdata", "watched")
-		watched.kubectl("apply", "-k", rights)
-		DeferCleanup(func() { watched.kubectl("delete", "-k", rights) })
+	It("watches only the namespaces of --watch-namespaces, with permissions in these namespaces only", func() {
+		watched, other := newTestEnv(), newTestEnv()
+		roles := filepath.Join("testdata", "watched")
+		watched.kubectl("apply", "-k", roles)
+		DeferCleanup(func() { watched.kubectl("delete", "-k", roles) })
 		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace)
-		for _, w := range []*world{other, watched} {
-			w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
+		for _, env := range []*testEnv{other, watched} {
+			env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
 		}
-		watched.waitFor("agm/asha", "Synced")
-		Consistently(other.deepcall.Calls).Should(BeEmpty())
+		watched.waitForReason("agm/asha", "Synced")
+		Consistently(other.deepcall.Requests).Should(BeEmpty())
 		Expect(other.mappings()[0].Status.ObservedGeneration).To(BeEquivalentTo(-1))
 
-		By("refusing a selector of namespaces, which it can't read")
+		By("rejecting a namespace selector, because namespaces can't be read")
 		watched.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"allowedNamespaces":{"from":"Selector","selector":{}}}}`)
-		watched.waitFor("dca/acme", "SelectorNotSupported")
+		watched.waitForReason("dca/acme", "SelectorNotSupported")
 	})
 
-	It("sees only what matches --watch-label-selector", func() {
-		w := newWorld()
+	It("watches only objects that match --watch-label-selector", func() {
+		env := newTestEnv()
 		startManager("--watch-label-selector=shard=a")
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"), w.mapping("bela", "8", "90=Y"))
-		w.kubectl("label", "dca/acme", "agm/asha", "shard=a")
-		w.waitFor("agm/asha", "Synced")
-		Consistently(w.deepcall.Calls).Should(HaveLen(1))
-		Expect(w.kubectl("get", "agm", "bela", "-o=jsonpath={.status.observedGeneration}")).To(Equal("-1"))
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"), env.mapping("bela", "8", "90=Y"))
+		env.kubectl("label", "dca/acme", "agm/asha", "shard=a")
+		env.waitForReason("agm/asha", "Synced")
+		Consistently(env.deepcall.Requests).Should(HaveLen(1))
+		Expect(env.kubectl("get", "agm", "bela", "-o=jsonpath={.status.observedGeneration}")).To(Equal("-1"))
 	})
 })
 
-// saying finds a text in what a process wrote to its standard error.
-func saying(text string) OmegaMatcher {
+// haveLogged matches a process that wrote a text to its standard error.
+func haveLogged(text string) OmegaMatcher {
 	return WithTransform(func(s *gexec.Session) string { return string(s.Err.Contents()) }, ContainSubstring(text))
 }

@@ -15,26 +15,26 @@ import (
 	"github.com/deepcall/deepcall-operator/test/flux"
 )
 
-// meaning is what kstatus (kubectl, Flux by itself), Argo CD and Flux with our expressions say of a state.
-type meaning struct {
+// toolHealth is the health of an object as computed by kstatus (used by kubectl and Flux), by Argo CD, and by Flux with
+// our expressions.
+type toolHealth struct {
 	kstatus status.Status
 	argocd  string
 	flux    status.Status
 }
 
-// These are all the meanings that there are. The three say the same but of a suspended mapping: kstatus
-// does not know the word, Argo CD shows it so that it is not forgotten, and Flux should not wait for it.
+// The three tools agree except on suspended mappings: kstatus has no such state, Argo CD shows it, and Flux doesn't
+// wait for it.
 var (
-	done          = meaning{status.CurrentStatus, argocd.Healthy, status.CurrentStatus}
-	underWay      = meaning{status.InProgressStatus, argocd.Progressing, status.InProgressStatus}
-	failed        = meaning{status.FailedStatus, argocd.Degraded, status.FailedStatus}
-	leaving       = meaning{status.TerminatingStatus, argocd.Progressing, status.InProgressStatus}
-	suspended     = meaning{status.CurrentStatus, argocd.Suspended, status.CurrentStatus}
-	suspendedEdit = meaning{status.InProgressStatus, argocd.Suspended, status.CurrentStatus}
+	current         = toolHealth{status.CurrentStatus, argocd.Healthy, status.CurrentStatus}
+	inProgress      = toolHealth{status.InProgressStatus, argocd.Progressing, status.InProgressStatus}
+	failed          = toolHealth{status.FailedStatus, argocd.Degraded, status.FailedStatus}
+	terminating     = toolHealth{status.TerminatingStatus, argocd.Progressing, status.InProgressStatus}
+	suspended       = toolHealth{status.CurrentStatus, argocd.Suspended, status.CurrentStatus}
+	suspendedChange = toolHealth{status.InProgressStatus, argocd.Suspended, status.CurrentStatus}
 )
 
-// meaningOf asks all three.
-func meaningOf(object *unstructured.Unstructured) meaning {
+func toolHealthOf(object *unstructured.Unstructured) toolHealth {
 	GinkgoHelper()
 	computed, err := status.Compute(object)
 	Expect(err).NotTo(HaveOccurred())
@@ -42,11 +42,11 @@ func meaningOf(object *unstructured.Unstructured) meaning {
 	Expect(err).NotTo(HaveOccurred())
 	expressed, err := flux.Status(object)
 	Expect(err).NotTo(HaveOccurred())
-	return meaning{computed.Status, health.Status, expressed}
+	return toolHealth{computed.Status, health.Status, expressed}
 }
 
-// ready is the object's Ready condition.
-func ready(object *unstructured.Unstructured) (status, reason, message string) {
+// readyCondition returns the fields of the object's Ready condition.
+func readyCondition(object *unstructured.Unstructured) (status, reason, message string) {
 	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 	for _, condition := range conditions {
 		fields, _ := condition.(map[string]any)
@@ -57,34 +57,34 @@ func ready(object *unstructured.Unstructured) (status, reason, message string) {
 	return "", "", ""
 }
 
-// expectState waits until the operator has told the object's state, and compares what is made of it.
-func (w *world) expectState(name, reason string, expected meaning) {
+// expectHealth waits until the object's Ready condition has the reason, and checks the health that the tools compute.
+func (env *testEnv) expectHealth(name, reason string, expected toolHealth) {
 	GinkgoHelper()
 	var object *unstructured.Unstructured
 	Eventually(func() bool {
-		object = w.object(name)
+		object = env.object(name)
 		observed, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
-		_, found, _ := ready(object)
+		_, found, _ := readyCondition(object)
 		return found == reason && observed == object.GetGeneration()
-	}).Should(BeTrue(), "%s does not become %s", name, reason)
-	Expect(meaningOf(object)).To(Equal(expected), "%s, %s", name, reason)
+	}).Should(BeTrue(), "%s is not %s", name, reason)
+	Expect(toolHealthOf(object)).To(Equal(expected), "%s, %s", name, reason)
 	health, err := argocd.Health(object)
 	Expect(err).NotTo(HaveOccurred())
-	is, _, message := ready(object)
-	if object.GetDeletionTimestamp() == nil || is == "False" {
+	status, _, message := readyCondition(object)
+	if object.GetDeletionTimestamp() == nil || status == "False" {
 		Expect(health.Message).To(HaveSuffix(message), "%s, %s", name, reason)
 	} else {
 		Expect(health.Message).To(Equal("Pending deletion"))
 	}
 }
 
-// through has a document use another account.
-func through(account, document string) string {
+// withAccountRef replaces the accountRef in the manifest of a mapping.
+func withAccountRef(account, document string) string {
 	return strings.Replace(document, "accountRef: {name: acme}", "accountRef: "+account, 1)
 }
 
-// accountOf is a document of an account, and of its Secret unless that has no data.
-func (w *world) accountOf(name, endpoint, data string) string {
+// accountNamed returns the manifests of an account and, if there is data, of its Secret.
+func (env *testEnv) accountNamed(name, endpoint, data string) string {
 	document := fmt.Sprintf(`---
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: DeepCallAccount
@@ -100,80 +100,80 @@ spec: {endpoint: %[2]q, credentialsSecretRef: {name: %[1]s}}
 var _ = Describe("kstatus, Argo CD and Flux", func() {
 	const credentials = `{userId: "1001", token: s3cr3t}`
 
-	It("make the same of an account in every state", func() {
-		w := newWorld()
-		w.apply(w.accountOf("tried", w.url, credentials))
-		Expect(meaningOf(w.object("dca/tried"))).To(Equal(underWay), "nobody has looked at it yet")
+	It("agree on the health of an account in every state", func() {
+		env := newTestEnv()
+		env.apply(env.accountNamed("usable", env.url, credentials))
+		Expect(toolHealthOf(env.object("dca/usable"))).To(Equal(inProgress), "before the first reconcile")
 		startManager()
-		w.expectState("dca/tried", "Untried", done)
-		w.apply(through("{name: tried}", w.mapping("tries", "7", "90=Y")))
-		w.expectState("dca/tried", "Usable", done)
+		env.expectHealth("dca/usable", "Untried", current)
+		env.apply(withAccountRef("{name: usable}", env.mapping("usable", "7", "90=Y")))
+		env.expectHealth("dca/usable", "Usable", current)
 
-		w.deepcall.Script(deepcalltest.Code(1014).ForAgent("8").Times(-1))
-		w.apply(w.accountOf("refused", w.url, credentials), through("{name: refused}", w.mapping("refused", "8", "90=Y")))
-		w.expectState("dca/refused", "InvalidToken", failed)
-		w.expectState("agm/refused", "AccountNotReady", underWay)
+		env.deepcall.Script(deepcalltest.Code(1014).ForAgent("8").Times(-1))
+		env.apply(env.accountNamed("denied", env.url, credentials), withAccountRef("{name: denied}", env.mapping("waiting", "8", "90=Y")))
+		env.expectHealth("dca/denied", "InvalidToken", failed)
+		env.expectHealth("agm/waiting", "AccountNotReady", inProgress)
 
-		w.apply(w.accountOf("unreachable", "http://"+freeAddress(), credentials))
-		for i := range 5 { // so many failures in a row, and no wait for the back-off of one
-			w.apply(through("{name: unreachable}", w.mapping(fmt.Sprintf("unreachable-%d", i), fmt.Sprint(100+i), "90=Y")))
+		env.apply(env.accountNamed("unreachable", "http://"+freeAddress(), credentials))
+		for i := range 5 { // five agents fail five times without waiting for a retry
+			env.apply(withAccountRef("{name: unreachable}", env.mapping(fmt.Sprintf("unreachable-%d", i), fmt.Sprint(100+i), "90=Y")))
 		}
-		w.expectState("dca/unreachable", "Unreachable", underWay)
+		env.expectHealth("dca/unreachable", "Unreachable", inProgress)
 
-		w.apply(w.accountOf("bare", w.url, ""), w.accountOf("half", w.url, `{userId: "1001"}`),
-			w.accountOf("distrusting", w.url, credentials))
-		w.expectState("dca/bare", "SecretNotFound", underWay)
-		w.expectState("dca/half", "InvalidCredentials", failed)
-		w.kubectl("patch", "dca", "distrusting", "--type=merge", fmt.Sprintf(`--patch={"spec":{"caBundle":%q}}`,
+		env.apply(env.accountNamed("no-secret", env.url, ""), env.accountNamed("incomplete", env.url, `{userId: "1001"}`),
+			env.accountNamed("bad-ca", env.url, credentials))
+		env.expectHealth("dca/no-secret", "SecretNotFound", inProgress)
+		env.expectHealth("dca/incomplete", "InvalidCredentials", failed)
+		env.kubectl("patch", "dca", "bad-ca", "--type=merge", fmt.Sprintf(`--patch={"spec":{"caBundle":%q}}`,
 			base64.StdEncoding.EncodeToString([]byte("no certificate"))))
-		w.expectState("dca/distrusting", "InvalidCABundle", failed)
+		env.expectHealth("dca/bad-ca", "InvalidCABundle", failed)
 
-		w.deepcall.Script(deepcalltest.Code(1501).ForAgent("7").Times(-1))
-		w.kubectl("delete", "agm/tries", "dca/tried", "--wait=false")
-		w.expectState("agm/tries", "DataAlreadyInProcessing", leaving)
-		w.expectState("dca/tried", "Usable", leaving)
+		env.deepcall.Script(deepcalltest.Code(1501).ForAgent("7").Times(-1))
+		env.kubectl("delete", "agm/usable", "dca/usable", "--wait=false")
+		env.expectHealth("agm/usable", "DataAlreadyInProcessing", terminating)
+		env.expectHealth("dca/usable", "Usable", terminating)
 	})
 
-	It("make the same of a mapping in every state", func() {
-		elsewhere := newWorld()
-		elsewhere.apply(elsewhere.secret(), elsewhere.account())
-		w := newWorld()
-		w.deepcall.Script(deepcalltest.Code(1505).ForAgent("8").Times(-1), deepcalltest.Code(1501).ForAgent("9").Times(-1))
+	It("agree on the health of a mapping in every state", func() {
+		other := newTestEnv()
+		other.apply(other.secret(), other.account())
+		env := newTestEnv()
+		env.deepcall.Script(deepcalltest.Code(1505).ForAgent("8").Times(-1), deepcalltest.Code(1501).ForAgent("9").Times(-1))
 		suspend := func(document string) string { return document + "  suspend: true\n" }
-		w.apply(w.secret(), w.account(), w.accountOf("bare", w.url, ""), w.mapping("synced", "7", "90=Y"),
-			w.mapping("empty", "6"), w.mapping("refused", "8", "90=Y"), w.mapping("retrying", "9", "90=Y"),
-			suspend(w.mapping("suspended", "10", "90=Y")), w.mapping("halted", "11", "90=Y"),
-			through("{name: nowhere}", w.mapping("lost", "12", "90=Y")),
-			through(fmt.Sprintf("{name: acme, namespace: %s}", elsewhere.namespace), w.mapping("stranger", "13", "90=Y")),
-			through("{name: bare}", w.mapping("waiting", "14", "90=Y")), w.mapping("leaving", "15", "90=Y"))
+		env.apply(env.secret(), env.account(), env.accountNamed("no-secret", env.url, ""), env.mapping("synced", "7", "90=Y"),
+			env.mapping("empty", "6"), env.mapping("rejected", "8", "90=Y"), env.mapping("retrying", "9", "90=Y"),
+			suspend(env.mapping("suspended", "10", "90=Y")), env.mapping("suspended-later", "11", "90=Y"),
+			withAccountRef("{name: missing}", env.mapping("no-account", "12", "90=Y")),
+			withAccountRef(fmt.Sprintf("{name: acme, namespace: %s}", other.namespace), env.mapping("not-permitted", "13", "90=Y")),
+			withAccountRef("{name: no-secret}", env.mapping("waiting", "14", "90=Y")), env.mapping("deleted", "15", "90=Y"))
 		for _, name := range []string{"agm/synced", "agm/suspended"} {
-			Expect(meaningOf(w.object(name))).To(Equal(underWay), "%s: nobody has looked at it yet", name)
+			Expect(toolHealthOf(env.object(name))).To(Equal(inProgress), "%s: before the first reconcile", name)
 		}
 
 		m := startManager()
-		w.expectState("agm/synced", "Synced", done)
-		w.expectState("agm/empty", "Synced", done)
-		w.expectState("agm/refused", "InvalidGroupData", failed)
-		w.expectState("agm/retrying", "DataAlreadyInProcessing", underWay)
-		w.expectState("agm/suspended", "Suspended", suspendedEdit)
-		w.expectState("agm/halted", "Synced", done)
-		w.expectState("agm/lost", "AccountNotFound", underWay)
-		w.expectState("agm/stranger", "AccountNotPermitted", failed)
-		w.expectState("agm/waiting", "AccountNotReady", underWay)
-		w.expectState("agm/leaving", "Synced", done)
+		env.expectHealth("agm/synced", "Synced", current)
+		env.expectHealth("agm/empty", "Synced", current)
+		env.expectHealth("agm/rejected", "InvalidGroupData", failed)
+		env.expectHealth("agm/retrying", "DataAlreadyInProcessing", inProgress)
+		env.expectHealth("agm/suspended", "Suspended", suspendedChange)
+		env.expectHealth("agm/suspended-later", "Synced", current)
+		env.expectHealth("agm/no-account", "AccountNotFound", inProgress)
+		env.expectHealth("agm/not-permitted", "AccountNotPermitted", failed)
+		env.expectHealth("agm/waiting", "AccountNotReady", inProgress)
+		env.expectHealth("agm/deleted", "Synced", current)
 
-		w.apply(suspend(w.mapping("halted", "11", "90=Y")), w.mapping("rival", "7", "90=N"))
-		w.expectState("agm/halted", "Synced", suspended)
-		w.expectState("agm/rival", "Conflict", failed)
-		w.deepcall.Script(deepcalltest.Code(1501).ForAgent("15").Times(-1))
-		w.kubectl("delete", "agm/leaving", "--wait=false")
-		w.expectState("agm/leaving", "DataAlreadyInProcessing", leaving)
-		_, _, message := ready(w.object("agm/leaving"))
+		env.apply(suspend(env.mapping("suspended-later", "11", "90=Y")), env.mapping("conflicting", "7", "90=N"))
+		env.expectHealth("agm/suspended-later", "Synced", suspended)
+		env.expectHealth("agm/conflicting", "Conflict", failed)
+		env.deepcall.Script(deepcalltest.Code(1501).ForAgent("15").Times(-1))
+		env.kubectl("delete", "agm/deleted", "--wait=false")
+		env.expectHealth("agm/deleted", "DataAlreadyInProcessing", terminating)
+		_, _, message := readyCondition(env.object("agm/deleted"))
 		Expect(message).To(ContainSubstring("Orphan"))
 
-		By("an edit that no operator has looked at")
+		By("editing a mapping without a running operator")
 		m.stop()
-		w.apply(w.mapping("synced", "7", "90=N"))
-		Expect(meaningOf(w.object("agm/synced"))).To(Equal(underWay))
+		env.apply(env.mapping("synced", "7", "90=N"))
+		Expect(toolHealthOf(env.object("agm/synced"))).To(Equal(inProgress))
 	})
 })

@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,31 +23,31 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// kindOf are the kinds by the names that people type.
-var kindOf = map[string]schema.GroupVersionKind{
+// kinds maps the short names of resources to their kinds.
+var kinds = map[string]schema.GroupVersionKind{
 	"agm":    v1alpha1.GroupVersion.WithKind("AgentGroupMapping"),
 	"dca":    v1alpha1.GroupVersion.WithKind("DeepCallAccount"),
 	"secret": {Version: "v1", Kind: "Secret"},
 }
 
-// object is one of the world's, as the API server has it: agm/asha.
-func (w *world) object(name string) *unstructured.Unstructured {
+// object returns an object, named like agm/asha, from the API server.
+func (env *testEnv) object(name string) *unstructured.Unstructured {
 	GinkgoHelper()
 	kind, name, _ := strings.Cut(name, "/")
 	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(kindOf[kind])
-	Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, object)).To(Succeed())
+	object.SetGroupVersionKind(kinds[kind])
+	Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: env.namespace, Name: name}, object)).To(Succeed())
 	return object
 }
 
-// act does with an object what Argo CD does when a person chooses an action, and returns the patch.
-func (w *world) act(action, name string) string {
+// runAction runs an Argo CD resource action on an object, as a user does, and returns the patch.
+func (env *testEnv) runAction(action, name string) string {
 	GinkgoHelper()
-	before := w.object(name)
-	offered, err := argocd.Actions(before)
+	before := env.object(name)
+	actions, err := argocd.Actions(before)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(offered).To(HaveKey(action))
-	Expect(offered[action].Disabled).To(BeFalse(), "%s of %s", action, name)
+	Expect(actions).To(HaveKey(action))
+	Expect(actions[action].Disabled).To(BeFalse(), "%s of %s", action, name)
 	after, err := argocd.Act(action, before)
 	Expect(err).NotTo(HaveOccurred())
 	difference := client.MergeFrom(before)
@@ -59,10 +57,10 @@ func (w *world) act(action, name string) string {
 	return string(patch)
 }
 
-// health is what Argo CD says of an object now.
-func (w *world) health(name string) argocd.HealthStatus {
+// health returns the health of an object as Argo CD computes it.
+func (env *testEnv) health(name string) argocd.HealthStatus {
 	GinkgoHelper()
-	health, err := argocd.Health(w.object(name))
+	health, err := argocd.Health(env.object(name))
 	Expect(err).NotTo(HaveOccurred())
 	return health
 }
@@ -71,107 +69,106 @@ var _ = Describe("The actions of Argo CD", func() {
 	const requestPatch = `^{"metadata":{"annotations":{"telephony.deepcall.com/reconcile-requested-at":"[0-9TZ:-]{20}"}}}$`
 
 	It("resync, suspend and resume a mapping", func() {
-		w := newWorld()
+		env := newTestEnv()
 		startManager()
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
-		w.waitFor("agm/asha", "Synced")
-		ready, _, _ := unstructured.NestedSlice(w.object("agm/asha").Object, "status", "conditions")
+		env.applySynced("asha", "7", "90=Y")
+		before, _, _ := unstructured.NestedSlice(env.object("agm/asha").Object, "status", "conditions")
 
 		By("resync")
-		Expect(w.act("resync", "agm/asha")).To(MatchRegexp(requestPatch))
-		Eventually(w.deepcall.Calls).Should(HaveLen(2))
+		Expect(env.runAction("resync", "agm/asha")).To(MatchRegexp(requestPatch))
+		Eventually(env.deepcall.Requests).Should(HaveLen(2))
 		Eventually(func() bool {
-			mapping := w.mappings()[0]
+			mapping := env.mappings()[0]
 			return mapping.Status.LastHandledReconcileAt == mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation]
 		}).Should(BeTrue())
-		conditions, _, _ := unstructured.NestedSlice(w.object("agm/asha").Object, "status", "conditions")
-		Expect(conditions).To(Equal(ready), "Ready stays as it was")
+		conditions, _, _ := unstructured.NestedSlice(env.object("agm/asha").Object, "status", "conditions")
+		Expect(conditions).To(Equal(before), "the conditions are unchanged")
 
 		By("suspend")
-		Expect(w.act("suspend", "agm/asha")).To(Equal(`{"spec":{"suspend":true}}`))
-		Eventually(w.health).WithArguments("agm/asha").Should(Equal(argocd.HealthStatus{
+		Expect(env.runAction("suspend", "agm/asha")).To(Equal(`{"spec":{"suspend":true}}`))
+		Eventually(env.health).WithArguments("agm/asha").Should(Equal(argocd.HealthStatus{
 			Status: argocd.Suspended, Message: "The mapping is suspended. DeepCall confirmed the declared groups",
 		}))
-		w.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"spec":{"groups":[{"groupID":"90","receiveCall":false}]}}`)
-		w.waitFor("agm/asha", "Suspended")
-		Expect(w.health("agm/asha").Status).To(Equal(argocd.Suspended))
-		offered, err := argocd.Actions(w.object("agm/asha"))
+		env.kubectl("patch", "agm", "asha", "--type=merge", `--patch={"spec":{"groups":[{"groupID":"90","receiveCall":false}]}}`)
+		env.waitForReason("agm/asha", "Suspended")
+		Expect(env.health("agm/asha").Status).To(Equal(argocd.Suspended))
+		actions, err := argocd.Actions(env.object("agm/asha"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(offered["resync"].Disabled && offered["suspend"].Disabled).To(BeTrue())
-		Expect(w.deepcall.Calls()).To(HaveLen(2))
+		Expect(actions["resync"].Disabled && actions["suspend"].Disabled).To(BeTrue())
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 
 		By("resume")
-		Expect(w.act("resume", "agm/asha")).To(Equal(`{"spec":{"suspend":false}}`))
-		w.waitFor("agm/asha", "Synced")
-		Expect(w.health("agm/asha").Status).To(Equal(argocd.Healthy))
-		Expect(w.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
-		Expect(w.deepcall.Calls()).To(HaveLen(3))
+		Expect(env.runAction("resume", "agm/asha")).To(Equal(`{"spec":{"suspend":false}}`))
+		env.waitForReason("agm/asha", "Synced")
+		Expect(env.health("agm/asha").Status).To(Equal(argocd.Healthy))
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+		Expect(env.deepcall.Requests()).To(HaveLen(3))
 	})
 
-	It("have a refused account tried again", func() {
-		w := newWorld()
+	It("retry a denied account", func() {
+		env := newTestEnv()
 		startManager()
-		w.deepcall.Script(deepcalltest.Code(1014))
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
-		w.waitFor("dca/acme", "InvalidToken")
-		Expect(w.health("dca/acme").Status).To(Equal(argocd.Degraded))
-		Expect(w.act("resync", "dca/acme")).To(MatchRegexp(requestPatch))
-		w.waitFor("agm/asha", "Synced")
-		Eventually(w.health).WithArguments("dca/acme").Should(HaveField("Status", argocd.Healthy))
-		Expect(w.deepcall.Calls()).To(HaveLen(2))
+		env.deepcall.Script(deepcalltest.Code(1014))
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
+		env.waitForReason("dca/acme", "InvalidToken")
+		Expect(env.health("dca/acme").Status).To(Equal(argocd.Degraded))
+		Expect(env.runAction("resync", "dca/acme")).To(MatchRegexp(requestPatch))
+		env.waitForReason("agm/asha", "Synced")
+		Eventually(env.health).WithArguments("dca/acme").Should(HaveField("Status", argocd.Healthy))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 
 var _ = Describe("The patch of Argo CD's ConfigMap", func() {
-	It("adds our kinds, and takes nothing away", func() {
-		w := newWorld()
-		w.kubectl("create", "configmap", "argocd-cm", "--from-literal=resource.customizations.health.example.com_Other=return {}")
-		w.kubectl("patch", "configmap", "argocd-cm", "--patch-file", filepath.Join(testenv.Root(), "config", "argocd", "argocd-cm.yaml"))
+	It("adds our kinds and keeps other entries", func() {
+		env := newTestEnv()
+		env.kubectl("create", "configmap", "argocd-cm", "--from-literal=resource.customizations.health.example.com_Other=return {}")
+		env.kubectl("patch", "configmap", "argocd-cm", "--patch-file", filepath.Join(testenv.Root(), "config", "argocd", "argocd-cm.yaml"))
 		var patched corev1.ConfigMap
-		Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: "argocd-cm"}, &patched)).To(Succeed())
+		Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: env.namespace, Name: "argocd-cm"}, &patched)).To(Succeed())
 		Expect(patched.Data).To(HaveLen(7))
 		Expect(patched.Data).To(HaveKeyWithValue("resource.customizations.health.example.com_Other", "return {}"))
 	})
 })
 
-var _ = Describe("Applying again what is in git", func() {
-	It("changes nothing, takes away nothing of the operator's, and leaves a suspension that is not in git", func() {
-		w := newWorld()
+var _ = Describe("Applying unchanged manifests", func() {
+	It("keeps the operator's fields and a suspension that the manifests don't contain", func() {
+		env := newTestEnv()
 		startManager()
-		asha := w.mapping("asha", "7", "90=Y")
+		asha := env.mapping("asha", "7", "90=Y")
 		serverSide := func(documents ...string) {
 			GinkgoHelper()
-			w.kubectlWith(strings.Join(documents, ""), "apply", "--server-side", "--force-conflicts", "-f-")
+			env.kubectlWithInput(strings.Join(documents, ""), "apply", "--server-side", "--force-conflicts", "-f-")
 		}
-		serverSide(w.secret(), w.account(), asha)
-		w.apply(w.mapping("bela", "8", "90=Y"))
-		w.waitFor("agm/asha", "Synced")
-		w.waitFor("agm/bela", "Synced")
-		w.kubectl("wait", "dca/acme", "--for=jsonpath={.status.mappings}=2", "--timeout=20s")
-		before := w.object("agm/asha")
+		serverSide(env.secret(), env.account(), asha)
+		env.apply(env.mapping("bela", "8", "90=Y"))
+		env.waitForReason("agm/asha", "Synced")
+		env.waitForReason("agm/bela", "Synced")
+		env.kubectl("wait", "dca/acme", "--for=jsonpath={.status.mappings}=2", "--timeout=20s")
+		before := env.object("agm/asha")
 		Expect(before.GetFinalizers()).To(ConsistOf(v1alpha1.StopCallsFinalizer))
 		Expect(before.GetAnnotations()).To(HaveKey(v1alpha1.AttemptedGroupsAnnotation))
-		account := w.object("dca/acme")
+		account := env.object("dca/acme")
 		Expect(account.GetFinalizers()).To(ConsistOf(v1alpha1.InUseFinalizer))
 
-		By("applying the same, at the server's side and at the client's")
-		serverSide(w.account(), asha)
-		Expect(w.object("agm/asha")).To(Equal(before))
-		Expect(w.object("dca/acme")).To(Equal(account))
-		Expect(w.kubectlWith(w.mapping("bela", "8", "90=Y"), "apply", "-f-")).To(ContainSubstring("bela unchanged"))
+		By("applying the same manifests, server-side and client-side")
+		serverSide(env.account(), asha)
+		Expect(env.object("agm/asha")).To(Equal(before))
+		Expect(env.object("dca/acme")).To(Equal(account))
+		Expect(env.kubectlWithInput(env.mapping("bela", "8", "90=Y"), "apply", "-f-")).To(ContainSubstring("bela unchanged"))
 
-		By("applying an edit to a mapping that a person suspended")
-		w.act("suspend", "agm/asha")
-		serverSide(w.mapping("asha", "7", "90=Y", "91=Y"))
-		w.waitFor("agm/asha", "Suspended")
-		after := w.object("agm/asha")
+		By("applying an edit to a mapping that a user suspended")
+		env.runAction("suspend", "agm/asha")
+		serverSide(env.mapping("asha", "7", "90=Y", "91=Y"))
+		env.waitForReason("agm/asha", "Suspended")
+		after := env.object("agm/asha")
 		Expect(after.GetFinalizers()).To(Equal(before.GetFinalizers()))
 		Expect(after.GetAnnotations()).To(Equal(before.GetAnnotations()))
-		Expect(w.deepcall.Calls()).To(HaveLen(2))
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 
-// deleteInForeground deletes objects in the foreground at once, as Argo CD does.
+// deleteInForeground deletes objects with foreground propagation, as Argo CD does.
 func deleteInForeground(objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
 	for _, object := range objects {
@@ -179,24 +176,14 @@ func deleteInForeground(objects ...*unstructured.Unstructured) {
 	}
 }
 
-func expectGone(objects ...*unstructured.Unstructured) {
-	GinkgoHelper()
-	for _, object := range objects {
-		Eventually(func() bool {
-			err := admin.Get(context.Background(), client.ObjectKeyFromObject(object), object.DeepCopy())
-			return apierrors.IsNotFound(err)
-		}, time.Minute).Should(BeTrue(), "%s %s", object.GetKind(), object.GetName())
-	}
-}
-
-// wave is what Argo CD applies at once, of the sample in config/argocd/example.
+// wave is a sync wave of the sample in config/argocd/example.
 type wave struct {
 	number  int
 	objects []*unstructured.Unstructured
 }
 
-// exampleWaves reads the sample for this world, in the order in which Argo CD applies it.
-func (w *world) exampleWaves() []wave {
+// exampleWaves reads the sample, in the order in which Argo CD applies it.
+func (env *testEnv) exampleWaves() []wave {
 	GinkgoHelper()
 	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "argocd", "example", "*.yaml"))
 	Expect(err).NotTo(HaveOccurred())
@@ -207,9 +194,9 @@ func (w *world) exampleWaves() []wave {
 		for _, document := range strings.Split(string(text), "\n---\n") {
 			object := &unstructured.Unstructured{}
 			Expect(yaml.Unmarshal([]byte(document), &object.Object)).To(Succeed())
-			object.SetNamespace(w.namespace)
+			object.SetNamespace(env.namespace)
 			if object.GetKind() == "DeepCallAccount" {
-				Expect(unstructured.SetNestedField(object.Object, w.url, "spec", "endpoint")).To(Succeed())
+				Expect(unstructured.SetNestedField(object.Object, env.url, "spec", "endpoint")).To(Succeed())
 			}
 			number, err := strconv.Atoi(object.GetAnnotations()["argocd.argoproj.io/sync-wave"])
 			Expect(err).NotTo(HaveOccurred())
@@ -224,28 +211,28 @@ func (w *world) exampleWaves() []wave {
 	return waves
 }
 
-var _ = Describe("An Application that Argo CD deletes, in the foreground", func() {
-	It("ends when its Secret, account and mappings are deleted at once", func() {
+var _ = Describe("An Application that Argo CD deletes in the foreground", func() {
+	It("is removed when its Secret, account and mappings are deleted at the same time", func() {
 		startControllerManager()
-		w := newWorld()
+		env := newTestEnv()
 		startManager()
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y", "91=N"), w.mapping("bela", "8", "90=Y"))
-		w.waitFor("agm/asha", "Synced")
-		w.waitFor("agm/bela", "Synced")
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y", "91=N"), env.mapping("bela", "8", "90=Y"))
+		env.waitForReason("agm/asha", "Synced")
+		env.waitForReason("agm/bela", "Synced")
 		objects := []*unstructured.Unstructured{
-			w.object("secret/acme-deepcall"), w.object("dca/acme"), w.object("agm/asha"), w.object("agm/bela"),
+			env.object("secret/acme-deepcall"), env.object("dca/acme"), env.object("agm/asha"), env.object("agm/bela"),
 		}
 		deleteInForeground(objects...)
 		expectGone(objects...)
-		Expect(w.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
-		Expect(w.deepcall.Calls()).To(HaveLen(4))
+		Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
+		Expect(env.deepcall.Requests()).To(HaveLen(4))
 	})
 
-	It("is created wave by wave, each healthy before the next, and deleted in the reverse order", func() {
+	It("becomes healthy wave by wave and is deleted in reverse order", func() {
 		startControllerManager()
-		w := newWorld()
+		env := newTestEnv()
 		startManager()
-		waves := w.exampleWaves()
+		waves := env.exampleWaves()
 		Expect(waves).To(HaveLen(3))
 		for _, wave := range waves {
 			for _, object := range wave.objects {
@@ -253,19 +240,19 @@ var _ = Describe("An Application that Argo CD deletes, in the foreground", func(
 			}
 			for _, object := range wave.objects {
 				if object.GetKind() == "Secret" {
-					continue // Argo CD takes it for healthy as it is
+					continue // always healthy in Argo CD
 				}
 				name := map[string]string{"AgentGroupMapping": "agm/", "DeepCallAccount": "dca/"}[object.GetKind()] + object.GetName()
-				Eventually(w.health).WithArguments(name).Should(HaveField("Status", argocd.Healthy))
+				Eventually(env.health).WithArguments(name).Should(HaveField("Status", argocd.Healthy))
 			}
 		}
-		Expect(w.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "Y", "91": "N"}, "8": {"90": "Y"}}))
+		Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "Y", "91": "N"}, "8": {"90": "Y"}}))
 
 		for _, wave := range slices.Backward(waves) {
 			deleteInForeground(wave.objects...)
 			expectGone(wave.objects...)
-			Expect(w.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
+			Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
 		}
-		Expect(w.deepcall.Calls()).To(HaveLen(4))
+		Expect(env.deepcall.Requests()).To(HaveLen(4))
 	})
 })

@@ -25,26 +25,30 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// serviceAccount is one as which a program asks the API server.
+// serviceAccount identifies the ServiceAccount of a manager.
 type serviceAccount struct{ namespace, name string }
 
-// managerNamespace is where config/default has the manager, and its lease.
+// managerNamespace is the namespace of the manager and its lease in config/default.
 const managerNamespace = "deepcall-operator-system"
 
 var (
-	// clusterManager has the rights of config/default.
+	// clusterManager has the permissions of config/default.
 	clusterManager = serviceAccount{managerNamespace, "deepcall-operator-controller-manager"}
-	// namespacedManager has the rights of config/namespaced, in a namespace of its own.
+	// namespacedManager has the permissions of config/namespaced.
 	namespacedManager = serviceAccount{"deepcall-namespaced", "deepcall-operator-controller-manager"}
 )
+
+// leaderElection are the flags of managers that share a lease.
+var leaderElection = []string{"--leader-elect", "--leader-election-namespace=" + managerNamespace}
 
 // manager is a running process.
 type manager struct {
 	*gexec.Session
 	probes, metrics string
+	lostLease       bool
 }
 
-// buildFlags stamp the manager as a release is, and give it the race detector if the tests have it.
+// buildFlags sets the version as in a release, and enables the race detector if the test uses it.
 func buildFlags() []string {
 	flags := []string{"-ldflags=-X main.version=v1.2.3-test -X main.revision=abc123"}
 	info, _ := debug.ReadBuildInfo()
@@ -54,8 +58,8 @@ func buildFlags() []string {
 	return flags
 }
 
-// startManager starts a manager for the simulator, and waits until it is ready. It is stopped at the
-// spec's end at the latest.
+// startManager starts a manager that accepts the simulator's endpoint, and waits until it is ready. The manager is
+// stopped at the end of the spec.
 func startManager(flags ...string) *manager {
 	GinkgoHelper()
 	return startManagerAs(clusterManager, append([]string{"--allow-insecure-endpoints"}, flags...)...)
@@ -64,26 +68,27 @@ func startManager(flags ...string) *manager {
 func startManagerAs(account serviceAccount, flags ...string) *manager {
 	GinkgoHelper()
 	m := &manager{probes: freeAddress(), metrics: freeAddress()}
-	m.Session = execute(append([]string{
-		"--kubeconfig=" + kubeconfigOf(account), "--health-probe-bind-address=" + m.probes,
+	m.Session = startBinary(append([]string{
+		"--kubeconfig=" + kubeconfigFor(account), "--health-probe-bind-address=" + m.probes,
 		"--metrics-bind-address=" + m.metrics, "--metrics-secure=false",
 	}, flags...)...)
-	m.untilReady()
+	m.waitUntilReady()
 	return m
 }
 
-func (m *manager) untilReady() {
+func (m *manager) waitUntilReady() {
 	GinkgoHelper()
 	DeferCleanup(m.stop)
-	Eventually(func() int { status, _ := get(m.probes, "/readyz"); return status }).Should(Equal(http.StatusOK))
+	Eventually(func() int { status, _ := httpGet(m.probes, "/readyz"); return status }).Should(Equal(http.StatusOK))
 }
 
-// execute starts the program, which is killed at the spec's end if it still runs.
-func execute(flags ...string) *gexec.Session {
+// startBinary starts the manager's binary.
+func startBinary(flags ...string) *gexec.Session {
 	GinkgoHelper()
-	return start(exec.Command(program, flags...))
+	return start(exec.Command(managerBinary, flags...))
 }
 
+// start starts a process that is killed at the end of the spec.
 func start(command *exec.Cmd) *gexec.Session {
 	GinkgoHelper()
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
@@ -92,26 +97,40 @@ func start(command *exec.Cmd) *gexec.Session {
 	return session
 }
 
-// stop ends the manager as Kubernetes does, and expects that it ends well.
+// stop terminates the manager as Kubernetes does, and expects exit code 0.
 func (m *manager) stop() {
 	GinkgoHelper()
-	if m.ExitCode() == 128+9 {
-		return // killed by the spec
+	if m.ExitCode() == 128+9 || m.lostLease {
+		return // killed by the spec, or ended as it expected
 	}
 	m.Terminate()
 	Eventually(m.Session, 20*time.Second).Should(gexec.Exit(0))
 }
 
-// metric sums the manager's samples of a name whose labels match.
-func (m *manager) metric(name, labels string) int {
+// expectLeaseLost expects the manager to end at once because another process has the lease.
+func (m *manager) expectLeaseLost() {
 	GinkgoHelper()
-	status, text := get(m.metrics, "/metrics")
-	Expect(status).To(Equal(http.StatusOK))
-	return sumOf(text, name, labels)
+	Eventually(m.Session, 5*time.Second).Should(gexec.Exit(1))
+	Expect(m.Session).To(haveLogged("this process is not the leader"))
+	m.lostLease = true
 }
 
-// looks is how often the manager has looked at an agent and found its queue empty since.
-func (m *manager) looks() int {
+// isLeader reports whether the manager considers itself the leader.
+func (m *manager) isLeader() bool {
+	GinkgoHelper()
+	return m.metric("leader_election_master_status", "") == 1
+}
+
+// metric returns the sum of the samples of a metric whose labels match a pattern.
+func (m *manager) metric(name, labels string) int {
+	GinkgoHelper()
+	status, text := httpGet(m.metrics, "/metrics")
+	Expect(status).To(Equal(http.StatusOK))
+	return sumSamples(text, name, labels)
+}
+
+// idleReconciles returns the number of reconciled agents, or 0 while the queue isn't empty.
+func (m *manager) idleReconciles() int {
 	GinkgoHelper()
 	if m.metric("workqueue_depth", `"agent"`) > 0 {
 		return 0
@@ -119,15 +138,15 @@ func (m *manager) looks() int {
 	return m.metric("controller_runtime_reconcile_total", `controller="agent"`)
 }
 
-// sumOf sums the samples of a name whose labels match a pattern, in a text of metrics.
-func sumOf(text, name, labels string) int {
+// sumSamples returns the sum of the samples of a metric whose labels match a pattern.
+func sumSamples(text, name, labels string) int {
 	GinkgoHelper()
 	pattern := regexp.MustCompile(labels)
 	sum := 0.0
 	for line := range strings.Lines(text) {
 		rest, found := strings.CutPrefix(strings.TrimSpace(line), name+"{")
-		between, value, ok := strings.Cut(rest, "} ")
-		if !found || !ok || !pattern.MatchString(between) {
+		sampleLabels, value, ok := strings.Cut(rest, "} ")
+		if !found || !ok || !pattern.MatchString(sampleLabels) {
 			continue
 		}
 		number, err := strconv.ParseFloat(value, 64)
@@ -137,7 +156,7 @@ func sumOf(text, name, labels string) int {
 	return int(sum)
 }
 
-func get(address, path string) (status int, body string) {
+func httpGet(address, path string) (status int, body string) {
 	client := http.Client{Timeout: 5 * time.Second}
 	response, err := client.Get(fmt.Sprintf("http://%s%s", address, path))
 	if err != nil {
@@ -159,24 +178,24 @@ func freeAddress() string {
 	return listener.Addr().String()
 }
 
-// kubeconfigOf is a kubeconfig with a token of that ServiceAccount.
-func kubeconfigOf(account serviceAccount) string {
+// kubeconfigFor writes a kubeconfig with a token of the ServiceAccount.
+func kubeconfigFor(account serviceAccount) string {
 	GinkgoHelper()
-	config, err := clientcmd.LoadFromFile(plane.Kubeconfig)
+	config, err := clientcmd.LoadFromFile(controlPlane.Kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
 	for name := range config.AuthInfos {
-		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: tokenOf(account)}
+		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: tokenFor(account)}
 	}
 	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
 }
 
-// tokenOf is a token as the pods of that ServiceAccount get it, good for the longest of tests.
-func tokenOf(account serviceAccount) string {
+// tokenFor creates a token of the ServiceAccount that doesn't expire during the tests.
+func tokenFor(account serviceAccount) string {
 	GinkgoHelper()
-	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: account.namespace, Name: account.name}}
+	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: account.namespace, Name: account.name}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(6 * 60 * 60))}}
-	Expect(admin.SubResource("token").Create(context.Background(), owner, request)).To(Succeed())
+	Expect(admin.SubResource("token").Create(context.Background(), serviceAccount, request)).To(Succeed())
 	return request.Status.Token
 }

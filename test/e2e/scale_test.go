@@ -17,69 +17,69 @@ import (
 )
 
 var _ = Describe("A thousand mappings", func() {
-	const many = 1000
+	const count = 1000
 
-	It("make a thousand calls and at most two thousand writes; a restart and a label make none", func() {
-		w := newWorld()
+	It("cause a thousand requests and at most two thousand writes; a restart and a label cause none", func() {
+		env := newTestEnv()
 		m := startManager()
-		w.apply(w.secret(), w.account())
+		env.apply(env.secret(), env.account())
 
-		before, began := mappingWrites(), time.Now()
-		w.createMany(many)
-		Eventually(w.ready).WithTimeout(2 * time.Minute).WithPolling(250 * time.Millisecond).Should(Equal(many))
-		took := time.Since(began)
-		Eventually(w.kubectl).WithArguments("get", "dca", "acme").Should(MatchRegexp(`acme .* 1000 +True +Usable`))
-		writes := mappingWrites() - before - many // those that created them
-		AddReportEntry("A thousand mappings", fmt.Sprintf("Ready after %.1f s, %d calls, %d writes to mappings",
-			took.Seconds(), len(w.deepcall.Calls()), writes))
-		Expect(w.deepcall.Calls()).To(HaveLen(many))
-		Expect(w.deepcall.Overlaps()).To(BeZero())
-		Expect(writes).To(BeNumerically("<=", 2*many))
+		before, start := countMappingWrites(), time.Now()
+		env.createMappings(count)
+		Eventually(env.countReady).WithTimeout(2 * time.Minute).WithPolling(250 * time.Millisecond).Should(Equal(count))
+		took := time.Since(start)
+		Eventually(env.kubectl).WithArguments("get", "dca", "acme").Should(MatchRegexp(`acme .* 1000 +True +Usable`))
+		writes := countMappingWrites() - before - count // without their creation
+		AddReportEntry("A thousand mappings", fmt.Sprintf("Ready after %.1f s, %d requests, %d writes to mappings",
+			took.Seconds(), len(env.deepcall.Requests()), writes))
+		Expect(env.deepcall.Requests()).To(HaveLen(count))
+		Expect(env.deepcall.Overlaps()).To(BeZero())
+		Expect(writes).To(BeNumerically("<=", 2*count))
 
 		By("restarting the manager")
 		m.stop()
-		before, began = mappingWrites(), time.Now()
+		before, start = countMappingWrites(), time.Now()
 		m = startManager()
-		Eventually(m.looks).Should(BeNumerically(">=", many))
-		AddReportEntry("A restart", fmt.Sprintf("looked through after %.1f s", time.Since(began).Seconds()))
-		Consistently(w.deepcall.Calls).Should(HaveLen(many))
-		Expect(mappingWrites()-before).To(BeZero(), "writes to mappings")
+		Eventually(m.idleReconciles).Should(BeNumerically(">=", count))
+		AddReportEntry("A restart", fmt.Sprintf("reconciled after %.1f s", time.Since(start).Seconds()))
+		Consistently(env.deepcall.Requests).Should(HaveLen(count))
+		Expect(countMappingWrites()-before).To(BeZero(), "writes to mappings")
 
-		By("labelling all")
-		before, looks := mappingWrites(), m.looks()
-		w.kubectl("label", "agm", "--all", "team=support")
-		Eventually(m.looks).Should(BeNumerically(">=", looks+many))
-		Consistently(w.deepcall.Calls).Should(HaveLen(many))
-		Expect(mappingWrites()-before).To(Equal(many), "the labels themselves, and nothing else")
+		By("labelling all mappings")
+		before, reconciles := countMappingWrites(), m.idleReconciles()
+		env.kubectl("label", "agm", "--all", "team=support")
+		Eventually(m.idleReconciles).Should(BeNumerically(">=", reconciles+count))
+		Consistently(env.deepcall.Requests).Should(HaveLen(count))
+		Expect(countMappingWrites()-before).To(Equal(count), "only the labels")
 	})
 })
 
-// createMany creates that many mappings, of one agent each, as fast as the API server takes them.
-func (w *world) createMany(many int) {
+// createMappings creates mappings of one agent each, concurrently.
+func (env *testEnv) createMappings(count int) {
 	GinkgoHelper()
-	var creating sync.WaitGroup
-	failures := make(chan error, many)
-	for part := range 8 {
-		creating.Go(func() {
-			for i := part; i < many; i += 8 {
-				mapping := testenv.Mapping(fmt.Sprintf("agent-%d", i)).In(w.namespace).Agent(fmt.Sprint(i)).
+	var workers sync.WaitGroup
+	errs := make(chan error, count)
+	for worker := range 8 {
+		workers.Go(func() {
+			for i := worker; i < count; i += 8 {
+				mapping := testenv.Mapping(fmt.Sprintf("agent-%d", i)).In(env.namespace).Agent(fmt.Sprint(i)).
 					Group("90", true).Group("91", false).Build()
 				if err := admin.Create(context.Background(), mapping); err != nil {
-					failures <- err
+					errs <- err
 				}
 			}
 		})
 	}
-	creating.Wait()
-	close(failures)
-	Expect(<-failures).To(Succeed())
+	workers.Wait()
+	close(errs)
+	Expect(<-errs).To(Succeed())
 }
 
-// ready is how many mappings are Ready.
-func (w *world) ready() int {
+// countReady returns the number of Ready mappings.
+func (env *testEnv) countReady() int {
 	GinkgoHelper()
 	count := 0
-	for _, mapping := range w.mappings() {
+	for _, mapping := range env.mappings() {
 		if meta.IsStatusConditionTrue(mapping.Status.Conditions, v1alpha1.ConditionReady) {
 			count++
 		}
@@ -87,13 +87,13 @@ func (w *world) ready() int {
 	return count
 }
 
-// mappingWrites is how many requests the API server has had that write a mapping, by anybody.
-func mappingWrites() int {
+// countMappingWrites returns the number of writes to mappings, of all clients, that the API server has counted.
+func countMappingWrites() int {
 	GinkgoHelper()
-	clients, err := kubernetes.NewForConfig(plane.Config)
+	clients, err := kubernetes.NewForConfig(controlPlane.Config)
 	Expect(err).NotTo(HaveOccurred())
 	text, err := clients.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(context.Background())
 	Expect(err).NotTo(HaveOccurred())
 	verbs := strings.Join([]string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}, "|")
-	return sumOf(string(text), "apiserver_request_total", `resource="agentgroupmappings".*verb="(`+verbs+`)"`)
+	return sumSamples(string(text), "apiserver_request_total", `resource="agentgroupmappings".*verb="(`+verbs+`)"`)
 }

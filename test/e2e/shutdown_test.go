@@ -12,48 +12,45 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-var _ = Describe("A manager that is told to stop", func() {
-	It("starts no new call, waits for the one in flight, writes what came of it, and lets the lease go", func() {
-		w := newWorld()
-		m := startManager("--leader-elect", "--leader-election-namespace="+managerNamespace)
+var _ = Describe("A manager that is terminated", func() {
+	It("starts no request, waits for the one in flight, writes its result and releases the lease", func() {
+		env := newTestEnv()
+		m := startManager(leaderElection...)
 		Eventually(leaseHolder).ShouldNot(BeEmpty())
-		w.deepcall.Script(deepcalltest.Hang().ForAgent("7"))
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
+		env.deepcall.Script(deepcalltest.Hang().ForAgent("7"))
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		Expect(w.deepcall.WaitForInFlight(ctx, 1)).To(Succeed())
+		Expect(env.deepcall.WaitForInFlight(ctx, 1)).To(Succeed())
 
 		m.Terminate()
 		Eventually(m.Err).Should(gbytes.Say("Stopping and waiting for"))
-		w.apply(w.mapping("bela", "8", "90=Y"))
-		Consistently(w.deepcall.Calls).Should(HaveLen(1))
+		env.apply(env.mapping("bela", "8", "90=Y"))
+		Consistently(env.deepcall.Requests).Should(HaveLen(1))
 		Consistently(m.Session).ShouldNot(gexec.Exit())
-		Expect(leaseHolder()).NotTo(BeEmpty(), "nobody else may call while the call is in flight")
+		Expect(leaseHolder()).NotTo(BeEmpty(), "the lease is held while the request is in flight")
 
-		w.deepcall.Release()
+		env.deepcall.Release()
 		Eventually(m.Session).Should(gexec.Exit(0))
-		Expect(w.kubectl("get", "agm", "asha")).To(MatchRegexp(`asha +7 +1/1 +True +Synced`))
+		Expect(env.kubectl("get", "agm", "asha")).To(MatchRegexp(`asha +7 +1/1 +True +Synced`))
 		Expect(leaseHolder()).To(BeEmpty())
-		Expect(w.deepcall.Calls()).To(HaveLen(1))
+		Expect(env.deepcall.Requests()).To(HaveLen(1))
 	})
 
-	It("hands over to the next within seconds, and nobody is called twice", func() {
-		w := newWorld()
-		election := []string{"--leader-elect", "--leader-election-namespace=" + managerNamespace}
-		first := startManager(election...)
-		second := startManager(election...)
-		w.apply(w.secret(), w.account(), w.mapping("asha", "7", "90=Y"))
-		w.waitFor("agm/asha", "Synced")
-		began := time.Now()
+	It("fails over within seconds and sends no request twice", func() {
+		env := newTestEnv()
+		first, second := startManager(leaderElection...), startManager(leaderElection...)
+		env.applySynced("asha", "7", "90=Y")
+		start := time.Now()
 		leader := first
-		if second.looks() > 0 {
+		if second.idleReconciles() > 0 {
 			leader = second
 		}
 		leader.stop()
-		w.apply(w.mapping("bela", "8", "90=Y"))
-		w.waitFor("agm/bela", "Synced")
-		AddReportEntry("The next leader's first call", time.Since(began).Round(10*time.Millisecond).String())
-		Expect(w.deepcall.Calls()).To(HaveLen(2))
+		env.apply(env.mapping("bela", "8", "90=Y"))
+		env.waitForReason("agm/bela", "Synced")
+		AddReportEntry("First request of the next leader", time.Since(start).Round(10*time.Millisecond).String())
+		Expect(env.deepcall.Requests()).To(HaveLen(2))
 	})
 })
 

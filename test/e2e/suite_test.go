@@ -1,5 +1,5 @@
-// Package e2e runs the manager as a real process, as the ServiceAccount of config/default, against a
-// real API server and a simulated DeepCall, and does with kubectl what a person does.
+// Package e2e tests the manager as a process with the ServiceAccount of config/default, against a real API server and a
+// simulated DeepCall, by the kubectl commands that users run.
 package e2e
 
 import (
@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -27,10 +28,10 @@ import (
 )
 
 var (
-	plane   *testenv.ControlPlane
-	admin   client.WithWatch
-	program string // the manager's
-	audited string // the path of the API server's audit log
+	controlPlane  *testenv.ControlPlane
+	admin         client.WithWatch
+	managerBinary string
+	auditLog      string // the path of the API server's audit log
 )
 
 func TestEndToEnd(t *testing.T) {
@@ -47,76 +48,76 @@ var _ = BeforeSuite(func() {
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
 	var err error
-	program, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd", buildFlags()...)
+	managerBinary, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd", buildFlags()...)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(gexec.CleanupBuildArtifacts)
 	directory, err := os.MkdirTemp("", "deepcall-audit-")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(os.RemoveAll, directory)
-	audited = filepath.Join(directory, "audit.log")
-	plane, err = testenv.Start(testenv.WithAudit(audited))
+	auditLog = filepath.Join(directory, "audit.log")
+	controlPlane, err = testenv.Start(testenv.WithAudit(auditLog))
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
-	admin, err = client.NewWithWatch(plane.Config, client.Options{Scheme: scheme})
+	DeferCleanup(func() { Expect(controlPlane.Stop()).To(Succeed()) })
+	admin, err = client.NewWithWatch(controlPlane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
 	kubectl("apply", "-k", filepath.Join(testenv.Root(), "config", "default"))
 	kubectl("apply", "-k", filepath.Join("testdata", "namespaced"))
 })
 
-// world is what one spec plays in: a namespace and a DeepCall.
-type world struct {
+// testEnv is the namespace and the simulated DeepCall of one spec.
+type testEnv struct {
 	namespace string
 	deepcall  *deepcalltest.Server
 	url       string
 	token     string
 }
 
-func newWorld() *world {
+func newTestEnv() *testEnv {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
 	Expect(admin.Create(context.Background(), namespace)).To(Succeed())
-	return newWorldIn(namespace.Name)
+	return newTestEnvIn(namespace.Name)
 }
 
-func newWorldIn(namespace string) *world {
+func newTestEnvIn(namespace string) *testEnv {
 	GinkgoHelper()
-	w := &world{namespace: namespace, token: "s3cr3t"}
-	w.deepcall, w.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{KeepBodies: true})
-	DeferCleanup(w.clear)
-	return w
+	env := &testEnv{namespace: namespace, token: "s3cr3t"}
+	env.deepcall, env.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{KeepBodies: true})
+	DeferCleanup(env.cleanUp)
+	return env
 }
 
-// clear takes away what the spec left behind, so that the next manager finds nothing.
-func (w *world) clear() {
+// cleanUp deletes the objects of the spec, so that the next manager finds none.
+func (env *testEnv) cleanUp() {
 	ctx := context.Background()
-	inside := client.InNamespace(w.namespace)
-	Expect(admin.DeleteAllOf(ctx, &v1alpha1.AgentGroupMapping{}, inside)).To(Succeed())
-	Expect(admin.DeleteAllOf(ctx, &v1alpha1.DeepCallAccount{}, inside)).To(Succeed())
-	free := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	for _, mapping := range w.mappings() {
-		Expect(client.IgnoreNotFound(admin.Patch(ctx, &mapping, free))).To(Succeed())
+	inNamespace := client.InNamespace(env.namespace)
+	Expect(admin.DeleteAllOf(ctx, &v1alpha1.AgentGroupMapping{}, inNamespace)).To(Succeed())
+	Expect(admin.DeleteAllOf(ctx, &v1alpha1.DeepCallAccount{}, inNamespace)).To(Succeed())
+	removeFinalizers := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+	for _, mapping := range env.mappings() {
+		Expect(client.IgnoreNotFound(admin.Patch(ctx, &mapping, removeFinalizers))).To(Succeed())
 	}
 	var accounts v1alpha1.DeepCallAccountList
-	Expect(admin.List(ctx, &accounts, inside)).To(Succeed())
+	Expect(admin.List(ctx, &accounts, inNamespace)).To(Succeed())
 	for _, account := range accounts.Items {
-		Expect(client.IgnoreNotFound(admin.Patch(ctx, &account, free))).To(Succeed())
+		Expect(client.IgnoreNotFound(admin.Patch(ctx, &account, removeFinalizers))).To(Succeed())
 	}
 }
 
-func (w *world) mappings() []v1alpha1.AgentGroupMapping {
+func (env *testEnv) mappings() []v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
 	var list v1alpha1.AgentGroupMappingList
-	Expect(admin.List(context.Background(), &list, client.InNamespace(w.namespace))).To(Succeed())
+	Expect(admin.List(context.Background(), &list, client.InNamespace(env.namespace))).To(Succeed())
 	return list.Items
 }
 
-// secret, account and mapping are documents as a person writes them.
-func (w *world) secret() string {
-	return fmt.Sprintf("---\napiVersion: v1\nkind: Secret\nmetadata: {name: acme-deepcall}\nstringData: {userId: %q, token: %q}\n", "1001", w.token)
+// secret returns the manifest of the account's Secret.
+func (env *testEnv) secret() string {
+	return fmt.Sprintf("---\napiVersion: v1\nkind: Secret\nmetadata: {name: acme-deepcall}\nstringData: {userId: %q, token: %q}\n", "1001", env.token)
 }
 
-func (w *world) account() string {
+func (env *testEnv) account() string {
 	return fmt.Sprintf(`---
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: DeepCallAccount
@@ -125,10 +126,10 @@ spec:
   endpoint: %s
   credentialsSecretRef: {name: acme-deepcall}
   limits: {requestsPerSecond: 1000, burst: 1000, maxInFlight: 16}
-`, w.url)
+`, env.url)
 }
 
-func (w *world) mapping(name, agent string, groups ...string) string {
+func (env *testEnv) mapping(name, agent string, groups ...string) string {
 	text := fmt.Sprintf(`---
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: AgentGroupMapping
@@ -145,21 +146,21 @@ spec:
 	return text
 }
 
-// apply gives the documents to kubectl apply.
-func (w *world) apply(documents ...string) {
+// apply runs kubectl apply.
+func (env *testEnv) apply(documents ...string) {
 	GinkgoHelper()
-	w.kubectlWith(strings.Join(documents, ""), "apply", "-f-")
+	env.kubectlWithInput(strings.Join(documents, ""), "apply", "-f-")
 }
 
-// kubectl runs kubectl in the world's namespace and returns what it printed.
-func (w *world) kubectl(args ...string) string {
+// kubectl runs kubectl in the namespace of the spec and returns its output.
+func (env *testEnv) kubectl(args ...string) string {
 	GinkgoHelper()
-	return w.kubectlWith("", args...)
+	return env.kubectlWithInput("", args...)
 }
 
-func (w *world) kubectlWith(input string, args ...string) string {
+func (env *testEnv) kubectlWithInput(input string, args ...string) string {
 	GinkgoHelper()
-	return runKubectl(input, append([]string{"--namespace", w.namespace}, args...)...)
+	return runKubectl(input, append([]string{"--namespace", env.namespace}, args...)...)
 }
 
 func kubectl(args ...string) string {
@@ -171,16 +172,38 @@ func runKubectl(input string, args ...string) string {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, plane.Kubectl, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
-	command.Env = append(os.Environ(), "HOME="+filepath.Dir(plane.Kubeconfig))
+	command := exec.CommandContext(ctx, controlPlane.Kubectl, append([]string{"--kubeconfig", controlPlane.Kubeconfig}, args...)...)
+	command.Env = append(os.Environ(), "HOME="+filepath.Dir(controlPlane.Kubeconfig))
 	command.Stdin = strings.NewReader(input)
 	output, err := command.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), "kubectl %s: %s", strings.Join(args, " "), output)
 	return string(output)
 }
 
-// waitFor has kubectl wait until an object's Ready condition has the reason.
-func (w *world) waitFor(object, reason string) {
+// waitForReason waits until the reason of an object's Ready condition matches.
+func (env *testEnv) waitForReason(object, reason string) {
 	GinkgoHelper()
-	w.kubectl("wait", object, "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
+	env.kubectl("wait", object, "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
+}
+
+// applySynced applies the Secret, the account and a mapping, and waits until the mapping is synced.
+func (env *testEnv) applySynced(name, agent string, groups ...string) {
+	GinkgoHelper()
+	env.apply(env.secret(), env.account(), env.mapping(name, agent, groups...))
+	env.waitForReason("agm/"+name, "Synced")
+}
+
+func namespaceObject(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// expectGone waits until the objects don't exist any more.
+func expectGone[T client.Object](objects ...T) {
+	GinkgoHelper()
+	for _, object := range objects {
+		Eventually(func() bool {
+			copied, _ := object.DeepCopyObject().(client.Object)
+			return apierrors.IsNotFound(admin.Get(context.Background(), client.ObjectKeyFromObject(object), copied))
+		}, time.Minute).Should(BeTrue(), "%T %s", object, object.GetName())
+	}
 }

@@ -1,10 +1,9 @@
-// Package flux says of an object what Flux would, by the health expressions of config/flux.
+// Package flux evaluates the health expressions of config/flux as Flux does.
 package flux
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/google/cel-go/ext"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -27,30 +25,30 @@ type Check struct {
 	Current    string `json:"current"`
 }
 
-// Document is as much of a Flux object as is looked at here.
+// Document is the part of a Flux object that the tests read.
 type Document struct {
 	Kind     string `json:"kind"`
 	Metadata struct {
 		Name string `json:"name"`
 	} `json:"metadata"`
 	Spec struct {
-		Wait             bool     `json:"wait"`
-		Prune            bool     `json:"prune"`
-		Timeout          string   `json:"timeout"`
-		Path             string   `json:"path"`
-		DependsOn        []named  `json:"dependsOn"`
-		SourceRef        named    `json:"sourceRef"`
-		HealthCheckExprs []Check  `json:"healthCheckExprs"`
-		Ref              refersTo `json:"ref"`
+		Wait             bool              `json:"wait"`
+		Prune            bool              `json:"prune"`
+		Timeout          string            `json:"timeout"`
+		Path             string            `json:"path"`
+		DependsOn        []objectReference `json:"dependsOn"`
+		SourceRef        objectReference   `json:"sourceRef"`
+		HealthCheckExprs []Check           `json:"healthCheckExprs"`
+		Ref              gitReference      `json:"ref"`
 	} `json:"spec"`
 }
 
-type named struct {
+type objectReference struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 }
 
-type refersTo struct {
+type gitReference struct {
 	Tag    string `json:"tag"`
 	Branch string `json:"branch"`
 }
@@ -62,22 +60,10 @@ func Sample() ([]Document, error) {
 		return nil, fmt.Errorf("open the sample: %w", err)
 	}
 	defer file.Close()
-	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
-	var documents []Document
-	for {
-		var document Document
-		err := decoder.Decode(&document)
-		if errors.Is(err, io.EOF) {
-			return documents, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the sample: %w", err)
-		}
-		documents = append(documents, document)
-	}
+	return testenv.DecodeYAML[Document](file)
 }
 
-// Status says of the object what Flux would.
+// Status returns the status that Flux computes for the object.
 func Status(object *unstructured.Unstructured) (status.Status, error) {
 	documents, err := Sample()
 	if err != nil {
@@ -93,40 +79,40 @@ func Status(object *unstructured.Unstructured) (status.Status, error) {
 	return "", fmt.Errorf("the sample has no health expressions for %s", object.GroupVersionKind())
 }
 
-// evaluate takes the first that is true, as Flux does; it waits when none is.
+// evaluate returns the status of the first expression that is true, as Flux does, or InProgress if none is.
 func (c Check) evaluate(object *unstructured.Unstructured) (status.Status, error) {
 	observed, found, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 	if found && observed != object.GetGeneration() {
 		return status.InProgressStatus, nil
 	}
 	for _, expression := range []struct {
-		text  string
-		means status.Status
+		text   string
+		status status.Status
 	}{
 		{c.InProgress, status.InProgressStatus},
 		{c.Failed, status.FailedStatus},
 		{c.Current, status.CurrentStatus},
 	} {
-		holds, err := evaluate(expression.text, object.Object)
+		matches, err := evaluate(expression.text, object.Object)
 		if err != nil {
 			return "", err
 		}
-		if holds {
-			return expression.means, nil
+		if matches {
+			return expression.status, nil
 		}
 	}
 	return status.InProgressStatus, nil
 }
 
-var errNotBool = errors.New("the expression is neither true nor false")
+var errNotBool = errors.New("the result of the expression is not a bool")
 
-// evaluate runs an expression over the object's fields. Like Flux it is parsed and not type-checked.
+// evaluate evaluates an expression on the object's fields. As in Flux, the expression is not type-checked.
 func evaluate(text string, fields map[string]any) (bool, error) {
 	environment, err := cel.NewEnv(cel.HomogeneousAggregateLiterals(), cel.EagerlyValidateDeclarations(true),
 		cel.DefaultUTCTimeZone(true), cel.CrossTypeNumericComparisons(true), cel.OptionalTypes(),
 		ext.Strings(), ext.Sets(), ext.Encoders())
 	if err != nil {
-		return false, fmt.Errorf("make the environment: %w", err)
+		return false, fmt.Errorf("create the CEL environment: %w", err)
 	}
 	parsed, issues := environment.Parse(text)
 	if issues.Err() != nil {
@@ -142,7 +128,7 @@ func evaluate(text string, fields map[string]any) (bool, error) {
 	}
 	result, ok := value.Value().(bool)
 	if !ok {
-		return false, fmt.Errorf("%w: %q gives %v", errNotBool, text, value)
+		return false, fmt.Errorf("%w: %q returns %v", errNotBool, text, value)
 	}
 	return result, nil
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// expected is what Flux says of the objects that the tests of the Argo CD scripts have.
+// expected is the status of the test objects of the Argo CD scripts.
 var expected = map[string]status.Status{
 	"AgentGroupMapping/new":                  status.InProgressStatus,
 	"AgentGroupMapping/edited":               status.InProgressStatus,
 	"AgentGroupMapping/synced":               status.CurrentStatus,
-	"AgentGroupMapping/refused":              status.FailedStatus,
+	"AgentGroupMapping/rejected":             status.FailedStatus,
 	"AgentGroupMapping/conflict":             status.FailedStatus,
 	"AgentGroupMapping/retrying":             status.InProgressStatus,
 	"AgentGroupMapping/no-account":           status.InProgressStatus,
@@ -30,16 +30,16 @@ var expected = map[string]status.Status{
 	"DeepCallAccount/new":                    status.InProgressStatus,
 	"DeepCallAccount/untried":                status.CurrentStatus,
 	"DeepCallAccount/usable":                 status.CurrentStatus,
-	"DeepCallAccount/refused":                status.FailedStatus,
+	"DeepCallAccount/denied":                 status.FailedStatus,
 	"DeepCallAccount/unreachable":            status.InProgressStatus,
 	"DeepCallAccount/no-secret":              status.InProgressStatus,
 	"DeepCallAccount/deleting":               status.InProgressStatus,
 }
 
-func TestTheExpressionsSayWhatTheStateMeans(t *testing.T) {
+func TestStatus(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(argocd.Directory(), "*", "*", "testdata", "*.yaml"))
 	if err != nil || len(files) != len(expected) {
-		t.Fatalf("%d objects, expected %d: %v", len(files), len(expected), err)
+		t.Fatalf("got %d objects and %v, want %d objects", len(files), err, len(expected))
 	}
 	for _, file := range files {
 		kind := filepath.Base(filepath.Dir(filepath.Dir(file)))
@@ -56,16 +56,16 @@ func TestTheExpressionsSayWhatTheStateMeans(t *testing.T) {
 	}
 }
 
-func TestTheExpressionsHoldForObjectsWithoutMuchStatus(t *testing.T) {
+func TestStatusOfIncompleteObjects(t *testing.T) {
 	for _, kind := range []string{"AgentGroupMapping", "DeepCallAccount"} {
 		for name, text := range map[string]string{
-			"an empty status":             `status: {}`,
-			"the default status":          `status: {observedGeneration: -1}`,
-			"empty conditions":            `status: {observedGeneration: 1, conditions: []}`,
-			"unknown conditions":          `status: {observedGeneration: 1, conditions: [{type: Odd, status: "True"}]}`,
-			"a Ready that is not known":   `status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, reason: Odd}]}`,
-			"Ready of an old generation":  `status: {observedGeneration: 0, conditions: [{type: Ready, status: "True", reason: Synced}]}`,
-			"Ready that is false for now": `status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", reason: Odd}]}`,
+			"an empty status":            `status: {}`,
+			"the default status":         `status: {observedGeneration: -1}`,
+			"empty conditions":           `status: {observedGeneration: 1, conditions: []}`,
+			"unknown conditions":         `status: {observedGeneration: 1, conditions: [{type: Odd, status: "True"}]}`,
+			"Ready unknown":              `status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, reason: Odd}]}`,
+			"Ready of an old generation": `status: {observedGeneration: 0, conditions: [{type: Ready, status: "True", reason: Synced}]}`,
+			"Ready false":                `status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", reason: Odd}]}`,
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				object := "apiVersion: telephony.deepcall.com/v1alpha1\nkind: " + kind + "\nmetadata: {generation: 1}\nspec: {}\n" + text
@@ -90,7 +90,7 @@ func statusOf(t *testing.T, text string) status.Status {
 	return got
 }
 
-func TestAnExpressionThatCantBeReadIsAnError(t *testing.T) {
+func TestInvalidExpressionIsAnError(t *testing.T) {
 	for _, text := range []string{"status.", "nothing.there", "'text'"} {
 		if _, err := evaluate(text, map[string]any{"status": map[string]any{}}); err == nil {
 			t.Errorf("%q was evaluated", text)
@@ -98,7 +98,7 @@ func TestAnExpressionThatCantBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheSampleHangsTogether(t *testing.T) {
+func TestSampleIsConsistent(t *testing.T) {
 	documents, err := Sample()
 	if err != nil {
 		t.Fatal(err)
@@ -111,15 +111,15 @@ func TestTheSampleHangsTogether(t *testing.T) {
 		case "Kustomization":
 			syncs[document.Metadata.Name] = document
 		default:
-			t.Errorf("a %s is not expected", document.Kind)
+			t.Errorf("unexpected kind %s", document.Kind)
 		}
 	}
 	for name, sync := range syncs {
 		if !sync.Spec.Wait || !sync.Spec.Prune || sync.Spec.Timeout == "" {
-			t.Errorf("%s must wait, for a time, and prune", name)
+			t.Errorf("%s must wait with a timeout and prune", name)
 		}
 		source, found := sources[sync.Spec.SourceRef.Name]
-		if !found || source.Spec.Ref == (refersTo{}) {
+		if !found || source.Spec.Ref == (gitReference{}) {
 			t.Errorf("%s has no source %q with a tag or a branch", name, sync.Spec.SourceRef.Name)
 		}
 	}
@@ -129,7 +129,7 @@ func TestTheSampleHangsTogether(t *testing.T) {
 	}
 	operator, found := syncs[team.Spec.DependsOn[0].Name]
 	if !found {
-		t.Fatalf("there is no Kustomization %q", team.Spec.DependsOn[0].Name)
+		t.Fatalf("Kustomization %q not found", team.Spec.DependsOn[0].Name)
 	}
 	if _, err := os.Stat(filepath.Join(testenv.Root(), operator.Spec.Path, "kustomization.yaml")); err != nil {
 		t.Errorf("the operator's path: %v", err)

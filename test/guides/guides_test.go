@@ -1,6 +1,7 @@
 package guides
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,43 +12,43 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// notRun are the blocks that nobody can run here: a line of each, and why.
-var notRun = map[string]map[string]string{
+// skipped are the blocks that can't run in this test: a line of each block, and the reason.
+var skipped = map[string]map[string]string{
 	"README.md": {
-		"make demo   # see it work: a control plane, a simulated DeepCall, the operator, kubectl": "make test would run itself",
-		"kubectl apply -k config/default": "test/kustomize runs it as docs/install-kustomize.md shows it",
-		"helm install deepcall-operator config/chart --namespace deepcall-operator-system --create-namespace": "test/chart runs it as docs/install-helm.md shows it",
-		"make run":                         "it goes on until Ctrl-C",
-		"kubectl apply -k config/samples":  "the samples name DeepCall's own address",
-		"kubectl delete -k config/samples": "goes with the block before",
+		"make demo   # see it work: a control plane, a simulated DeepCall, the operator, kubectl": "make test would run recursively",
+		"kubectl apply -k config/default": "test/kustomize runs the command of docs/install-kustomize.md",
+		"helm install deepcall-operator config/chart --namespace deepcall-operator-system --create-namespace": "test/chart runs the command of docs/install-helm.md",
+		"make run":                         "runs until Ctrl-C",
+		"kubectl apply -k config/samples":  "the samples contain the endpoint of DeepCall",
+		"kubectl delete -k config/samples": "the samples are not applied",
 	},
 	"docs/how-to/pause.md": {
-		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=0": "no Pods run here",
-		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=1": "no Pods run here",
+		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=0": "the control plane runs no Pods",
+		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=1": "the control plane runs no Pods",
 	},
 	"docs/how-to/upgrade.md": {
-		"kubectl rollout status deployment/deepcall-operator-controller-manager -n deepcall-operator-system": "no Pods run here",
-		"helm rollback deepcall-operator -n deepcall-operator-system":                                        "test/chart runs it as docs/install-helm.md shows it",
+		"kubectl rollout status deployment/deepcall-operator-controller-manager -n deepcall-operator-system": "the control plane runs no Pods",
+		"helm rollback deepcall-operator -n deepcall-operator-system":                                        "test/chart runs the command of docs/install-helm.md",
 	},
 	"docs/how-to/uninstall.md": {
-		"helm uninstall deepcall-operator -n deepcall-operator-system":                         "test/chart runs it as docs/install-helm.md shows it",
-		`kubectl patch agm asha -n support --type=merge -p '{"metadata":{"finalizers":null}}'`: "for when the operator is gone",
+		"helm uninstall deepcall-operator -n deepcall-operator-system":                         "test/chart runs the command of docs/install-helm.md",
+		`kubectl patch agm asha -n support --type=merge -p '{"metadata":{"finalizers":null}}'`: "only needed without the operator",
 	},
 	"docs/gitops.md": {
-		"kubectl apply -f config/flux/sync.yaml": "Flux is not here; test/flux holds what the file says",
+		"kubectl apply -f config/flux/sync.yaml": "the control plane has no Flux; test/flux tests the file",
 	},
 	"docs/alerts.md": {
-		`kubectl logs -n deepcall-operator-system -l app.kubernetes.io/name=deepcall-operator --tail=-1 | grep "released without stopping calls"`: "no Pods run here",
+		`kubectl logs -n deepcall-operator-system -l app.kubernetes.io/name=deepcall-operator --tail=-1 | grep "without removing its groups"`: "the control plane runs no Pods",
 	},
 }
 
-func TestTheTutorialHappensAsItTells(t *testing.T) {
+func TestTutorial(t *testing.T) {
 	t.Parallel()
-	follow(t, newTerminal(t), "docs/tutorial.md")
+	newTerminal(t).follow(t, "docs/tutorial.md")
 }
 
-// before is what the reader of a how-to page has: the account acme, and agent 7 in two groups.
-const before = `
+// setupMapping creates the objects that most how-to pages start with: the account acme, and agent 7 in two groups.
+const setupMapping = `
 kubectl delete agm,dca,secrets --all
 curl -sf -X POST "$DEEPCALL/_sim/reset"
 kubectl apply -f - <<END
@@ -72,20 +73,20 @@ END
 kubectl wait agm/asha --for=condition=Ready --timeout=60s
 `
 
-// newToken has DeepCall take what docs/how-to/rotate-credentials.md changes to.
-const newToken = before + `
+// setupNewToken makes DeepCall accept the new credentials of docs/how-to/rotate-credentials.md.
+const setupNewToken = setupMapping + `
 curl -sf -X PUT "$DEEPCALL/_sim/accounts" -d '{"userId":"1001","token":"n3w","sessions":["s3ss10n"]}'
 `
 
-// samples are what the demo has, whose output README.md shows.
-const samples = `
+// setupSamples creates the files of the demo, whose output README.md shows.
+const setupSamples = `
 sed "s|https://v4-api.deepcall.com|$DEEPCALL|" config/samples/account.yaml > account.yaml
 cp config/samples/mapping.yaml .
 `
 
-// installed is what kubectl apply -k config/default leaves, but for its Pods, and a troubled team: ben is refused, and
-// carl claims a group of asha's.
-const installed = before + `
+// setupInstallation creates the objects of config/default, and mappings that are not synced: ben is rejected, and carl
+// conflicts with asha.
+const setupInstallation = setupMapping + `
 kubectl apply -k "$(readlink config)/default"
 kubectl apply -f - <<END
 apiVersion: coordination.k8s.io/v1
@@ -113,20 +114,20 @@ kubectl create namespace argocd
 kubectl create configmap argocd-cm -n argocd
 `
 
-func TestTheOtherGuidesHappenAsTheyTell(t *testing.T) {
+func TestGuides(t *testing.T) {
 	t.Parallel()
-	pages := []struct{ page, before string }{
-		{"README.md", samples},
-		{"docs/how-to/rotate-credentials.md", newToken},
-		{"docs/how-to/share-an-agent.md", before},
-		{"docs/how-to/move-agents.md", "true"}, // goes on where the page before ends
-		{"docs/how-to/pause.md", "kubectl delete agm --all -n sales\n" + before},
-		{"docs/how-to/upgrade.md", before},
-		{"docs/alerts.md", installed},
-		{"docs/gitops.md", "true"}, // these take what is there by now
+	pages := []struct{ page, setup string }{
+		{"README.md", setupSamples},
+		{"docs/how-to/rotate-credentials.md", setupNewToken},
+		{"docs/how-to/share-an-agent.md", setupMapping},
+		{"docs/how-to/move-agents.md", "true"}, // continues after the previous page
+		{"docs/how-to/pause.md", "kubectl delete agm --all -n sales\n" + setupMapping},
+		{"docs/how-to/upgrade.md", setupMapping},
+		{"docs/alerts.md", setupInstallation},
+		{"docs/gitops.md", "true"}, // these pages need no setup
 		{"docs/metrics.md", "true"},
 		{"docs/tracing.md", "true"},
-		{"docs/how-to/uninstall.md", before}, // takes the kinds away
+		{"docs/how-to/uninstall.md", setupMapping}, // deletes the CRDs
 	}
 	howTos, err := filepath.Glob(filepath.Join(testenv.Root(), "docs", "how-to", "*.md"))
 	if err != nil {
@@ -134,69 +135,67 @@ func TestTheOtherGuidesHappenAsTheyTell(t *testing.T) {
 	}
 	for _, howTo := range howTos {
 		name := "docs/how-to/" + filepath.Base(howTo)
-		if !slices.ContainsFunc(pages, func(p struct{ page, before string }) bool { return p.page == name }) {
-			t.Errorf("%s is not tried", name)
+		if !slices.ContainsFunc(pages, func(p struct{ page, setup string }) bool { return p.page == name }) {
+			t.Errorf("%s is not tested", name)
 		}
 	}
-	reader := newTerminal(t)
-	reader.does(t, "make playground; source bin/playground/env")
-	for _, each := range pages {
-		t.Run(each.page, func(t *testing.T) {
-			reader.does(t, each.before)
-			follow(t, reader, each.page)
+	terminal := newTerminal(t)
+	terminal.mustRun(t, "make playground; source bin/playground/env")
+	for _, p := range pages {
+		t.Run(p.page, func(t *testing.T) {
+			terminal.mustRun(t, p.setup)
+			terminal.follow(t, p.page)
 		})
 	}
 }
 
-// follow runs all commands of a page, in its order.
-func follow(t *testing.T, reader *terminal, page string) {
+// follow runs all commands of a page in order and expects the output that it shows.
+func (r *terminal) follow(t *testing.T, page string) {
 	t.Helper()
-	left := map[string]bool{}
-	for line := range notRun[page] {
-		left[line] = true
-	}
+	unused := maps.Clone(skipped[page])
 	for _, block := range testenv.Blocks(t, page, "sh", "console") {
-		if line := listed(page, block); line != "" {
-			delete(left, line)
+		if line := skippedLine(page, block); line != "" {
+			delete(unused, line)
 			continue
 		}
 		if block.Language == "sh" {
-			reader.does(t, block.Text)
+			r.mustRun(t, block.Text)
 			continue
 		}
 		for _, shown := range block.Shown() {
-			reader.sees(t, shown.Command+besides(shown.Output), shown.Output)
+			r.expectOutput(t, shown.Command+deepcallState(shown.Output), shown.Output)
 		}
 	}
-	for line := range left {
-		t.Errorf("%s has no block with %q any more, which is listed as not run: %s", page, line, notRun[page][line])
+	for line, reason := range unused {
+		t.Errorf("%s: found no block with the skipped line %q: %s", page, line, reason)
 	}
 }
 
-func listed(page string, block testenv.Block) string {
+// skippedLine returns the line of the block that is listed in skipped, or an empty string.
+func skippedLine(page string, block testenv.Block) string {
 	for line := range strings.Lines(block.Text) {
 		line = strings.TrimSuffix(line, "\n")
-		if _, is := notRun[page][line]; is {
+		if _, found := skipped[page][line]; found {
 			return line
 		}
 	}
 	return ""
 }
 
-// besides prints what the demo tells of DeepCall behind a command's own output, where a page shows it.
-func besides(shown string) string {
-	if !strings.Contains(shown, "  DeepCall got: ") {
+// deepcallState returns commands that print the state of DeepCall like the demo, if the shown output contains it.
+func deepcallState(shown string) string {
+	if !strings.Contains(shown, "  DeepCall received: ") {
 		return ""
 	}
 	return `
-echo "  DeepCall got: $(tail -n 1 bin/playground/simulator.log)"
+echo "  DeepCall received: $(tail -n 1 bin/playground/simulator.log)"
 echo "  DeepCall has: agent 7  $(curl -s "$DEEPCALL/_sim/agents/7?format=text" | sed -n '2s|.*/[0-9]*  *||p')"
 `
 }
 
 var comments = regexp.MustCompile(`(?m)^#.*\n`)
 
-func TestTheFirstExampleIsTheSamples(t *testing.T) {
+func TestREADMEShowsTheSamples(t *testing.T) {
 	var shown []string
 	for _, block := range testenv.Blocks(t, "README.md", "yaml") {
 		shown = append(shown, block.Text)
@@ -210,6 +209,6 @@ func TestTheFirstExampleIsTheSamples(t *testing.T) {
 		samples = append(samples, comments.ReplaceAllString(string(content), ""))
 	}
 	if !slices.Equal(shown, samples) {
-		t.Errorf("README.md shows %q, and config/samples has %q", shown, samples)
+		t.Errorf("got %q in README.md, want the samples %q", shown, samples)
 	}
 }

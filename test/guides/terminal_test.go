@@ -1,5 +1,5 @@
-// Package guides does what the tutorial, the how-to pages and README.md tell a reader to do: with a real API server, the
-// built manager and plugin, and the simulated DeepCall of make playground. It holds the pages to what is printed.
+// Package guides runs the commands of the tutorial, the how-to pages and README.md in the environment of make playground,
+// and compares their output with the pages.
 package guides
 
 import (
@@ -20,16 +20,16 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// folder is where programs puts what it built; empty before.
-var folder string
+// binaries is the directory of the built programs.
+var binaries string
 
-// programs builds what make playground builds, once.
-var programs = sync.OnceValue(func() (err error) {
-	if folder, err = os.MkdirTemp("", "deepcall-guides-"); err != nil {
-		return fmt.Errorf("make a folder: %w", err)
+// buildPrograms builds the programs of make playground once.
+var buildPrograms = sync.OnceValue(func() (err error) {
+	if binaries, err = os.MkdirTemp("", "deepcall-guides-"); err != nil {
+		return fmt.Errorf("create a directory: %w", err)
 	}
 	for name, source := range map[string]string{"manager": "./cmd", "simulator": "./test/simulator", "kubectl-deepcall": "./cmd/kubectl-deepcall"} {
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(folder, name), source)
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(binaries, name), source)
 		build.Dir = testenv.Root()
 		if output, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w: %s", name, err, output)
@@ -39,54 +39,53 @@ var programs = sync.OnceValue(func() (err error) {
 })
 
 func TestMain(m *testing.M) {
-	format.TruncatedDiff = false // show all that was printed
+	format.TruncatedDiff = false // show the complete output
 	status := m.Run()
-	if folder != "" {
-		_ = os.RemoveAll(folder)
-	}
+	_ = os.RemoveAll(binaries)
 	os.Exit(status)
 }
 
-// terminal is that of a reader, at the top of a checkout of their own.
+// terminal runs commands in the root directory of a checkout.
 type terminal struct{ checkout, home string }
 
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
-	if err := programs(); err != nil {
+	if err := buildPrograms(); err != nil {
 		t.Fatal(err)
 	}
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
 		assets = filepath.Join(testenv.Root(), "bin", "k8s")
 	}
-	reader := &terminal{checkout: t.TempDir(), home: t.TempDir()}
-	bin := filepath.Join(reader.checkout, "bin")
+	terminal := &terminal{checkout: t.TempDir(), home: t.TempDir()}
+	bin := filepath.Join(terminal.checkout, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	links := map[string]string{filepath.Join(bin, "k8s"): assets}
 	for _, name := range []string{"Makefile", "config", "hack"} {
-		links[filepath.Join(reader.checkout, name)] = filepath.Join(testenv.Root(), name)
+		links[filepath.Join(terminal.checkout, name)] = filepath.Join(testenv.Root(), name)
 	}
 	for _, name := range []string{"manager", "simulator", "kubectl-deepcall"} {
-		links[filepath.Join(bin, name)] = filepath.Join(folder, name)
+		links[filepath.Join(bin, name)] = filepath.Join(binaries, name)
 	}
 	for link, target := range links {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { reader.does(t, "[[ ! -e bin/playground ]] || hack/demo.sh stop bin/playground") })
-	return reader
+	t.Cleanup(func() { terminal.mustRun(t, "[[ ! -e bin/playground ]] || hack/demo.sh stop bin/playground") })
+	return terminal
 }
 
-// session is what each command is run in: variables outlive it, and make finds all built.
+// session precedes each command. It keeps exported variables between commands, and prevents make from building programs.
 const session = `
 [[ ! -e $HOME/variables ]] || source "$HOME/variables"
 trap 'export -p > "$HOME/variables"' EXIT
 make() { command make --no-print-directory --old-file=build --old-file=control-plane "$@"; }
 `
 
+// run runs commands and returns their output.
 func (r *terminal) run(command string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -97,47 +96,47 @@ func (r *terminal) run(command string) (string, error) {
 	return strings.ReplaceAll(string(output), r.checkout, "/home/you/deepcall-operator"), err
 }
 
-// does runs commands that succeed.
-func (r *terminal) does(t *testing.T, commands string) {
+// mustRun runs commands and expects them to succeed.
+func (r *terminal) mustRun(t *testing.T, commands string) {
 	t.Helper()
 	if output, err := r.run(commands); err != nil {
 		t.Fatalf("%s\n%v\n%s", commands, err, output)
 	}
 }
 
-// looks are commands that only look, so that they can be repeated until the operator has come as far as the page.
-var looks = regexp.MustCompile(`^(kubectl (get|describe|api-resources) |kubectl deepcall roster|curl )`)
+// readOnly matches commands that can be repeated until the operator has reached the state that the page shows.
+var readOnly = regexp.MustCompile(`^(kubectl (get|describe|api-resources) |kubectl deepcall roster|curl )`)
 
-// sees runs a command that succeeds and prints what the page shows.
-func (r *terminal) sees(t *testing.T, command, shown string) {
+// expectOutput runs a command and expects it to succeed with the output that the page shows.
+func (r *terminal) expectOutput(t *testing.T, command, shown string) {
 	t.Helper()
-	patience := time.Duration(0)
-	if looks.MatchString(command) {
-		patience = 20 * time.Second
+	timeout := time.Duration(0)
+	if readOnly.MatchString(command) {
+		timeout = 20 * time.Second
 	}
 	NewWithT(t).Eventually(func() (string, error) {
 		output, err := r.run(command)
-		return masked(output), err
-	}).WithTimeout(patience).WithPolling(100*time.Millisecond).Should(Equal(masked(shown)), command)
+		return mask(output), err
+	}).WithTimeout(timeout).WithPolling(100*time.Millisecond).Should(Equal(mask(shown)), command)
 }
 
-// masks are what differs from run to run.
+// masks replace text that differs between runs.
 var masks = []struct {
-	what *regexp.Regexp
-	with string
+	pattern     *regexp.Regexp
+	replacement string
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d\d:\d\d:\d\d\.\d{3}`), "TIME"},
 	{regexp.MustCompile(`\b(\d+m)?\d+s\b|\b\d+ms\b`), "AGE"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`Resource Version: +\d+`), "Resource Version: N"},
-	{regexp.MustCompile(` +`), " "}, // columns are as wide as what is in them
+	{regexp.MustCompile(` +`), " "}, // column widths depend on the values
 	{regexp.MustCompile(` \n`), "\n"},
 }
 
-func masked(output string) string {
-	for _, mask := range masks {
-		output = mask.what.ReplaceAllString(output, mask.with)
+func mask(output string) string {
+	for _, m := range masks {
+		output = m.pattern.ReplaceAllString(output, m.replacement)
 	}
 	return output
 }

@@ -27,7 +27,7 @@ var _ = Describe("The kustomizations", func() {
 		text, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 
-		It("leave out no file of "+name, func() {
+		It("include all files of "+name, func() {
 			files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 			Expect(err).NotTo(HaveOccurred())
 			for _, file := range files {
@@ -40,61 +40,61 @@ var _ = Describe("The kustomizations", func() {
 		if strings.Contains(string(text), "kind: Component") {
 			continue
 		}
-		It("build the same with kustomize and with kubectl: "+name, func() {
+		It("build the same objects with kustomize and kubectl: "+name, func() {
 			Expect(kubectl("kustomize", folder)).To(Equal(build(folder)))
 		})
 	}
 })
 
-var _ = Describe("The API server takes as it stands", Ordered, func() {
+var _ = Describe("The API server accepts", Ordered, func() {
 	BeforeAll(func() {
 		kubectl("apply", "--server-side", "-k", filepath.Join(config, "crd"))
 		kubectl("wait", "--for=condition=Established", "--timeout=20s", "crd", "--all")
 	})
 
-	accepted := func(folder string, flags ...string) {
+	expectAccepted := func(folder string, flags ...string) {
 		GinkgoHelper()
 		text := build(folder)
 		flags = append(flags, "--filename=-")
 		apply := append([]string{"apply", "--server-side", "--validate=strict"}, flags...)
 		for _, object := range objects(text) {
-			if object.GetKind() == "Namespace" { // without it, a dry run can't go on
+			if object.GetKind() == "Namespace" { // a dry run doesn't create it for the other objects
 				kubectl("create", "namespace", object.GetName())
 			}
 		}
 		kubectlWith(text, append(apply, "--dry-run=server")...)
 		kubectlWith(text, apply...)
-		kubectlWith(text, apply...) // which stores the default of a status, once
+		kubectlWith(text, apply...) // stores the default status
 		versions := append([]string{"get", "--output=jsonpath={.items[*].metadata.resourceVersion}"}, flags...)
 		before := kubectlWith(text, versions...)
 		kubectlWith(text, apply...)
-		Expect(kubectlWith(text, versions...)).To(Equal(before), "once more changes nothing")
+		Expect(kubectlWith(text, versions...)).To(Equal(before), "applying again changes nothing")
 		DeferCleanup(func() { kubectlWith(text, append([]string{"delete", "--timeout=60s"}, flags...)...) })
 	}
 
 	It("config/samples", func() {
 		kubectl("create", "namespace", "samples")
-		accepted(filepath.Join(config, "samples"), "--namespace=samples")
+		expectAccepted(filepath.Join(config, "samples"), "--namespace=samples")
 		Expect(kubectl("get", "agm,dca,secrets", "--namespace=samples", "--output=name")).To(Equal(
 			"agentgroupmapping.telephony.deepcall.com/asha\ndeepcallaccount.telephony.deepcall.com/acme\nsecret/acme-deepcall\n"))
 	})
 
 	It("config/namespaced/watched", func() {
 		kubectl("create", "namespace", "watched")
-		accepted(filepath.Join(config, "namespaced", "watched"), "--namespace=watched")
+		expectAccepted(filepath.Join(config, "namespaced", "watched"), "--namespace=watched")
 	})
 
-	It("config/default with Prometheus, a network policy and a replica that stands by", func() {
-		accepted(filepath.Join("test", "kustomize", "testdata", "full"))
+	It("config/default with Prometheus, a network policy and a standby replica", func() {
+		expectAccepted(filepath.Join("test", "kustomize", "testdata", "full"))
 	})
 
-	It("config/namespaced with the same, in a namespace of its own", func() {
-		accepted(filepath.Join("test", "kustomize", "testdata", "namespaced"))
+	It("config/namespaced with the same options, in another namespace", func() {
+		expectAccepted(filepath.Join("test", "kustomize", "testdata", "namespaced"))
 	})
 })
 
 var _ = Describe("The manager's pod", func() {
-	It("is one that restricted Pod Security admits", func() {
+	It("meets the Pod Security Standard restricted", func() {
 		namespace := object[corev1.Namespace](build(filepath.Join(config, "default")), "Namespace")
 		Expect(namespace.Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"))
 		kubectl("create", "namespace", "restricted")
@@ -112,7 +112,7 @@ var _ = Describe("The manager's pod", func() {
 			pod.APIVersion, pod.Kind, pod.Name = "v1", "Pod", folder
 			Expect(create(pod)).To(Succeed())
 
-			By("seeing that others are refused")
+			By("rejecting another Pod")
 			pod.Name = "other"
 			pod.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation = new(true)
 			Expect(create(pod)).To(MatchError(ContainSubstring(`violates PodSecurity "restricted`)))

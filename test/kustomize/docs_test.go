@@ -13,16 +13,16 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// standIns are the programs that the commands find: those of the tests, but for the wait for a
-// rollout, which nobody here carries out.
-const standIns = `
+// overrides make the commands use the programs of the tests, and skip waiting for rollouts, because the control plane runs
+// no Pods.
+const overrides = `
 cd %[2]s
 kubectl() { if [[ $1 != rollout ]]; then %[1]s "$@"; fi; }
 make() { command make --no-print-directory --old-file=bin/kustomize KUBECTL=%[1]s "$@"; }
 `
 
-// checkout is one of its own, for commands that write files beside it.
-func checkout() string {
+// newCheckout creates a checkout for commands that write files next to it.
+func newCheckout() string {
 	GinkgoHelper()
 	folder := filepath.Join(GinkgoT().TempDir(), "deepcall-operator")
 	Expect(os.CopyFS(filepath.Join(folder, "config"), os.DirFS(config))).To(Succeed())
@@ -33,30 +33,30 @@ func checkout() string {
 }
 
 var _ = Describe("The page about installing with kustomize", func() {
-	It("shows commands that work, in the order of the page", func() {
+	It("shows commands that succeed in the order of the page", func() {
 		blocks := testenv.Blocks(GinkgoTB(), "docs/install-kustomize.md", "sh")
 		Expect(len(blocks)).To(BeNumerically(">", 10))
 		kubectl("create", "namespace", "monitoring")
-		checkout := checkout()
-		lists := 0
+		checkout := newCheckout()
+		namespaceLists := 0
 		for _, block := range blocks {
 			By(block.Text)
-			_, err := run(fmt.Sprintf(standIns, plane.Kubectl, checkout)+block.Text, "bash", "-euo", "pipefail", "-s")
+			_, err := run(fmt.Sprintf(overrides, plane.Kubectl, checkout)+block.Text, "bash", "-euo", "pipefail", "-s")
 			Expect(err).NotTo(HaveOccurred())
 			if strings.Contains(block.Text, "apply -k ../calls\n") {
-				lists++
+				namespaceLists++
 				Expect(kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system",
 					`--output=jsonpath={.spec.template.spec.containers[*].env[?(@.name=="WATCH_NAMESPACES")].value}`)).To(Equal("deepcall-operator-system,sales"))
 			}
 		}
-		Expect(lists).To(Equal(2), "installed and upgraded for chosen namespaces")
+		Expect(namespaceLists).To(Equal(2), "installs and upgrades for selected namespaces")
 		left := kubectl("get", "namespaces,crds,clusterroles,clusterrolebindings", "--output=name")
-		Expect(regexp.MustCompile(".*deepcall.*").FindAllString(left, -1)).To(BeEmpty(), "nothing is left behind")
+		Expect(regexp.MustCompile(".*deepcall.*").FindAllString(left, -1)).To(BeEmpty(), "leaves no objects")
 	})
 })
 
 var _ = Describe("The pages about installing", func() {
-	It("say the same about the end of a watched namespace, and about two operators in one", func() {
+	It("describe the deletion of a watched namespace and two operators in one namespace in the same words", func() {
 		for _, name := range []string{"install-kustomize.md", "install-helm.md"} {
 			page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", name))
 			Expect(err).NotTo(HaveOccurred())

@@ -13,13 +13,13 @@ import (
 )
 
 var _ = Describe("make", func() {
-	const held = `
+	const mapping = `
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: AgentGroupMapping
 metadata: {name: asha, namespace: default, finalizers: [telephony.deepcall.com/stop-calls]}
 spec: {accountRef: {name: acme}, agentID: "7", groups: []}
 `
-	const used = `
+	const account = `
 apiVersion: telephony.deepcall.com/v1alpha1
 kind: DeepCallAccount
 metadata: {name: acme, namespace: default, finalizers: [telephony.deepcall.com/in-use]}
@@ -29,15 +29,15 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 		return run("", "make", append([]string{"--no-print-directory", "--old-file=bin/kustomize", "KUBECTL=" + plane.Kubectl}, args...)...)
 	}
 
-	It("deploys with an image of one's own, and undeploys once no mapping is left", func() {
+	It("deploys a custom image, and undeploys when no mapping is left", func() {
 		before := build(filepath.Join(config, "default"))
 		_, err := run("deploy", "IMG=registry.example.com/team/operator@sha256:0000")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kubectl("get", "deployments", "--namespace=deepcall-operator-system",
 			"--output=jsonpath={.items[*].spec.template.spec.containers[*].image}")).To(Equal("registry.example.com/team/operator@sha256:0000"))
-		Expect(build(filepath.Join(config, "default"))).To(Equal(before), "no file is edited")
+		Expect(build(filepath.Join(config, "default"))).To(Equal(before), "changes no file")
 
-		kubectlWith(held, "apply", "--filename=-")
+		kubectlWith(mapping, "apply", "--filename=-")
 		for _, target := range []string{"undeploy", "uninstall"} {
 			output, err := run(target)
 			Expect(err).To(HaveOccurred())
@@ -52,7 +52,7 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
 
-		By("doing so a second time, and with the CRDs alone")
+		By("undeploying again, and uninstalling only the CRDs")
 		_, err = run("undeploy")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = run("install")
@@ -64,10 +64,10 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 		Expect(kubectl("get", "crds", "--output=name")).NotTo(ContainSubstring("deepcall"))
 	})
 
-	It("undeploys by force, and leaves what waits", func() {
+	It("undeploys with FORCE=1 and leaves a mapping in deletion", func() {
 		_, err := run("deploy")
 		Expect(err).NotTo(HaveOccurred())
-		kubectlWith(held, "apply", "--filename=-")
+		kubectlWith(mapping, "apply", "--filename=-")
 		output, err := run("undeploy", "FORCE=1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(output).To(MatchRegexp(`default +asha`))
@@ -77,24 +77,24 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 		kubectl("wait", "--for=delete", "--timeout=60s", "crd/agentgroupmappings.telephony.deepcall.com")
 	})
 
-	It("refuses to go while an account waits for the operator, but not when the operator is about to let it go", func() {
+	It("rejects undeploying while an account has a finalizer, unless the operator removes it soon", func() {
 		_, err := run("deploy")
 		Expect(err).NotTo(HaveOccurred())
-		kubectlWith(used, "apply", "--filename=-")
+		kubectlWith(account, "apply", "--filename=-")
 		_, err = run("undeploy")
 		Expect(err).To(MatchError(SatisfyAll(MatchRegexp(`default +acme`), ContainSubstring("telephony.deepcall.com/in-use"), ContainSubstring("FORCE=1"))))
 		kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system")
 
-		By("having the finalizer go once make has seen it")
-		_, err = run("undeploy", "KUBECTL="+kubectlThatLetsGo())
+		By("removing the finalizer after make has listed the accounts")
+		_, err = run("undeploy", "KUBECTL="+kubectlThatRemovesFinalizers())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
 	})
 
-	It("undeploys by force though an account waits", func() {
+	It("undeploys with FORCE=1 and leaves an account in deletion", func() {
 		_, err := run("deploy")
 		Expect(err).NotTo(HaveOccurred())
-		kubectlWith(used, "apply", "--filename=-")
+		kubectlWith(account, "apply", "--filename=-")
 		output, err := run("undeploy", "FORCE=1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(output).To(MatchRegexp(`default +acme`))
@@ -102,7 +102,7 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 		kubectl("wait", "--for=delete", "--timeout=60s", "crd/deepcallaccounts.telephony.deepcall.com", "namespace/deepcall-operator-system")
 	})
 
-	It("writes all into one file", func() {
+	It("writes all manifests to one file", func() {
 		_, err := run("build-installer", "IMG=example.com/operator:v9")
 		Expect(err).NotTo(HaveOccurred())
 		file := filepath.Join(testenv.Root(), "dist", "install.yaml")
@@ -113,8 +113,8 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 	})
 })
 
-// kubectlThatLetsGo is a kubectl that takes the finalizers off the account acme after it listed the accounts.
-func kubectlThatLetsGo() string {
+// kubectlThatRemovesFinalizers returns a kubectl that removes the finalizers of the account acme after listing the accounts.
+func kubectlThatRemovesFinalizers() string {
 	GinkgoHelper()
 	program := filepath.Join(GinkgoT().TempDir(), "kubectl")
 	text := fmt.Sprintf(`#!/usr/bin/env bash

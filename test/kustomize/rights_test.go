@@ -15,14 +15,14 @@ import (
 )
 
 var _ = Describe("The page about security", func() {
-	It("lists exactly the rights that the files of config/rbac give to the manager", func() {
+	It("lists exactly the rights that config/rbac grants to the manager", func() {
 		Expect(listedRights()).To(ConsistOf(grantedRights()))
 	})
 })
 
 var code = regexp.MustCompile("`([^`]+)`")
 
-// listedRights are those of the page's table, as "FILE: VERB RESOURCE.GROUP".
+// listedRights returns the rights in the table of the page, as "FILE: VERB RESOURCE.GROUP".
 func listedRights() []string {
 	GinkgoHelper()
 	page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", "security.md"))
@@ -46,7 +46,7 @@ func listedRights() []string {
 	return rights
 }
 
-// grantedRights are those of all roles that are bound, which the manager's alone are.
+// grantedRights returns the rights of all roles with a binding, which are those of the manager.
 func grantedRights() []string {
 	GinkgoHelper()
 	folder := filepath.Join(config, "rbac")
@@ -57,7 +57,7 @@ func grantedRights() []string {
 	var rights []string
 	for _, file := range append(files, more...) {
 		if _, err := os.Stat(strings.TrimSuffix(file, ".yaml") + "_binding.yaml"); os.IsNotExist(err) {
-			continue // what people may do
+			continue // roles of users
 		}
 		text, err := os.ReadFile(file)
 		Expect(err).NotTo(HaveOccurred())

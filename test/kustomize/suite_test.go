@@ -1,11 +1,9 @@
-// Package kustomize has a real API server take what the kustomizations of config build.
+// Package kustomize tests the kustomizations of config with an API server.
 package kustomize
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +15,6 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
@@ -44,12 +41,12 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(stop)
 })
 
-// run runs a program at the top of the repository, as the administrator, and returns what it printed.
+// run runs a program in the root directory of the repository and returns its output.
 func run(input string, program string, args ...string) (output string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, args...)
-	command.WaitDelay = time.Second // for what make started
+	command.WaitDelay = time.Second // for child processes of make
 	command.Dir = testenv.Root()
 	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "HOME="+filepath.Dir(plane.Kubeconfig))
 	command.Stdin = strings.NewReader(input)
@@ -72,47 +69,43 @@ func kubectlWith(input string, args ...string) string {
 	return output
 }
 
-// build is what kustomize builds of a folder.
+// build returns the output of kustomize build.
 func build(folder string) string {
 	GinkgoHelper()
 	program := filepath.Join(testenv.Root(), "bin", "kustomize")
 	if _, err := os.Stat(program); err != nil {
-		Fail("there is no " + program + "; run 'make bin/kustomize' first")
+		Fail(program + " not found; run 'make bin/kustomize' first")
 	}
 	output, err := run("", program, "build", folder)
 	Expect(err).NotTo(HaveOccurred())
 	return output
 }
 
-// objects are those of a built folder, by kind and name.
+// objects returns the objects in a YAML stream by kind and name.
 func objects(text string) map[string]unstructured.Unstructured {
 	GinkgoHelper()
+	decoded, err := testenv.DecodeYAML[unstructured.Unstructured](strings.NewReader(text))
+	Expect(err).NotTo(HaveOccurred())
 	found := map[string]unstructured.Unstructured{}
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-	for {
-		var object unstructured.Unstructured
-		err := decoder.Decode(&object)
-		if errors.Is(err, io.EOF) {
-			return found
-		}
-		Expect(err).NotTo(HaveOccurred())
+	for _, object := range decoded {
 		key := object.GetKind() + "/" + object.GetName()
 		Expect(found).NotTo(HaveKey(key))
 		found[key] = object
 	}
+	return found
 }
 
-// object is the only one of its kind.
+// object returns the only object of the kind.
 func object[T any](text, kind string) *T {
 	GinkgoHelper()
 	var found *T
 	for _, object := range objects(text) {
 		if object.GetKind() == kind {
-			Expect(found).To(BeNil(), "there is more than one %s", kind)
+			Expect(found).To(BeNil(), "more than one %s", kind)
 			found = new(T)
 			Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, found)).To(Succeed())
 		}
 	}
-	Expect(found).NotTo(BeNil(), "there is no %s", kind)
+	Expect(found).NotTo(BeNil(), "no %s", kind)
 	return found
 }

@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// monitor is what these tests read of a ServiceMonitor.
-type monitor struct {
+// serviceMonitor is the part of a ServiceMonitor that the tests read.
+type serviceMonitor struct {
 	Spec struct {
 		Selector  metav1.LabelSelector `json:"selector"`
 		Endpoints []struct {
@@ -30,13 +30,13 @@ type monitor struct {
 	} `json:"spec"`
 }
 
-var _ = DescribeTable("What belongs together fits",
+var _ = DescribeTable("The objects refer to each other",
 	func(folder, scheme string) {
 		text := build(filepath.Join("test", "kustomize", "testdata", folder))
 		deployment := object[appsv1.Deployment](text, "Deployment")
 		template := deployment.Spec.Template
 		container := template.Spec.Containers[0]
-		picks := func(selector metav1.LabelSelector, set map[string]string) {
+		expectMatch := func(selector metav1.LabelSelector, set map[string]string) {
 			GinkgoHelper()
 			s, err := metav1.LabelSelectorAsSelector(&selector)
 			Expect(err).NotTo(HaveOccurred())
@@ -56,54 +56,54 @@ var _ = DescribeTable("What belongs together fits",
 		Expect(container.ReadinessProbe.HTTPGet.Port.String()).To(Equal("health"))
 		Expect(strings.Contains(strings.Join(container.Args, " "), "--metrics-secure=false")).To(Equal(scheme == "http"))
 		Expect(objects(text)).To(HaveKey("ServiceAccount/" + template.Spec.ServiceAccountName))
-		picks(*template.Spec.TopologySpreadConstraints[0].LabelSelector, template.Labels)
+		expectMatch(*template.Spec.TopologySpreadConstraints[0].LabelSelector, template.Labels)
 
-		By("the Service of the metrics")
+		By("the metrics Service")
 		service := object[corev1.Service](text, "Service")
-		picks(metav1.LabelSelector{MatchLabels: service.Spec.Selector}, template.Labels)
+		expectMatch(metav1.LabelSelector{MatchLabels: service.Spec.Selector}, template.Labels)
 		Expect(service.Spec.Ports).To(HaveExactElements(SatisfyAll(
 			HaveField("Name", scheme), HaveField("TargetPort", intstr.FromString("metrics")),
 			HaveField("Port", WithTransform(func(p int32) string { return fmt.Sprintf(":%d", p) }, Equal(ports["metrics"]))),
 		)))
 
 		By("the ServiceMonitor")
-		scraped := object[monitor](text, "ServiceMonitor").Spec
-		picks(scraped.Selector, service.Labels)
-		fitting := 0
-		for _, endpoint := range scraped.Endpoints {
+		monitor := object[serviceMonitor](text, "ServiceMonitor").Spec
+		expectMatch(monitor.Selector, service.Labels)
+		matching := 0
+		for _, endpoint := range monitor.Endpoints {
 			if endpoint.Port == service.Spec.Ports[0].Name {
-				fitting++
+				matching++
 				Expect(endpoint.Scheme).To(Equal(scheme))
 			}
 			if folder == "full" && endpoint.Scheme == "https" {
 				Expect(endpoint.TLSConfig.ServerName).To(Equal(service.Name + "." + service.Namespace + ".svc"))
 			}
 		}
-		Expect(fitting).To(Equal(1))
+		Expect(matching).To(Equal(1))
 
 		By("the network policy")
 		policy := object[networkingv1.NetworkPolicy](text, "NetworkPolicy")
-		picks(policy.Spec.PodSelector, template.Labels)
+		expectMatch(policy.Spec.PodSelector, template.Labels)
 		Expect(policy.Spec.Ingress[0].Ports[0].Port).To(HaveValue(Equal(intstr.FromString("metrics"))))
 
-		By("the disruption budget, which a second replica alone makes useful")
+		By("the PodDisruptionBudget of two replicas")
 		budget := object[policyv1.PodDisruptionBudget](text, "PodDisruptionBudget")
-		picks(*budget.Spec.Selector, template.Labels)
+		expectMatch(*budget.Spec.Selector, template.Labels)
 		Expect(deployment.Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
 
-		By("being in one namespace")
+		By("the namespace")
 		for key, object := range objects(text) {
 			if object.GetNamespace() != "" {
 				Expect(object.GetNamespace()).To(Equal(deployment.Namespace), key)
 			}
 		}
 	},
-	Entry("for a whole cluster", "full", "https"),
-	Entry("by Roles alone", "namespaced", "http"),
+	Entry("for all namespaces", "full", "https"),
+	Entry("for selected namespaces", "namespaced", "http"),
 )
 
 var _ = Describe("config/namespaced", func() {
-	It("has nothing that is the whole cluster's but its own namespace", func() {
+	It("contains no cluster-scoped object except its namespace", func() {
 		var kinds []string
 		for _, object := range objects(build(filepath.Join(config, "namespaced"))) {
 			if object.GetNamespace() == "" {

@@ -7,28 +7,27 @@ import (
 	"testing"
 )
 
-// scenario is what happens in a world, and what people are told about it.
+// scenario is the data of a scenario and the alerts that fire.
 type scenario struct {
-	// name says what happens.
 	name string
-	// world is healthy but for it.
-	world world
-	// from is the minute at which the alerts begin to fire, and not before.
+	// data is healthy apart from the fault.
+	data dataset
+	// from is the first minute at which the alerts fire.
 	from int
-	// fires are all alerts that ever fire.
+	// fires are all alerts that fire.
 	fires []firing
-	// near are the alerts that come close, when none fires at all.
+	// near are the alerts that nearly fire, in a scenario in which none fires.
 	near []string
 }
 
-// firing is an alert as people see it.
+// firing is a firing alert as it is displayed.
 type firing struct {
 	alert                string
 	labels               map[string]string
 	summary, description string
 }
 
-// The parts of promtool's test files that are used here.
+// The used parts of the format of promtool's test files.
 type testFile struct {
 	RuleFiles          []string    `json:"rule_files"`
 	EvaluationInterval string      `json:"evaluation_interval"`
@@ -58,12 +57,12 @@ type expAlert struct {
 	ExpAnnotations map[string]string `json:"exp_annotations"`
 }
 
-func TestEachAlertFiresOnWhatItIsAboutAndOnNothingElse(t *testing.T) {
+func TestAlerts_fire_in_their_scenarios_only(t *testing.T) {
 	spec, all := rules(t)
 	ruleFile := write(t, "rules.json", inJSON(t, spec))
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
-			group := testGroup{Name: s.name, Interval: "1m", InputSeries: s.world.input()}
+			group := testGroup{Name: s.name, Interval: "1m", InputSeries: s.data.input()}
 			for _, r := range all {
 				group.AlertTests = append(group.AlertTests, s.tests(r)...)
 			}
@@ -73,7 +72,7 @@ func TestEachAlertFiresOnWhatItIsAboutAndOnNothingElse(t *testing.T) {
 	}
 }
 
-func TestEachAlertHasAScenarioAndANearMiss(t *testing.T) {
+func TestAlerts_have_a_scenario_and_a_near_miss(t *testing.T) {
 	_, all := rules(t)
 	var firing, near, known []string
 	for _, r := range all {
@@ -95,20 +94,20 @@ func TestEachAlertHasAScenarioAndANearMiss(t *testing.T) {
 	}
 	for _, alert := range slices.Concat(firing, near) {
 		if !slices.Contains(known, alert) {
-			t.Errorf("a scenario is about %s, which is no alert", alert)
+			t.Errorf("a scenario has the alert %s, which does not exist", alert)
 		}
 	}
 }
 
-func (w world) input() []inputSeries {
-	input := make([]inputSeries, 0, len(w))
-	for series, samples := range w {
+func (d dataset) input() []inputSeries {
+	input := make([]inputSeries, 0, len(d))
+	for series, samples := range d {
 		input = append(input, inputSeries{series, strings.Join(samples, " ")})
 	}
 	return input
 }
 
-// tests expects of one rule that it is silent, minute by minute: until it is to fire, or to the end.
+// tests returns the tests of one rule: silent in every minute before it fires, or in all minutes.
 func (s scenario) tests(r rule) []alertTest {
 	at := alertTest{EvalTime: fmt.Sprintf("%dm", s.from), Alertname: r.Alert}
 	for _, f := range s.fires {

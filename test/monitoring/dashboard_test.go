@@ -75,10 +75,10 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-func TestThePanelsStandBesideEachOther(t *testing.T) {
+func TestDashboard_panels_do_not_overlap(t *testing.T) {
 	panels := readDashboard(t).Panels
 	if panels[0].Type != "row" {
-		t.Error("the first panel is no row")
+		t.Error("the first panel is not a row")
 	}
 	for i, p := range panels {
 		at := p.GridPos
@@ -93,7 +93,7 @@ func TestThePanelsStandBesideEachOther(t *testing.T) {
 				t.Errorf("%q and %q have the id %d", other.Title, p.Title, p.ID)
 			}
 			if other.Title == p.Title {
-				t.Errorf("two panels are called %q", p.Title)
+				t.Errorf("two panels have the title %q", p.Title)
 			}
 			o := other.GridPos
 			if at.X < o.X+o.W && o.X < at.X+at.W && at.Y < o.Y+o.H && o.Y < at.Y+at.H {
@@ -103,7 +103,7 @@ func TestThePanelsStandBesideEachOther(t *testing.T) {
 	}
 }
 
-func TestEveryPanelSaysWhatItShows(t *testing.T) {
+func TestDashboard_panels_are_described(t *testing.T) {
 	for _, p := range readDashboard(t).Panels {
 		switch {
 		case p.Title == "":
@@ -117,7 +117,7 @@ func TestEveryPanelSaysWhatItShows(t *testing.T) {
 	}
 }
 
-func TestEveryPanelReadsFromTheChosenDataSource(t *testing.T) {
+func TestDashboard_queries_the_selected_data_source(t *testing.T) {
 	const chosen = "${datasource}"
 	d := readDashboard(t)
 	if first := d.Templating.List[0]; first.Type != "datasource" || first.Name != "datasource" {
@@ -125,25 +125,25 @@ func TestEveryPanelReadsFromTheChosenDataSource(t *testing.T) {
 	}
 	for _, v := range d.Templating.List[1:] {
 		if v.Datasource.UID != chosen {
-			t.Errorf("the variable %s reads from %q", v.Name, v.Datasource.UID)
+			t.Errorf("the variable %s queries %q", v.Name, v.Datasource.UID)
 		}
 	}
 	for _, p := range d.Panels {
 		if p.Type != "row" && p.Datasource.UID != chosen {
-			t.Errorf("%q reads from %q", p.Title, p.Datasource.UID)
+			t.Errorf("%q queries %q", p.Title, p.Datasource.UID)
 		}
 		for _, target := range p.Targets {
 			if target.Datasource.UID != chosen {
-				t.Errorf("%q reads from %q", p.Title, target.Datasource.UID)
+				t.Errorf("%q queries %q", p.Title, target.Datasource.UID)
 			}
 		}
 	}
 }
 
-// grafana are the variables that Grafana puts into an expression, outside of strings.
+// grafana replaces the built-in variables of Grafana.
 var grafana = strings.NewReplacer("$__rate_interval", "5m", "$__interval", "1m", "$__range", "6h")
 
-func TestTheDashboardUsesWhatTheOperatorHas(t *testing.T) {
+func TestDashboard_panels_use_existing_metrics_and_labels(t *testing.T) {
 	d := readDashboard(t)
 	legend := regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 	for _, p := range d.Panels {
@@ -167,17 +167,17 @@ func TestTheDashboardUsesWhatTheOperatorHas(t *testing.T) {
 
 var reference = regexp.MustCompile(`\$\{?(\w+)`)
 
-// checkReferences finds variables in an expression that the dashboard does not have.
+// checkReferences fails if an expression uses a variable that the dashboard does not have.
 func (d dashboard) checkReferences(t *testing.T, title, expr string) {
 	t.Helper()
 	for _, used := range reference.FindAllStringSubmatch(expr, -1) {
 		if !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return v.Name == used[1] }) {
-			t.Errorf("%q uses the variable %s, which is not there", title, used[1])
+			t.Errorf("%q uses the variable %s, which does not exist", title, used[1])
 		}
 	}
 }
 
-func TestTheVariablesOfTheDashboardUseWhatTheOperatorHas(t *testing.T) {
+func TestDashboard_variables_use_existing_metrics_and_labels(t *testing.T) {
 	call := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
 	d := readDashboard(t)
 	for _, v := range d.Templating.List[1:] {
@@ -188,22 +188,22 @@ func TestTheVariablesOfTheDashboardUseWhatTheOperatorHas(t *testing.T) {
 			t.Fatalf("%s: %v", v.Name, err)
 		}
 		if v.Definition != query.Query {
-			t.Errorf("%s shows the query %q and asks for %q", v.Name, v.Definition, query.Query)
+			t.Errorf("%s has the definition %q, but the query %q", v.Name, v.Definition, query.Query)
 		}
 		d.checkReferences(t, v.Name, query.Query)
 		parts := call.FindStringSubmatch(query.Query)
 		if parts == nil {
-			t.Errorf("%s asks for %q, which is no label_values", v.Name, query.Query)
+			t.Errorf("%s has the query %q, which is not label_values", v.Name, query.Query)
 			continue
 		}
 		labels, err := check(parts[1])
 		if err != nil || !slices.Contains(labels, parts[2]) {
-			t.Errorf("%s asks for the label %s of %v (%v)", v.Name, parts[2], labels, err)
+			t.Errorf("%s queries the label %s of %v (%v)", v.Name, parts[2], labels, err)
 		}
 	}
 }
 
-func TestTheDashboardShowsAllMetricsOfOurs(t *testing.T) {
+func TestDashboard_shows_all_metrics_of_the_operator(t *testing.T) {
 	var all strings.Builder
 	for _, p := range readDashboard(t).Panels {
 		for _, target := range p.Targets {

@@ -10,7 +10,7 @@ import (
 
 const metricsPage = "../../docs/metrics.md"
 
-// rows are those of the table below a heading, by cells.
+// rows returns the cells of the table below a heading.
 func rows(t *testing.T, heading string) [][]string {
 	t.Helper()
 	page, err := os.ReadFile(metricsPage)
@@ -32,7 +32,7 @@ func rows(t *testing.T, heading string) [][]string {
 			rows = append(rows, cells)
 		}
 	}
-	return rows[2:] // below the head and the line
+	return rows[2:] // without the header
 }
 
 var code = regexp.MustCompile("`([^`]+)`")
@@ -45,9 +45,9 @@ func inCode(cell string) []string {
 	return found
 }
 
-func TestThePageOfMetricsListsAllOfOurs(t *testing.T) {
+func TestMetricsPage_lists_all_metrics_of_the_operator(t *testing.T) {
 	listed := map[string]bool{}
-	for _, row := range rows(t, "The operator's own") {
+	for _, row := range rows(t, "Operator metrics") {
 		name, kind, labels := inCode(row[0])[0], row[1], inCode(row[2])
 		listed[name] = true
 		known, found := knownMetrics()[name]
@@ -62,8 +62,8 @@ func TestThePageOfMetricsListsAllOfOurs(t *testing.T) {
 	}
 }
 
-func TestThePageOfMetricsTellsTheLabelsOfTheLibraries(t *testing.T) {
-	for _, row := range rows(t, "The libraries' own") {
+func TestMetricsPage_lists_the_labels_of_library_metrics(t *testing.T) {
+	for _, row := range rows(t, "Library metrics") {
 		name := inCode(row[0])[0]
 		if strings.HasSuffix(name, "*") {
 			continue
@@ -75,9 +75,9 @@ func TestThePageOfMetricsTellsTheLabelsOfTheLibraries(t *testing.T) {
 	}
 }
 
-func TestTheQueriesOnThePageOfMetricsAreRight(t *testing.T) {
+func TestMetricsPage_queries_are_valid(t *testing.T) {
 	queries := []string{"controller_runtime_active_workers and on (job, instance) deepcall_build_info"}
-	for _, row := range rows(t, "Questions they answer") {
+	for _, row := range rows(t, "Queries") {
 		queries = append(queries, inCode(row[1])[0])
 	}
 	for _, query := range queries {
@@ -91,6 +91,6 @@ func TestTheQueriesOnThePageOfMetricsAreRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Contains(inCode(string(page)), queries[0]) {
-		t.Errorf("%s does not hold %s", metricsPage, queries[0])
+		t.Errorf("%s lacks the query %s", metricsPage, queries[0])
 	}
 }

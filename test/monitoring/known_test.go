@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,32 +11,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
+	_ "sigs.k8s.io/controller-runtime" // registers its metrics
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/internal/account"
-	_ "github.com/deepcall/deepcall-operator/internal/controller" // controller-runtime registers its metrics
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// metric is one that the running operator has: counter, gauge, histogram or summary.
+// metric is a metric of the running operator. Its kind is counter, gauge, histogram or summary.
 type metric struct {
 	kind   string
 	labels []string
 }
 
-// knownMetrics are all metrics of the running operator, as its own code registers them.
+// knownMetrics returns all metrics of the running operator.
 var knownMetrics = sync.OnceValue(func() map[string]metric {
 	known := map[string]metric{}
-	gather(known, ours())
+	gather(known, ownMetrics())
 	libraries := runtimemetrics.Registry.(*prometheus.Registry)
 	gather(known, libraries)
 	describe(known, libraries)
 	return known
 })
 
-// libraryKinds are the kinds of the libraries' metrics that have no series before the manager runs.
+// libraryKinds are the kinds of the library metrics that have no series before the manager runs.
 var libraryKinds = map[string]string{
 	"leader_election_master_status":                "gauge",
 	"controller_runtime_reconcile_total":           "counter",
@@ -48,25 +49,39 @@ var libraryKinds = map[string]string{
 	"rest_client_requests_total":                   "counter",
 }
 
-// ours are the operator's own metrics, after one call and one mapping.
-func ours() *prometheus.Registry {
+// ownMetrics returns the operator's own metrics, after one request of one account with one mapping.
+func ownMetrics() *prometheus.Registry {
 	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
-	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
-	accounts := account.NewRegistry(clock, func(types.NamespacedName) account.Hooks {
-		return account.Hooks{Wake: func(string) {}, Tell: func(string) {}, Changed: func() {}}
+	m := metrics.New(metrics.Sources{
+		Clock:    clocktesting.NewFakeClock(time.Unix(0, 0)),
+		IsLeader: func() bool { return true },
+		Accounts: accounts{acme: {State: dispatch.Usable}},
+		Mappings: mappings{{Ready: "True", Reason: "Synced"}: 1},
 	})
-	accounts.Configure(acme, account.Settings{})
-	m := metrics.New(metrics.Sources{Clock: clock, Leads: func() bool { return true }, Accounts: accounts})
-	_, _ = m.Call(acme, func() (deepcall.Answer, error) { return deepcall.Answer{Code: 200}, nil })
-	m.Waited(acme, time.Second)
-	m.Mappings.Come(metrics.Readiness{Ready: "True", Reason: "Synced"})
-	m.Resyncs.Set(acme, "7", time.Unix(0, 0))
+	_, _ = m.ObserveRequest(context.Background(), acme, func(context.Context) (deepcall.Answer, error) {
+		return deepcall.Answer{Code: 200}, nil
+	})
+	m.ObserveWait(acme, time.Second)
+	m.Resyncs.SetDue(acme, "7", time.Unix(0, 0))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m, metrics.BuildInfo("v0.1.0", "abc", "go1.26"))
 	return registry
 }
 
-// gather takes the metrics that have series.
+type accounts map[types.NamespacedName]dispatch.Health
+
+func (a accounts) HealthByAccount() map[types.NamespacedName]dispatch.Health { return a }
+
+func (a accounts) Has(account types.NamespacedName) bool {
+	_, ok := a[account]
+	return ok
+}
+
+type mappings map[metrics.Readiness]int
+
+func (m mappings) CountByReadiness() map[metrics.Readiness]int { return m }
+
+// gather adds the metrics that have series.
 func gather(known map[string]metric, registry *prometheus.Registry) {
 	families, err := registry.Gather()
 	if err != nil {
@@ -83,7 +98,7 @@ func gather(known map[string]metric, registry *prometheus.Registry) {
 
 var description = regexp.MustCompile(`^Desc\{fqName: "(\w+)".*variableLabels: \{([^}]*)\}\}$`)
 
-// describe takes those that have none yet.
+// describe adds the metrics of libraryKinds, which have no series yet.
 func describe(known map[string]metric, registry *prometheus.Registry) {
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
@@ -101,20 +116,19 @@ func describe(known map[string]metric, registry *prometheus.Registry) {
 	}
 }
 
-// knownValues are all values of some labels, by metric and label.
+// knownValues returns all values of some labels, by metric and label.
 var knownValues = sync.OnceValue(func() map[string][]string {
-	reasons := []string{
-		v1alpha1.ReasonSynced, v1alpha1.ReasonSuspended, v1alpha1.ReasonConflict, v1alpha1.ReasonAccountNotFound,
-		v1alpha1.ReasonAccountNotPermitted, v1alpha1.ReasonAccountNotReady, "Unobserved", "Other",
-	}
-	for _, entry := range deepcall.Catalogue() {
-		reasons = append(reasons, entry.Reason)
+	reasons := []string{"Unobserved", "Other"}
+	for _, entry := range reason.Entries() {
+		if entry.Object == reason.Mapping {
+			reasons = append(reasons, entry.Reason)
+		}
 	}
 	return map[string][]string{
 		"deepcall_account_state/state": metrics.AccountStates,
 		"deepcall_mappings/ready":      {"True", "False", "Unknown"},
 		"deepcall_mappings/reason":     reasons,
-		"deepcall_calls_total/class": {
+		"deepcall_api_requests_total/class": {
 			"Accepted", string(deepcall.Transient), string(deepcall.Rejected), string(deepcall.Denied),
 		},
 	}
@@ -123,8 +137,8 @@ var knownValues = sync.OnceValue(func() map[string][]string {
 // targetLabels are added by Prometheus.
 var targetLabels = []string{"namespace", "pod", "job", "instance"}
 
-// resolve finds the metric that a series belongs to, with the series' labels and its kind: a histogram
-// has three series, of which none is called as the histogram is.
+// resolve returns the metric of a series, with the labels and the kind of the series. A histogram has three series,
+// none of which has the name of the histogram.
 func resolve(series string) (name, kind string, labels []string, ok bool) {
 	if known, found := knownMetrics()[series]; found && known.kind != "histogram" && known.kind != "summary" {
 		return series, known.kind, slices.Concat(known.labels, targetLabels), true

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// check reads a PromQL expression and says which labels its result has. It fails on a metric, a label
-// or a label's value that the operator does not have, and on what would silently give nothing: labels
-// that can't match. It reads the part of PromQL that is used here, and fails on the rest.
+// check parses a PromQL expression and returns the labels of its result. It fails on metrics, labels and label
+// values that the operator does not have, and on operators whose labels never match, which would return nothing.
+// It supports only the parts of PromQL that the alerts and the dashboard use.
 func check(expr string) (labels []string, err error) {
 	p := &promql{tokens: tokens(expr)}
 	defer func() {
@@ -28,12 +28,12 @@ func check(expr string) (labels []string, err error) {
 	return result.labels, nil
 }
 
-// value is the type of an expression.
+// value describes the value of an expression.
 type value struct {
 	labels []string
 	scalar bool
 	ranged bool
-	kind   string // of the series, while it is a plain one
+	kind   string // kind of metric, for a selector
 }
 
 type promqlFault string
@@ -76,7 +76,7 @@ func (p *promql) expect(want string) {
 	}
 }
 
-// operators by how loosely they bind.
+// operators by increasing precedence.
 var operators = [][]string{
 	{"or"},
 	{"and", "unless"},
@@ -139,7 +139,7 @@ func same(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// names is a list in parentheses.
+// names parses a list of names in parentheses.
 func (p *promql) names() []string {
 	p.expect("(")
 	var names []string
@@ -157,7 +157,7 @@ var (
 	name         = regexp.MustCompile(`^[A-Za-z_:]`)
 	number       = regexp.MustCompile(`^[0-9]`)
 	aggregations = []string{"sum", "max", "min", "avg", "count", "topk"}
-	// overCounters and overGauges are the functions of a range; the one that is used on the other kind is a mistake.
+	// overCounters and overGauges are the functions of ranges of one kind of metric.
 	overCounters = []string{"rate", "increase", "irate"}
 	overGauges   = []string{"avg_over_time", "max_over_time", "min_over_time", "delta"}
 )
@@ -244,7 +244,7 @@ func (p *promql) function(function string) value {
 	return value{}
 }
 
-// selector is the series of a metric, with what follows its name.
+// selector parses the name, the matchers and the range of a selector.
 func (p *promql) selector(series string) value {
 	metric, kind, labels, ok := resolve(series)
 	if !ok {
@@ -273,7 +273,7 @@ func (p *promql) matcher(metric string, labels []string) {
 		p.fail("%s has no label %s", metric, label)
 	}
 	if !slices.Contains([]string{"=", "!=", "=~", "!~"}, operator) || !strings.HasPrefix(quoted, `"`) {
-		p.fail("%s%s%s is no matcher", label, operator, quoted)
+		p.fail("%s%s%s is not a matcher", label, operator, quoted)
 	}
 	values, bounded := knownValues()[metric+"/"+label]
 	if !bounded || strings.HasPrefix(quoted, `"$`) {

@@ -22,7 +22,7 @@ const (
 	runbooks = "https://github.com/deepcall/deepcall-operator/blob/main/docs/alerts.md#"
 )
 
-// ruleSpec is the spec of a PrometheusRule, which is a rule file of Prometheus, too.
+// ruleSpec is the spec of a PrometheusRule, which has the format of a rule file of Prometheus.
 type ruleSpec struct {
 	Groups []struct {
 		Name  string `json:"name"`
@@ -53,19 +53,19 @@ func rules(t *testing.T) (ruleSpec, []rule) {
 		t.Fatalf("%s: %v", ruleFile, err)
 	}
 	if object.APIVersion != "monitoring.coreos.com/v1" || object.Kind != "PrometheusRule" {
-		t.Fatalf("%s holds a %s %s", ruleFile, object.APIVersion, object.Kind)
+		t.Fatalf("%s contains a %s %s", ruleFile, object.APIVersion, object.Kind)
 	}
 	var all []rule
 	for _, group := range object.Spec.Groups {
 		all = append(all, group.Rules...)
 	}
 	if len(all) == 0 {
-		t.Fatalf("%s holds no rules", ruleFile)
+		t.Fatalf("%s contains no rules", ruleFile)
 	}
 	return object.Spec, all
 }
 
-// stripMetadata leaves what the strict reader knows.
+// stripMetadata removes the fields that the strict decoder does not know.
 func stripMetadata(t *testing.T, content []byte) []byte {
 	t.Helper()
 	var object map[string]any
@@ -76,7 +76,7 @@ func stripMetadata(t *testing.T, content []byte) []byte {
 	return inJSON(t, object)
 }
 
-// inJSON is also YAML.
+// inJSON encodes value as JSON, which is also YAML.
 func inJSON(t *testing.T, value any) []byte {
 	t.Helper()
 	content, err := json.Marshal(value)
@@ -86,7 +86,7 @@ func inJSON(t *testing.T, value any) []byte {
 	return content
 }
 
-// promtool runs promtool and returns what it printed.
+// promtool runs promtool and returns its output.
 func promtool(t *testing.T, args ...string) string {
 	t.Helper()
 	path, err := filepath.Abs("../../bin/promtool")
@@ -112,12 +112,12 @@ func write(t *testing.T, name string, content []byte) string {
 	return path
 }
 
-func TestPromtoolFindsNoFaultWithTheRules(t *testing.T) {
+func TestRules_pass_promtool(t *testing.T) {
 	spec, _ := rules(t)
 	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", write(t, "rules.json", inJSON(t, spec)))
 }
 
-func TestEveryAlertSaysHowBadItIsAndWhatToDo(t *testing.T) {
+func TestRules_have_a_severity_and_a_runbook(t *testing.T) {
 	_, all := rules(t)
 	page, err := os.ReadFile(runbook)
 	if err != nil {
@@ -135,7 +135,7 @@ func TestEveryAlertSaysHowBadItIsAndWhatToDo(t *testing.T) {
 		}
 		for _, key := range []string{"summary", "description"} {
 			if !strings.HasSuffix(r.Annotations[key], ".") {
-				t.Errorf("%s: %s is no sentence: %q", r.Alert, key, r.Annotations[key])
+				t.Errorf("%s: %s is not a sentence: %q", r.Alert, key, r.Annotations[key])
 			}
 		}
 		if want := runbooks + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
@@ -147,7 +147,7 @@ func TestEveryAlertSaysHowBadItIsAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestTheRunbookKnowsNoOtherAlerts(t *testing.T) {
+func TestRunbook_has_no_other_alerts(t *testing.T) {
 	_, all := rules(t)
 	page, err := os.ReadFile(runbook)
 	if err != nil {
@@ -155,13 +155,13 @@ func TestTheRunbookKnowsNoOtherAlerts(t *testing.T) {
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^## (DeepCall\w+)$`).FindAllStringSubmatch(string(page), -1) {
 		if !slices.ContainsFunc(all, func(r rule) bool { return r.Alert == heading[1] }) {
-			t.Errorf("%s tells of %s, which is no alert", runbook, heading[1])
+			t.Errorf("%s describes %s, which is not an alert", runbook, heading[1])
 		}
 	}
 }
 
-// The reasons by which DeepCall rejects a mapping stand in two rules: one is about them, one about the rest.
-func TestTheRulesKnowAllReasonsOfRejection(t *testing.T) {
+// TestRules_list_all_rejections checks that one rule matches all reasons of the class Rejected, and another one the rest.
+func TestRules_list_all_rejections(t *testing.T) {
 	var rejected []string
 	for _, entry := range deepcall.Catalogue() {
 		if entry.Class == deepcall.Rejected {
@@ -186,12 +186,12 @@ func TestTheRulesKnowAllReasonsOfRejection(t *testing.T) {
 	}
 }
 
-// Mappings that wait for limits are the business of one alert or of the other, never of both or none.
-func TestTheRulesAgreeOnWhenCallsAreHeldUp(t *testing.T) {
-	words := func(expr string) string { return strings.Join(strings.Fields(expr), " ") }
-	heldUp, notReady := words(named(t, "DeepCallCallsHeldUp").Expr), words(named(t, "DeepCallMappingsNotReady").Expr)
-	if !strings.Contains(notReady, "unless on () ( "+heldUp+" )") {
-		t.Errorf("DeepCallMappingsNotReady does not leave to DeepCallCallsHeldUp what is\n%s\nbut has\n%s", heldUp, notReady)
+// TestRules_agree_on_throttled_requests checks that mappings that wait for limits cause exactly one alert.
+func TestRules_agree_on_throttled_requests(t *testing.T) {
+	normalize := func(expr string) string { return strings.Join(strings.Fields(expr), " ") }
+	throttled, notReady := normalize(named(t, "DeepCallRequestsThrottled").Expr), normalize(named(t, "DeepCallMappingsNotReady").Expr)
+	if !strings.Contains(notReady, "unless on () ( "+throttled+" )") {
+		t.Errorf("DeepCallMappingsNotReady does not exclude the expression of DeepCallRequestsThrottled\n%s\nin\n%s", throttled, notReady)
 	}
 }
 
@@ -205,7 +205,7 @@ func named(t *testing.T, alert string) rule {
 	return all[i]
 }
 
-func TestTheRulesUseWhatTheOperatorHas(t *testing.T) {
+func TestRules_use_existing_metrics_and_labels(t *testing.T) {
 	used := regexp.MustCompile(`\$labels\.(\w+)`)
 	_, all := rules(t)
 	for _, r := range all {

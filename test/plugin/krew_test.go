@@ -12,7 +12,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// krewPlugin is what krew reads of a manifest.
+// krewPlugin is a krew manifest.
 type krewPlugin struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -39,7 +39,7 @@ type krewPlugin struct {
 	} `json:"spec"`
 }
 
-func TestTheKrewManifestNamesTheArchivesThatAreBuilt(t *testing.T) {
+func TestKrewManifestMatchesTheArchives(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "krew", "deepcall.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestTheKrewManifestNamesTheArchivesThatAreBuilt(t *testing.T) {
 	}
 	spec := plugin.Spec
 	if plugin.APIVersion != "krew.googlecontainertools.github.com/v1alpha2" || plugin.Kind != "Plugin" || plugin.Metadata.Name != "deepcall" {
-		t.Errorf("krew does not know %s %s %s", plugin.APIVersion, plugin.Kind, plugin.Metadata.Name)
+		t.Errorf("got %s %s %s", plugin.APIVersion, plugin.Kind, plugin.Metadata.Name)
 	}
 	if spec.Version != "VERSION" || spec.ShortDescription == "" || len(spec.ShortDescription) > 50 || spec.Description == "" || spec.Homepage == "" {
 		t.Errorf("got %+v", spec)
@@ -68,9 +68,9 @@ func TestTheKrewManifestNamesTheArchivesThatAreBuilt(t *testing.T) {
 		}
 	}
 	if got := strings.Join(platforms, " "); got != "linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64" {
-		t.Errorf("got the platforms %s", got)
+		t.Errorf("got platforms %s", got)
 	}
 	if found := len(regexp.MustCompile(`SHA256-\S+`).FindAllString(string(text), -1)); found != len(platforms) {
-		t.Errorf("the script would build %d platforms, want %d", found, len(platforms))
+		t.Errorf("archives.sh would build %d platforms, want %d", found, len(platforms))
 	}
 }

@@ -1,5 +1,4 @@
-// Package plugin does with kubectl deepcall what a person does: with the built program, a real API server, the manager
-// as a real process, and a simulated DeepCall.
+// Package plugin tests the built kubectl deepcall against an API server, a manager process and the DeepCall simulator.
 package plugin
 
 import (
@@ -32,7 +31,7 @@ import (
 var (
 	plane    *testenv.ControlPlane
 	admin    client.Client
-	programs string // a folder with kubectl and the plugin
+	programs string // the directory of kubectl and the plugin
 )
 
 func TestPlugin(t *testing.T) {
@@ -65,7 +64,7 @@ var _ = BeforeSuite(func() {
 	startManager()
 })
 
-// startManager starts the manager for all specs, and stops it at the end.
+// startManager starts the manager, and stops it after the suite.
 func startManager() {
 	GinkgoHelper()
 	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
@@ -76,103 +75,103 @@ func startManager() {
 	DeferCleanup(func() { session.Terminate().Wait(20 * time.Second) })
 }
 
-// person is somebody at a terminal, whose kubectl is in a namespace with the account acme.
-type person struct {
-	namespace, kubeconfig, folder string
-	deepcall                      *deepcalltest.Server
+// user runs commands in a directory of their own. Their kubeconfig selects a namespace with the account acme.
+type user struct {
+	namespace, kubeconfig, dir string
+	deepcall                   *deepcalltest.Server
 }
 
-// somebody works in the namespace, which is made if it is not there. DeepCall knows agents 7 to 10 and groups 90 to 92.
-func somebody(namespace string) *person {
+// newUser creates the namespace of a user. Their DeepCall simulator has agents 7 to 10 and groups 90 to 92.
+func newUser(namespace string) *user {
 	GinkgoHelper()
-	p := &person{namespace: namespace, folder: GinkgoT().TempDir()}
+	u := &user{namespace: namespace, dir: GinkgoT().TempDir()}
 	var url string
-	p.deepcall, url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{Agents: []string{"7", "8", "9", "10"}, Groups: []string{"90", "91", "92"}})
-	p.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	u.deepcall, url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{Agents: []string{"7", "8", "9", "10"}, Groups: []string{"90", "91", "92"}})
+	u.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	secret := testenv.UserToken("acme", "1001", "s3cr3t")
 	secret.Namespace = namespace
-	p.create(secret)
-	p.create(testenv.Account("acme", url).In(namespace).Limits(1000, 1000, 16).Build())
+	u.create(secret)
+	u.create(testenv.Account("acme", url).In(namespace).Limits(1000, 1000, 16).Build())
 
 	config, err := clientcmd.LoadFromFile(plane.Kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
 	config.Contexts[config.CurrentContext].Namespace = namespace
-	p.kubeconfig = filepath.Join(p.folder, "kubeconfig")
-	Expect(clientcmd.WriteToFile(*config, p.kubeconfig)).To(Succeed())
-	DeferCleanup(p.leave)
-	return p
+	u.kubeconfig = filepath.Join(u.dir, "kubeconfig")
+	Expect(clientcmd.WriteToFile(*config, u.kubeconfig)).To(Succeed())
+	DeferCleanup(u.deleteMappings)
+	return u
 }
 
-func (p *person) create(object client.Object) {
+func (u *user) create(object client.Object) {
 	GinkgoHelper()
 	Expect(admin.Create(context.Background(), object)).To(Succeed())
 }
 
-// leave takes the mappings away, so that other specs that look at all namespaces do not see them.
-func (p *person) leave() {
-	Expect(admin.DeleteAllOf(context.Background(), &v1alpha1.AgentGroupMapping{}, client.InNamespace(p.namespace))).To(Succeed())
+// deleteMappings deletes the user's mappings, since other specs list all namespaces.
+func (u *user) deleteMappings() {
+	Expect(admin.DeleteAllOf(context.Background(), &v1alpha1.AgentGroupMapping{}, client.InNamespace(u.namespace))).To(Succeed())
 	Eventually(func() ([]v1alpha1.AgentGroupMapping, error) {
-		var left v1alpha1.AgentGroupMappingList
-		err := admin.List(context.Background(), &left, client.InNamespace(p.namespace))
-		return left.Items, err
+		var list v1alpha1.AgentGroupMappingList
+		err := admin.List(context.Background(), &list, client.InNamespace(u.namespace))
+		return list.Items, err
 	}).Should(BeEmpty())
 }
 
-// declare creates a mapping, and waits for the reason of its Ready condition.
-func (p *person) declare(mapping *testenv.MappingBuilder, reason string) {
+// createMapping creates a mapping and waits for the reason of its Ready condition.
+func (u *user) createMapping(builder *testenv.MappingBuilder, reason string) {
 	GinkgoHelper()
-	built := mapping.In(p.namespace).Build()
-	p.create(built)
-	p.waitFor(built.Name, reason)
+	mapping := builder.In(u.namespace).Build()
+	u.create(mapping)
+	u.waitForReason(mapping.Name, reason)
 }
 
-func (p *person) waitFor(name, reason string) {
+func (u *user) waitForReason(name, reason string) {
 	GinkgoHelper()
-	p.does("kubectl wait agm/%s --timeout=20s '--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}=%s'", name, reason)
+	u.mustRun("kubectl wait agm/%s --timeout=20s '--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}=%s'", name, reason)
 }
 
-func (p *person) mapping(name string) *v1alpha1.AgentGroupMapping {
+func (u *user) mapping(name string) *v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
 	var mapping v1alpha1.AgentGroupMapping
-	Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: p.namespace, Name: name}, &mapping)).To(Succeed())
+	Expect(admin.Get(context.Background(), client.ObjectKey{Namespace: u.namespace, Name: name}, &mapping)).To(Succeed())
 	return &mapping
 }
 
-// result is what a command did.
+// result is the output and the exit status of a command.
 type result struct {
 	out, err string
 	status   int
 }
 
-// run runs a command line in the person's folder, as bash does.
-func (p *person) run(line string) result {
+// run runs a bash command line in the user's directory.
+func (u *user) run(line string) result {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", line)
-	command.Dir = p.folder
-	command.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "HOME="+p.folder, "PATH="+programs+":"+os.Getenv("PATH"))
+	command.Dir = u.dir
+	command.Env = append(os.Environ(), "KUBECONFIG="+u.kubeconfig, "HOME="+u.dir, "PATH="+programs+":"+os.Getenv("PATH"))
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	err := command.Run()
-	var exited *exec.ExitError
-	if err != nil && !errors.As(err, &exited) {
+	var exitErr *exec.ExitError
+	if err != nil && !errors.As(err, &exitErr) {
 		Expect(err).NotTo(HaveOccurred(), line)
 	}
 	return result{out.String(), errOut.String(), command.ProcessState.ExitCode()}
 }
 
-// does runs a command that succeeds, and returns what it printed to standard output.
-func (p *person) does(format string, args ...any) string {
+// mustRun runs a command line that must succeed, and returns its standard output.
+func (u *user) mustRun(format string, args ...any) string {
 	GinkgoHelper()
 	line := fmt.Sprintf(format, args...)
-	r := p.run(line)
+	r := u.run(line)
 	Expect(r.status).To(BeZero(), "%s: %s%s", line, r.out, r.err)
 	return r.out
 }
 
-// writes makes a file in the person's folder.
-func (p *person) writes(name string, lines ...string) {
+// writeFile writes a file in the user's directory.
+func (u *user) writeFile(name string, lines ...string) {
 	GinkgoHelper()
-	Expect(os.WriteFile(filepath.Join(p.folder, name), []byte(strings.Join(lines, "\n")+"\n"), 0o600)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(u.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o600)).To(Succeed())
 }

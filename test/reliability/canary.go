@@ -14,44 +14,44 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// Every canary of a story begins and ends with this mark, so that one look finds any of them. What a test
-// plants has a mark of its own, since etcd keeps it.
+// Canaries of generated operations begin and end with canaryMark, so that one search finds all of them. Canaries that
+// a test leaks on purpose have a mark of their own, since they stay in etcd.
 const (
-	canaryMark  = "C4naryOfManyStoriesXY"
-	plantedMark = "Pl4ntedByTheTestItself"
+	canaryMark = "C4naryOfManyOperation"
+	leakedMark = "Le4kedByTheTestItself"
 )
 
 func newCanary(mark string) string { return testenv.Canary(mark + rand.Text() + mark) }
 
-// sinks are the texts of a world in which no credential may be: what its managers logged at the highest
-// verbosity, every version of every mapping and account, and the events.
-func (w *world) sinks() map[string]string {
-	sinks := map[string]string{"a log": w.log.String(), "an object": w.history.text()}
-	for _, namespace := range w.namespaces {
+// sinks returns the texts that must not contain a credential: the manager's logs at the highest verbosity, every
+// version of every mapping and account, and the events.
+func (env *environment) sinks() map[string]string {
+	sinks := map[string]string{"a log": env.log.String(), "an object": env.history.text()}
+	for _, namespace := range env.namespaces {
 		var events eventsv1.EventList
-		w.must(admin.List(w.context, &events, client.InNamespace(namespace)))
+		env.must(k8sClient.List(env.ctx, &events, client.InNamespace(namespace)))
 		sinks["an event"] += fmt.Sprintf("%+v\n", events.Items)
 	}
 	return sinks
 }
 
-// revealed holds I8: it tells in which sink which form of which secret is.
-func revealed(sinks map[string]string, secrets []string) []string {
-	var broken []string
+// findCredentials checks I8: it returns the sinks that contain a secret, and in which forms.
+func findCredentials(sinks map[string]string, secrets []string) []string {
+	var violations []string
 	for _, sink := range slices.Sorted(maps.Keys(sinks)) {
 		for i, secret := range secrets {
 			if forms := testenv.Reveals(sinks[sink], secret); len(forms) > 0 {
 				slices.Sort(forms)
-				broken = append(broken, fmt.Sprintf("I8: credential %d is in %s: %s", i, sink, strings.Join(forms, ", ")))
+				violations = append(violations, fmt.Sprintf("I8: credential %d is in %s: %s", i, sink, strings.Join(forms, ", ")))
 			}
 		}
 	}
-	return broken
+	return violations
 }
 
-// inEtcd tells which objects in etcd, but for Secrets, hold a credential of any run so far, and how many
-// versions of objects were looked at. Of the canaries it looks for the mark.
-func inEtcd(ctx context.Context, mark string) (broken []string, looked int, err error) {
+// findInEtcd returns the objects in etcd, except Secrets, that contain a credential of any run so far, and how many
+// versions of objects it searched. It finds canaries by their mark.
+func findInEtcd(ctx context.Context, mark string) (violations []string, searched int, err error) {
 	needles := map[string]string{}
 	for name, secret := range map[string]string{
 		"a canary": testenv.Canary(mark), "the user": userID, "the token": token, "the next token": nextToken,
@@ -61,22 +61,22 @@ func inEtcd(ctx context.Context, mark string) (broken []string, looked int, err 
 		}
 	}
 	secrets := 0
-	err = plane.Stored(ctx, func(key string, value []byte) {
+	err = controlPlane.Stored(ctx, func(key string, value []byte) {
 		if strings.HasPrefix(key, "/registry/secrets/") {
 			secrets++
 			return
 		}
-		looked++
+		searched++
 		text := string(value)
 		for name, needle := range needles {
 			if strings.Contains(text, needle) {
-				broken = append(broken, fmt.Sprintf("I8: in etcd, %s holds %s", key, name))
+				violations = append(violations, fmt.Sprintf("I8: in etcd, %s contains %s", key, name))
 			}
 		}
 	})
 	if err == nil && secrets == 0 {
-		return nil, 0, fmt.Errorf("there are no Secrets in etcd, among %d objects", looked)
+		return nil, 0, fmt.Errorf("etcd contains no Secrets among %d objects", searched)
 	}
-	slices.Sort(broken)
-	return slices.Compact(broken), looked, err
+	slices.Sort(violations)
+	return slices.Compact(violations), searched, err
 }

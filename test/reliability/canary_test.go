@@ -26,7 +26,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-func quoted(text string) string {
+func jsonQuote(text string) string {
 	out, err := json.Marshal(text)
 	if err != nil {
 		panic(err)
@@ -34,10 +34,10 @@ func quoted(text string) string {
 	return string(out)
 }
 
-// echoes are the ways in which a server may quote a credential back.
-func echoes(secret string) []string {
+// escapedForms returns the forms in which a server can echo a credential.
+func escapedForms(secret string) []string {
 	return []string{
-		secret, quoted(secret), quoted(quoted(secret)), strconv.Quote(secret), strconv.QuoteToASCII(secret),
+		secret, jsonQuote(secret), jsonQuote(jsonQuote(secret)), strconv.Quote(secret), strconv.QuoteToASCII(secret),
 		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
 		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte("x" + secret)),
@@ -45,121 +45,119 @@ func echoes(secret string) []string {
 	}
 }
 
-// A manager to which everything happens that has to do with credentials, at the highest verbosity of all
-// who log, lets none of them out.
-func TestNoCredentialGetsOut(t *testing.T) {
-	p := newStage(t, story{})
-	m := tap(t, p)
-	m.do("asha is synced", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: groupsOfTurn(3)})
+// The manager logs, records and writes no credential at the highest verbosity, whatever happens to credentials.
+func TestManagerRevealsNoCredentials(t *testing.T) {
+	r := newRunner(t, sequence{})
+	m := newRecordedManager(t, r)
+	m.run("asha is synced", m.mappingIs("asha", readySynced), operation{Do: "apply", On: "asha", To: alternatingGroups(3)})
 
-	secrets := []string{p.tokens["acme"], p.users["acme"]}
-	for i, echo := range append(echoes(secrets[0]), echoes(secrets[1])...) {
+	secrets := []string{r.tokens["acme"], r.users["acme"]}
+	for i, echo := range append(escapedForms(secrets[0]), escapedForms(secrets[1])...) {
 		for _, body := range []string{
-			`{"status":"error","code":1505,"message":` + quoted("what is "+echo+"?") + `}`, // for the status
-			`{"status":"success","code":200,"message":` + quoted(echo) + `}`,
+			`{"status":"error","code":9999,"message":` + jsonQuote("what is "+echo+"?") + `}`, // only the text of unknown codes is shown
+			`{"status":"success","code":200,"message":` + jsonQuote(echo) + `}`,
 		} {
-			p.deepCalls[here].Script(deepcalltest.Body([]byte(body)).ForAgent("7"))
+			r.servers[primary].Script(deepcalltest.Body([]byte(body)).ForAgent("7"))
 		}
-		m.do("the echo is refused", m.is("asha", "Ready=False InvalidGroupData Stalled"), operation{Do: "apply", On: "asha", To: groupsOfTurn(2 * i)})
-		m.do("the echo is accepted", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: groupsOfTurn(2*i + 1)})
+		m.run("the echo is reported", m.mappingIs("asha", "Ready=False UnknownCode Reconciling"),
+			operation{Do: "apply", On: "asha", To: alternatingGroups(2 * i)})
+		m.run("the echo is accepted", m.mappingIs("asha", readySynced), operation{Do: "apply", On: "asha", To: alternatingGroups(2*i + 1)})
 	}
-	p.deepCalls[here].Script(deepcalltest.Body([]byte(secrets[0] + " is no JSON")).ForAgent("7")) // for the log
-	m.do("the unreadable echo is over", m.is("asha", readySynced), operation{Do: "apply", On: "asha", To: "90=N 92=Y"})
+	r.servers[primary].Script(deepcalltest.Body([]byte(secrets[0] + " is no JSON")).ForAgent("7")) // for the log
+	m.run("the unreadable echo is retried", m.mappingIs("asha", readySynced), operation{Do: "apply", On: "asha", To: "90=N 92=Y"})
 	for _, state := range []struct{ secret, reason string }{
-		{"half", "InvalidCredentials"}, {"both", "InvalidCredentials"}, {"gone", "SecretNotFound"}, {"wrong", "Untried"},
+		{"incomplete", "InvalidCredentials"}, {"ambiguous", "InvalidCredentials"}, {"deleted", "SecretNotFound"}, {"wrong", "Untried"},
 	} {
-		m.do("the account says so", m.accountIs("acme", state.reason), operation{Do: "secret", On: "acme", To: state.secret})
+		m.run("the account has the reason", m.accountHasReason("acme", state.reason), operation{Do: "secret", On: "acme", To: state.secret})
 	}
-	// With the wrong credentials: DeepCall refuses them, and is asked again once they are right.
-	m.do("the wrong token is refused", m.accountIs("acme", "InvalidToken"), operation{Do: "apply", On: "asha", To: "90=Y 92=N"})
-	m.do("asha is synced", m.is("asha", readySynced), operation{Do: "rotate", On: "acme", To: "deepcall"})
+	// DeepCall denies the wrong credentials. The request is sent again once they are right.
+	m.run("the wrong token is denied", m.accountHasReason("acme", "InvalidToken"), operation{Do: "apply", On: "asha", To: "90=Y 92=N"})
+	m.run("asha is synced", m.mappingIs("asha", readySynced), operation{Do: "rotate", On: "acme", To: "deepcall"})
 	for _, fault := range []string{"cut-after", "hang", "500"} {
-		m.do("asha is synced", m.is("asha", readySynced),
+		m.run("asha is synced", m.mappingIs("asha", readySynced),
 			operation{Do: "fault", On: "7", To: fault, Times: 1}, operation{Do: "flip", On: "asha", To: "90"})
 	}
 	m.stop()
 	m.start(t)
-	m.do("asha is gone", func() string {
-		if p.mapping("asha") != nil {
-			return "it is not"
+	m.run("asha is deleted", func() string {
+		if r.mapping("asha") != nil {
+			return "not yet"
 		}
 		return ""
-	}, operation{Do: "move", On: "acme", To: there}, operation{Do: "delete", On: "asha"})
+	}, operation{Do: "move-account", On: "acme", To: secondary}, operation{Do: "delete", On: "asha"})
 	m.stop()
 
-	sinks := m.everything(t)
-	for what, is := range map[string]bool{
-		"bodies are logged":    strings.Contains(sinks["a log"], "Response Body"),
-		"watches are logged":   strings.Contains(sinks["a log"], "Secret"),
-		"events are told":      strings.Contains(sinks["an event"], "InvalidGroupData"),
-		"echoes are in status": strings.Contains(sinks["an object"], "what is [redacted]?"),
-		"calls are counted":    strings.Contains(sinks["a metric"], `account="acme"`),
-		"calls have spans":     strings.Contains(sinks["a span"], "updateAgentGroupMapping"),
+	sinks := m.allSinks(t)
+	for sink, text := range map[string]string{
+		"a log": "Response Body", "an event": "UnknownCode", "an object": `"message":"[redacted]"`,
+		"a metric": `account="acme"`, "a span": "updateAgentGroupMapping",
 	} {
-		if !is {
-			t.Errorf("the test does not see what it should look at: that %s", what)
+		if !strings.Contains(sinks[sink], text) {
+			t.Errorf("%q was not recorded in %s", text, sink)
 		}
 	}
-	for _, broken := range revealed(sinks, p.secrets) {
-		t.Error(broken)
+	if !strings.Contains(sinks["a log"], "Secret") {
+		t.Error("the watch of Secrets was not recorded in a log")
 	}
-	m.plant(t)
+	for _, violation := range findCredentials(sinks, r.secrets) {
+		t.Error(violation)
+	}
+	m.checkSinksAreSearched(t)
 }
 
-// groupsOfTurn are the same groups in each turn, with other values than in the three turns before.
-func groupsOfTurn(n int) string {
-	value := func(on bool) string { return map[bool]string{true: "Y", false: "N"}[on] }
-	return "90=" + value(n&1 != 0) + " 91=" + value(n&2 != 0)
+// alternatingGroups returns the same groups for each n, with other values than for the three numbers before.
+func alternatingGroups(n int) string {
+	return "90=" + groupValue(n&1 != 0) + " 91=" + groupValue(n&2 != 0)
 }
 
-// plant puts a canary into every sink, as a defect would, and expects that it is found there.
-func (m *tapped) plant(t *testing.T) {
+// checkSinksAreSearched leaks a canary into every sink, as a defect would, and checks that it is found there.
+func (m *recordedManager) checkSinksAreSearched(t *testing.T) {
 	t.Helper()
-	secret := newCanary(plantedMark)
-	m.w.log.logger(1).V(10).Info("a log line", "body", `{"token":`+quoted(secret)+`}`)
+	secret := newCanary(leakedMark)
+	m.env.log.logger(1).V(10).Info("a log line", "body", `{"token":`+jsonQuote(secret)+`}`)
 	klog.Background().Info("of klog", "body", hex.EncodeToString([]byte(secret)))
 	m.spans.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: url.QueryEscape(secret)}}.Snapshots())
-	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "planted"}, []string{"in"})
-	planted := prometheus.NewRegistry()
-	planted.MustRegister(gauge)
-	m.metrics = append(m.metrics, planted)
+	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leaked"}, []string{"in"})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(gauge)
+	m.metrics = append(m.metrics, registry)
 	gauge.WithLabelValues(secret).Set(1)
-	namespace := m.w.namespaces[0]
-	m.w.create(&v1alpha1.DeepCallAccount{
-		ObjectMeta: metav1.ObjectMeta{Name: "planted", Annotations: map[string]string{"planted": base64.StdEncoding.EncodeToString([]byte(secret))}},
+	namespace := m.env.namespaces[0]
+	m.env.create(&v1alpha1.DeepCallAccount{
+		ObjectMeta: metav1.ObjectMeta{Name: "leaked", Annotations: map[string]string{"leaked": base64.StdEncoding.EncodeToString([]byte(secret))}},
 		Spec:       v1alpha1.DeepCallAccountSpec{Endpoint: "https://deepcall.example", CredentialsSecretRef: v1alpha1.SecretReference{Name: "none"}},
 	})
-	m.w.create(&corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: "planted"}, Message: html.EscapeString(secret), Reason: "Planted", Type: "Normal",
+	m.env.create(&corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Name: "leaked"}, Message: html.EscapeString(secret), Reason: "Leaked", Type: "Normal",
 		InvolvedObject: corev1.ObjectReference{Kind: "Namespace", Namespace: namespace, Name: namespace},
-		EventTime:      metav1.NewMicroTime(time.Now()), ReportingController: "test/test", ReportingInstance: "test", Action: "Plant",
+		EventTime:      metav1.NewMicroTime(time.Now()), ReportingController: "test/test", ReportingInstance: "test", Action: "Leak",
 	})
-	m.until("the watch tells of it", func() string {
-		if m.w.history.accounts()[m.w.key("planted")] == nil {
+	m.waitFor("the account is watched", func() string {
+		if m.env.history.accounts()[m.env.key("leaked")] == nil {
 			return "not yet"
 		}
 		return ""
 	})
-	found := revealed(m.everything(t), []string{secret})
+	found := findCredentials(m.allSinks(t), []string{secret})
 	for _, sink := range []string{"a log", "klog", "an object", "an event", "a metric", "a span"} {
 		if !slices.ContainsFunc(found, func(line string) bool { return strings.Contains(line, " is in "+sink+":") }) {
-			t.Errorf("planted in %s, and not found: %v", sink, found)
+			t.Errorf("a canary in %s was not found: %v", sink, found)
 		}
 	}
-	inThere, _, err := inEtcd(t.Context(), plantedMark)
-	if err != nil || len(inThere) == 0 {
-		t.Errorf("planted in an object, and not found in etcd: %v", err)
+	inEtcd, _, err := findInEtcd(t.Context(), leakedMark)
+	if err != nil || len(inEtcd) == 0 {
+		t.Errorf("a canary in etcd was not found: %v", err)
 	}
 }
 
 // Errors and panics of the client quote the server and the request, but no credential.
-func TestNoErrorOrPanicHoldsACredential(t *testing.T) {
+func TestClientErrorsRevealNoCredentials(t *testing.T) {
 	user, token := newCanary(canaryMark), newCanary(canaryMark)
 	credentials, err := deepcall.ParseCredentials(map[string][]byte{"userId": []byte(user), "token": []byte(token)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := func(behave func(body string) (*http.Response, error)) error {
+	send := func(respond func(body string) (*http.Response, error)) error {
 		client, err := deepcall.NewClient(deepcall.Config{
 			Endpoint: "https://deepcall.example", Timeout: time.Minute,
 			WrapTransport: func(http.RoundTripper) http.RoundTripper {
@@ -168,7 +166,7 @@ func TestNoErrorOrPanicHoldsACredential(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					return behave(string(body))
+					return respond(string(body))
 				})
 			},
 		})
@@ -178,25 +176,25 @@ func TestNoErrorOrPanicHoldsACredential(t *testing.T) {
 		_, err = client.UpdateAgentGroupMapping(t.Context(), credentials, deepcall.Request{AgentID: "7", Groups: map[string]bool{"90": true}})
 		return err
 	}
-	for _, echo := range append(echoes(user), echoes(token)...) {
-		for what, failure := range map[string]error{
-			"an answer": call(func(string) (*http.Response, error) {
+	for _, echo := range append(escapedForms(user), escapedForms(token)...) {
+		for source, err := range map[string]error{
+			"an answer": send(func(string) (*http.Response, error) {
 				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(echo))}, nil
 			}),
-			"an error": call(func(body string) (*http.Response, error) { return nil, fmt.Errorf("%s, in answer to %s", echo, body) }),
-			"a panic":  call(func(body string) (*http.Response, error) { panic(echo + body) }),
+			"an error": send(func(body string) (*http.Response, error) { return nil, fmt.Errorf("%s, in answer to %s", echo, body) }),
+			"a panic":  send(func(body string) (*http.Response, error) { panic(echo + body) }),
 		} {
-			if failure == nil {
-				t.Fatalf("%s with %s is no failure", what, echo)
+			if err == nil {
+				t.Fatalf("%s with %s returns no error", source, echo)
 			}
-			sinks := map[string]string{what: failure.Error() + fmt.Sprintf("%v %+v %#v %q", failure, failure, failure, failure)}
-			for _, broken := range revealed(sinks, []string{user, token}) {
-				t.Errorf("%s, of the echo %s", broken, echo)
+			sinks := map[string]string{source: err.Error() + fmt.Sprintf("%v %+v %#v %q", err, err, err, err)}
+			for _, violation := range findCredentials(sinks, []string{user, token}) {
+				t.Errorf("%s, of the echo %s", violation, echo)
 			}
 		}
 	}
-	planted := map[string]string{"an error": fmt.Errorf("it is %q", token).Error()}
-	if len(revealed(planted, []string{user, token})) == 0 {
-		t.Error("planted in an error, and not found")
+	leak := map[string]string{"an error": fmt.Errorf("it is %q", token).Error()}
+	if len(findCredentials(leak, []string{user, token})) == 0 {
+		t.Error("a canary in an error was not found")
 	}
 }

@@ -1,73 +1,102 @@
 package reliability
 
 import (
+	"errors"
+	"net/http"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// How many runs the quick sweep takes, of all there are.
+// The number of runs in the quick sweep.
 const (
-	singlesInQuickSweep = 400
-	pairsInQuickSweep   = 60
+	quickSingleFaults = 400
+	quickCrashPairs   = 60
 )
 
 func TestCrashSweep(t *testing.T) {
-	if *replay != "" {
-		p, err := parsePerturbation(*replay)
-		if err != nil {
-			t.Fatal(err)
-		}
-		result := play(p, options{})
-		t.Logf("what the manager did:\n%s", result.story)
-		if failure := result.failure(); failure != "" {
-			t.Fatal(failure)
-		}
-		if !result.met() {
-			t.Fatalf("only %d of the strikes fell this time", result.fired)
-		}
+	if replayed(t, parseCrashCase, runCrashCase) {
 		return
 	}
 
-	var undisturbed []perturbation
-	for _, name := range chosen() {
-		undisturbed = append(undisturbed, perturbation{scenario: name})
+	var cases []crashCase
+	for _, name := range selectedScenarios() {
+		cases = append(cases, crashCase{scenario: name})
 	}
-	strike := func(p perturbation) outcome { return play(p, options{}) }
-	began := time.Now()
-	calm := playAll(t, "undisturbed", undisturbed, strike)
-	allSingles := singleStrikes(calm)
-	singles := playAll(t, "one strike", sample(t, allSingles, singlesInQuickSweep), strike)
-	allPairs := pairsOfCrashes(singles)
-	pairs := playAll(t, "two crashes", sample(t, allPairs, pairsInQuickSweep), strike)
-	t.Logf("%s sweep: %d scenarios, %d of %d runs with one strike, %d of %d with two crashes (seed %d), in %s",
-		*sweep, len(calm), len(singles), len(allSingles), len(pairs), len(allPairs), *seed, time.Since(began).Round(time.Second))
+	start := time.Now()
+	undisturbed := runAll(t, "no fault", cases, runCrashCase)
+	allSingles := singleFaults(undisturbed)
+	singles := runAll(t, "one fault", sample(t, allSingles, quickSingleFaults), runCrashCase)
+	allPairs := crashPairs(singles)
+	pairs := runAll(t, "two crashes", sample(t, allPairs, quickCrashPairs), runCrashCase)
+	t.Logf("%s sweep: %d scenarios, %d of %d runs with one fault, %d of %d with two crashes (seed %d), in %s",
+		*sweep, len(undisturbed), len(singles), len(allSingles), len(pairs), len(allPairs), *seed, time.Since(start).Round(time.Second))
 }
 
-// singleStrikes are all modes at all effects of the undisturbed runs.
-func singleStrikes(calm []outcome) []perturbation {
-	var all []perturbation
-	for _, run := range calm {
+// singleFaults returns a case for each mode at each effect of the undisturbed runs.
+func singleFaults(undisturbed []crashResult) []crashCase {
+	var cases []crashCase
+	for _, run := range undisturbed {
 		for k := 1; k <= run.effects; k++ {
-			for _, m := range modes {
-				all = append(all, perturbation{run.scenario, []strike{{k, m}}})
+			for _, m := range faultModes {
+				cases = append(cases, crashCase{run.scenario, []fault{{k, m}}})
 			}
 		}
 	}
-	return all
+	return cases
 }
 
-// pairsOfCrashes adds, to each crash, a second one at every effect of the process that followed.
-func pairsOfCrashes(singles []outcome) []perturbation {
-	var all []perturbation
+// crashPairs adds to each crash a second crash at each effect of the next process.
+func crashPairs(singles []crashResult) []crashCase {
+	var cases []crashCase
 	for _, run := range singles {
-		if !run.strikes[0].mode.crashes() {
+		if !run.faults[0].mode.crashes() {
 			continue
 		}
 		for k := 1; k <= run.afterCrash; k++ {
-			for _, m := range []mode{crashBefore, crashAfter} {
-				all = append(all, perturbation{run.scenario, []strike{run.strikes[0], {k, m}}})
+			for _, m := range []faultMode{crashBefore, crashAfter} {
+				cases = append(cases, crashCase{run.scenario, []fault{run.faults[0], {k, m}}})
 			}
 		}
 	}
-	return all
+	return cases
+}
+
+func TestParseCrashCase(t *testing.T) {
+	for _, text := range []string{"edit", "edit@replace/k=2/lose-answer", "create/k=5/crash-after/k=1/crash-before"} {
+		c, err := parseCrashCase(text)
+		if err != nil || c.String() != text {
+			t.Errorf("%q is parsed as %q, %v", text, c, err)
+		}
+	}
+	for _, text := range []string{"edit/k=2", "edit/k=0/crash-after", "edit/2/crash-later", "edit/crash-after/k=1"} {
+		if c, err := parseCrashCase(text); err == nil {
+			t.Errorf("%q is parsed as %q", text, c)
+		}
+	}
+}
+
+func TestHangingRequestWithFaultTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &process{
+			env:   &environment{ledger: &ledger{changes: newNotifier(), armed: true}},
+			fault: &fault{1, loseAnswer}, requestsInFlight: map[string]bool{},
+		}
+		hang := roundTripper(func(request *http.Request) (*http.Response, error) {
+			<-request.Context().Done()
+			return nil, request.Context().Err()
+		})
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://deepcall", strings.NewReader(`{"agentId":"7"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := p.wrapDeepCall(hang).RoundTrip(request)
+		if err == nil {
+			response.Body.Close()
+		}
+		if !errors.Is(err, errNoAnswer) {
+			t.Errorf("got %v, want %v", err, errNoAnswer)
+		}
+	})
 }

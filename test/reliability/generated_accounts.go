@@ -1,83 +1,129 @@
 package reliability
 
 import (
+	"strconv"
+
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// What people do to accounts.
+// The operations on accounts.
 
-func (p *stage) secretBecomes(account, what string) {
-	switch what {
-	case "right":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.tokens[account]})
-	case "wrong":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.canary()})
-	case "half":
-		p.writeSecret(account, map[string]string{"userId": p.users[account]})
-	case "both":
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": p.tokens[account], "ssid": p.canary()})
-	case "gone":
-		key := secretKey(p.w, account)
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-		p.w.must(client.IgnoreNotFound(admin.Delete(p.w.context, secret)))
+// createAccount creates an account and its Secret, if they do not exist.
+func (r *runner) createAccount(account string) {
+	r.setSecret(account, "valid")
+	key := r.env.key(account)
+	err := k8sClient.Create(r.env.ctx, testenv.Account(key.Name, r.urls[r.endpoints[account]]).In(key.Namespace).
+		Limits(1000, 1000, 16).Timeout(requestTimeout).Allow(v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesFromAll}).Build())
+	if !apierrors.IsAlreadyExists(err) {
+		r.env.must(err)
 	}
+}
+
+func (r *runner) setSecret(account, state string) {
+	user, token := r.users[account], r.tokens[account]
+	switch state {
+	case "valid":
+		r.writeSecret(account, map[string]string{"userId": user, "token": token})
+	case "wrong":
+		r.writeSecret(account, map[string]string{"userId": user, "token": r.newCredential()})
+	case "incomplete":
+		r.writeSecret(account, map[string]string{"userId": user})
+	case "ambiguous":
+		r.writeSecret(account, map[string]string{"userId": user, "token": token, "ssid": r.newCredential()})
+	case "deleted":
+		secret := &corev1.Secret{ObjectMeta: objectMeta(r.env.secretKey(account))}
+		r.env.must(client.IgnoreNotFound(k8sClient.Delete(r.env.ctx, secret)))
+	}
+}
+
+// writeSecret creates the Secret of an account, or replaces its data.
+func (r *runner) writeSecret(account string, data map[string]string) {
+	secret := &corev1.Secret{ObjectMeta: objectMeta(r.env.secretKey(account)), StringData: data}
+	err := k8sClient.Create(r.env.ctx, secret)
+	if apierrors.IsAlreadyExists(err) {
+		err = k8sClient.Update(r.env.ctx, secret)
+	}
+	r.env.must(err)
 }
 
 // rotate changes the token, first in the Secret or first in DeepCall.
-func (p *stage) rotate(account, first string) {
+func (r *runner) rotate(account, first string) {
 	if first == "secret" {
-		next := p.canary()
-		p.writeSecret(account, map[string]string{"userId": p.users[account], "token": next})
-		p.pause(1)
-		p.tokens[account] = next
-		p.everywhere(func(s *deepcalltest.Server) { s.RotateToken(p.users[account], next) })
+		next := r.newCredential()
+		r.writeSecret(account, map[string]string{"userId": r.users[account], "token": next})
+		r.waitEffects(1)
+		r.tokens[account] = next
+		r.onServers(func(s *deepcalltest.Server) { s.RotateToken(r.users[account], next) })
 		return
 	}
-	p.rotateInDeepCall(account)
-	p.pause(1)
-	p.secretBecomes(account, "right")
+	r.rotateInDeepCall(account)
+	r.waitEffects(1)
+	r.setSecret(account, "valid")
 }
 
-// move switches an account's endpoint.
-func (p *stage) move(account, place string) {
-	if p.at[account] == place {
+// rotateInDeepCall gives an account's user a new token in DeepCall.
+func (r *runner) rotateInDeepCall(account string) {
+	r.tokens[account] = r.newCredential()
+	r.onServers(func(s *deepcalltest.Server) { s.RotateToken(r.users[account], r.tokens[account]) })
+}
+
+// newCredential returns a canary that the checks search for.
+func (r *runner) newCredential() string {
+	secret := newCanary(canaryMark)
+	r.secrets = append(r.secrets, secret)
+	return secret
+}
+
+// editAccount patches an account, if it exists.
+func (r *runner) editAccount(name string, change func(*v1alpha1.DeepCallAccount)) {
+	r.env.must(client.IgnoreNotFound(patch(r.env.ctx, r.env.key(name), &v1alpha1.DeepCallAccount{}, change)))
+}
+
+// moveAccount changes an account's endpoint.
+func (r *runner) moveAccount(account, endpoint string) {
+	if r.endpoints[account] == endpoint {
 		return
 	}
-	p.at[account] = place
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = p.urls[place] })
-	p.book.moves(account, p.revision())
+	r.endpoints[account] = endpoint
+	r.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = r.urls[endpoint] })
+	r.model.recordMove(account, r.revision())
 }
 
-func (p *stage) allow(account, from string) {
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFrom(from) })
+func (r *runner) allowNamespaces(account, from string) {
+	r.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFrom(from) })
 }
 
-// retry asks for an account to be tried again.
-func (p *stage) retry(account string) {
-	p.editAccount(account, func(a *v1alpha1.DeepCallAccount) {
-		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, p.count())
+// retryAccount requests a reconcile of an account.
+func (r *runner) retryAccount(account string) {
+	r.editAccount(account, func(a *v1alpha1.DeepCallAccount) {
+		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, r.nextRequest())
 	})
 }
 
-// abolish deletes an account, its Secret and all its mappings at once.
-func (p *stage) abolish(account string) {
-	p.secretBecomes(account, "gone")
-	key := p.w.key(account)
-	p.w.must(client.IgnoreNotFound(admin.Delete(p.w.context,
-		&v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}})))
-	for _, r := range cast {
-		if r.account == account {
-			p.delete(r.name)
-		}
-	}
+// nextRequest returns a new value for the reconcile request annotation.
+func (r *runner) nextRequest() string {
+	r.reconcileRequests++
+	return strconv.Itoa(r.reconcileRequests)
 }
 
-// found creates an account again that was abolished.
-func (p *stage) found(account string) {
-	p.createAccount(account)
+// deleteAccount deletes an account, its Secret and all its mappings.
+func (r *runner) deleteAccount(account string) {
+	r.setSecret(account, "deleted")
+	r.env.must(client.IgnoreNotFound(k8sClient.Delete(r.env.ctx, &v1alpha1.DeepCallAccount{ObjectMeta: objectMeta(r.env.key(account))})))
+	r.deleteMappings(account)
+}
+
+func (r *runner) deleteMappings(account string) {
+	for _, f := range mappingFixtures {
+		if f.account == account {
+			r.delete(f.name)
+		}
+	}
 }

@@ -12,80 +12,72 @@ import (
 )
 
 const (
-	storiesAtOnce  = 12
-	storiesQuick   = 60
-	fullTakes      = 10 * time.Minute
-	shrinkingTakes = 30 * time.Second
-	nthReturns     = 3 // each so many-th story goes there and back again
+	batchSize      = 12
+	quickSequences = 60
+	fullDuration   = 10 * time.Minute
+	shrinkDuration = 30 * time.Second
+	roundTripEvery = 3 // every so many sequences, one is a round trip
 )
 
-// Stories of people, faults and crashes, that nobody thought of, end as declared once all trouble ends.
+// TestGeneratedOperations runs generated sequences of user actions, faults and crashes, each of which must converge
+// once the faults end.
 //
-//	go test ./test/reliability -run TestGeneratedOperations -seed 7             # other stories
+//	go test ./test/reliability -run TestGeneratedOperations -seed 7             # other sequences
 //	go test ./test/reliability -run TestGeneratedOperations -sweep=full -v      # for ten minutes
-//	go test ./test/reliability -run TestGeneratedOperations -rapid.seed=123     # as a failure names it: its batch of stories
-//	go test ./test/reliability -run TestGeneratedOperations -replay '{"ops":[...]}' # one of them
+//	go test ./test/reliability -run TestGeneratedOperations -rapid.seed=123     # the batch of a failure
+//	go test ./test/reliability -run TestGeneratedOperations -replay '{"ops":[...]}' # one sequence
 func TestGeneratedOperations(t *testing.T) {
-	if *replay != "" {
-		s, err := parseStory(*replay)
-		if err != nil {
-			t.Fatal(err)
-		}
-		result := tell(s)
-		t.Logf("what the manager did:\n%s", result.ledger)
-		if len(result.problems) > 0 {
-			t.Fatal(result.report())
-		}
+	if replayed(t, parseSequence, runSequence) {
 		return
 	}
 	setUnlessGiven(t, "rapid.seed", fmt.Sprint(*seed))
-	setUnlessGiven(t, "rapid.shrinktime", shrinkingTakes.String())
+	setUnlessGiven(t, "rapid.shrinktime", shrinkDuration.String())
 	setUnlessGiven(t, "rapid.nofailfile", "true")
 	setUnlessGiven(t, "rapid.checks", "10000")
 
-	began, total, failed := time.Now(), tally{}, false
-	enough := func() bool { return total.stories >= storiesQuick }
+	start, total, failed := time.Now(), totals{}, false
+	enough := func() bool { return total.sequences >= quickSequences }
 	if *sweep == "full" {
-		enough = func() bool { return time.Since(began) >= fullTakes }
+		enough = func() bool { return time.Since(start) >= fullDuration }
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		if enough() && !failed {
 			return
 		}
-		// Most batches are full; that some are of one story leads to the shortest that fails.
-		n := rapid.SampledFrom([]int{1, storiesAtOnce, storiesAtOnce, storiesAtOnce, storiesAtOnce, storiesAtOnce}).Draw(rt, "stories")
-		stories := make([]story, n)
-		for i := range stories {
-			if i%nthReturns == nthReturns-1 {
-				stories[i] = drawReturn.Draw(rt, "there and back")
+		// Some batches contain one sequence, so that rapid can shrink a failure to a single short sequence.
+		n := rapid.SampledFrom([]int{1, batchSize, batchSize, batchSize, batchSize, batchSize}).Draw(rt, "size")
+		sequences := make([]sequence, n)
+		for i := range sequences {
+			if i%roundTripEvery == roundTripEvery-1 {
+				sequences[i] = genRoundTrip.Draw(rt, "round trip")
 			} else {
-				stories[i] = drawStory.Draw(rt, "story")
+				sequences[i] = genSequence.Draw(rt, "sequence")
 			}
 		}
-		var telling sync.WaitGroup
-		results := make([]told, n)
-		for i := range stories {
-			telling.Go(func() { results[i] = tell(stories[i]) })
+		var running sync.WaitGroup
+		results := make([]sequenceResult, n)
+		for i := range sequences {
+			running.Go(func() { results[i] = runSequence(sequences[i]) })
 		}
-		telling.Wait()
+		running.Wait()
 		for _, result := range results {
 			total.add(result)
-			if len(result.problems) > 0 {
+			if failure := result.failure(); failure != "" {
 				failed = true
-				t.Log(result.report()) // also should it not happen again
-				rt.Errorf("%s", strings.Join(result.problems, "\n"))
+				t.Log(failure) // rapid does not print it if the failure is not reproducible
+				rt.Errorf("%s", strings.Join(result.failures, "\n"))
 			}
 		}
-		t.Logf("%s after %s", total, time.Since(began).Round(time.Second))
+		t.Logf("%s after %s", total, time.Since(start).Round(time.Second))
 	})
-	broken, looked, err := inEtcd(t.Context(), canaryMark)
+	violations, searched, err := findInEtcd(t.Context(), canaryMark)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range broken {
-		t.Error(line)
+	for _, violation := range violations {
+		t.Error(violation)
 	}
-	t.Logf("no credential is in %d versions of objects in etcd", looked)
+	t.Logf("searched %d versions of objects in etcd for credentials", searched)
 }
 
 func setUnlessGiven(t *testing.T, name, value string) {
@@ -100,22 +92,22 @@ func setUnlessGiven(t *testing.T, name, value string) {
 	}
 }
 
-// tally counts what was told.
-type tally struct{ stories, returns, operations, effects, calls, crashes, vanished int }
+// totals counts over all sequences.
+type totals struct{ sequences, roundTrips, operations, effects, requests, crashes, unguarded int }
 
-func (n *tally) add(r told) {
-	n.stories++
+func (n *totals) add(r sequenceResult) {
+	n.sequences++
 	n.operations += len(r.Ops)
 	n.effects += r.effects
-	n.calls += r.calls
+	n.requests += r.requests
 	n.crashes += r.crashes
-	n.vanished += r.vanished
-	if len(r.Ops) > 0 && r.Ops[len(r.Ops)-1].Do == "revert" {
-		n.returns++
+	n.unguarded += r.unguarded
+	if len(r.Ops) > 0 && r.Ops[len(r.Ops)-1].Do == "restore-state" {
+		n.roundTrips++
 	}
 }
 
-func (n tally) String() string {
-	return fmt.Sprintf("%d stories, %d of them there and back, with %d operations: %d effects, %d calls, %d crashes, %d finalizers not seen by the API server",
-		n.stories, n.returns, n.operations, n.effects, n.calls, n.crashes, n.vanished)
+func (n totals) String() string {
+	return fmt.Sprintf("%d sequences, %d of them round trips, with %d operations: %d effects, %d requests, %d crashes, %d deletions in spite of a finalizer",
+		n.sequences, n.roundTrips, n.operations, n.effects, n.requests, n.crashes, n.unguarded)
 }

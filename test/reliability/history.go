@@ -1,10 +1,12 @@
 package reliability
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -13,9 +15,9 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// version is one version of a mapping or an account, as a watch told it.
+// version is one watched version of a mapping or an account.
 type version struct {
-	gone    bool
+	deleted bool
 	mapping *v1alpha1.AgentGroupMapping
 	account *v1alpha1.DeepCallAccount
 }
@@ -27,9 +29,18 @@ func (v version) object() client.Object {
 	return v.account
 }
 
-// history is every version of the mappings and accounts of a world, in the order of the watch.
+// revision returns the numeric resourceVersion of an object.
+func revision(obj client.Object) uint64 {
+	n, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// history holds every version of an environment's mappings and accounts, in the order of the watches.
 type history struct {
-	bell *bell
+	changes *notifier
 
 	mu       sync.Mutex
 	versions []version
@@ -39,15 +50,15 @@ type history struct {
 func (h *history) follow(ctx context.Context, namespace string, failed func(error)) (wait func(), err error) {
 	var following sync.WaitGroup
 	for _, list := range []client.ObjectList{&v1alpha1.AgentGroupMappingList{}, &v1alpha1.DeepCallAccountList{}} {
-		watcher, err := admin.Watch(ctx, list, client.InNamespace(namespace))
+		watcher, err := k8sClient.Watch(ctx, list, client.InNamespace(namespace))
 		if err != nil {
 			return following.Wait, fmt.Errorf("watch %T: %w", list, err)
 		}
 		following.Go(func() {
 			defer watcher.Stop()
 			for event := range watcher.ResultChan() {
-				if !h.take(event) && ctx.Err() == nil {
-					failed(fmt.Errorf("a watch told %s: %v", event.Type, event.Object))
+				if !h.add(event) && ctx.Err() == nil {
+					failed(fmt.Errorf("unexpected watch event %s: %v", event.Type, event.Object))
 				}
 			}
 			if ctx.Err() == nil {
@@ -58,8 +69,8 @@ func (h *history) follow(ctx context.Context, namespace string, failed func(erro
 	return following.Wait, nil
 }
 
-func (h *history) take(event watch.Event) bool {
-	v := version{gone: event.Type == watch.Deleted}
+func (h *history) add(event watch.Event) bool {
+	v := version{deleted: event.Type == watch.Deleted}
 	switch obj := event.Object.(type) {
 	case *v1alpha1.AgentGroupMapping:
 		v.mapping = obj
@@ -71,49 +82,54 @@ func (h *history) take(event watch.Event) bool {
 	h.mu.Lock()
 	h.versions = append(h.versions, v)
 	h.mu.Unlock()
-	h.bell.ring()
+	h.changes.notify()
 	return true
 }
 
-func (h *history) look() []version {
+func (h *history) list() []version {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.versions)
 }
 
-// mappings are those that exist now, by namespace and name.
+// sort orders the versions by revision. The watches of several namespaces are not ordered among each other.
+func (h *history) sort() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slices.SortStableFunc(h.versions, func(a, b version) int { return cmp.Compare(revision(a.object()), revision(b.object())) })
+}
+
+// mappings returns the mappings that exist now.
 func (h *history) mappings() map[client.ObjectKey]*v1alpha1.AgentGroupMapping {
-	present := map[client.ObjectKey]*v1alpha1.AgentGroupMapping{}
-	for _, v := range h.look() {
-		switch {
-		case v.mapping == nil:
-		case v.gone:
-			delete(present, client.ObjectKeyFromObject(v.mapping))
-		default:
-			present[client.ObjectKeyFromObject(v.mapping)] = v.mapping
-		}
-	}
-	return present
+	return existing(h, func(v version) *v1alpha1.AgentGroupMapping { return v.mapping })
 }
 
-// accounts are those that exist now, by namespace and name.
+// accounts returns the accounts that exist now.
 func (h *history) accounts() map[client.ObjectKey]*v1alpha1.DeepCallAccount {
-	present := map[client.ObjectKey]*v1alpha1.DeepCallAccount{}
-	for _, v := range h.look() {
-		switch {
-		case v.account == nil:
-		case v.gone:
-			delete(present, client.ObjectKeyFromObject(v.account))
-		default:
-			present[client.ObjectKeyFromObject(v.account)] = v.account
-		}
-	}
-	return present
+	return existing(h, func(v version) *v1alpha1.DeepCallAccount { return v.account })
 }
 
-// text is everything that was ever in an object.
+// existing returns the last version of each object of one kind, unless it was deleted.
+func existing[T any](h *history, object func(version) *T) map[client.ObjectKey]*T {
+	objects := map[client.ObjectKey]*T{}
+	for _, v := range h.list() {
+		obj := object(v)
+		if obj == nil {
+			continue
+		}
+		key := client.ObjectKeyFromObject(v.object())
+		if v.deleted {
+			delete(objects, key)
+		} else {
+			objects[key] = obj
+		}
+	}
+	return objects
+}
+
+// text returns everything that any version of an object contained.
 func (h *history) text() string {
-	text, err := json.Marshal(objects(h.look()))
+	text, err := json.Marshal(objects(h.list()))
 	if err != nil {
 		return err.Error()
 	}

@@ -2,123 +2,132 @@ package reliability
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// effect is one outside effect of a manager: a write to the API server, or a call to DeepCall.
+// effect is one outside effect of a manager: a write to the API server or a request to DeepCall.
 type effect struct {
-	process int
-	number  int           // among the process's effects since the ledger was armed; 0 for what is not numbered
-	at      time.Duration // since the world began
-	what    string
-	strike  mode
-	outcome string // what became of it
+	process     int
+	number      int           // among the process's effects since the ledger was armed; 0 if it is not numbered
+	at          time.Duration // since the environment started
+	description string
+	fault       faultMode
+	result      string
 
-	call     bool
+	request  bool // to DeepCall
 	endpoint string
 	agent    string
 	groups   map[string]string
-	accepted bool // a 200 that reached the manager
+	accepted bool // the manager received a 200
 }
 
 func (e *effect) String() string {
-	line := fmt.Sprintf("%6.3fs  process %d  #%d  %s  -> %s", e.at.Seconds(), e.process, e.number, e.what, e.outcome)
-	if e.strike != "" {
-		line += "  <" + string(e.strike) + ">"
+	line := fmt.Sprintf("%6.3fs  process %d  #%d  %s  -> %s", e.at.Seconds(), e.process, e.number, e.description, e.result)
+	if e.fault != "" {
+		line += "  <" + string(e.fault) + ">"
 	}
 	return line
 }
 
-// underWay is the outcome of an effect that has not ended yet.
-const underWay = "under way"
+// succeeded reports whether the API server accepted a write.
+func succeeded(e effect) bool { return strings.HasPrefix(e.result, "200") }
 
-// ledger numbers the outside effects of a world's managers, makes those go wrong that a strike names,
-// and is the fence that lets no effect of a dead manager through.
+// inProgress is the result of an effect that has not ended yet.
+const inProgress = "in progress"
+
+// ledger numbers the outside effects of an environment's managers, injects faults into them, and fences
+// crashed managers: none of their effects is sent.
 type ledger struct {
-	bell  *bell
-	began time.Time
+	changes *notifier
+	started time.Time
 
-	mu         sync.Mutex
-	effects    []*effect
-	armed      bool
-	strikes    []strike // for the processes to come
-	fired      []strike
-	callStrike int // strikes on calls that did not crash
-	violations []string
-	ready      []readyWrite
-	last       time.Time // of the last effect's begin or end
+	mu            sync.Mutex
+	effects       []*effect
+	armed         bool
+	faults        []fault // for the next processes
+	injected      int
+	requestFaults int // faults of requests that did not crash the process
+	violations    []string
+	ready         []readyWrite
+	lastActive    time.Time // when the last effect started or ended
 }
 
-// arm begins to number effects, and holds the strikes ready.
-func (l *ledger) arm(running *process, strikes []strike) {
+// arm starts to number effects and assigns the faults to the running process and those after it.
+func (l *ledger) arm(running *process, faults []fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.armed, l.strikes = true, slices.Clone(strikes)
-	l.prepare(running)
+	l.armed, l.faults = true, slices.Clone(faults)
+	l.assignFault(running)
 }
 
-// disarm lets everything through from now on.
+// disarm stops numbering effects and injecting faults.
 func (l *ledger) disarm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = false
 }
 
-// begin gives a new process its strike.
-func (l *ledger) begin(p *process) {
+// addProcess assigns a fault to a new process.
+func (l *ledger) addProcess(p *process) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.prepare(p)
+	l.assignFault(p)
 }
 
-func (l *ledger) prepare(p *process) {
-	p.count, p.strike = 0, nil
-	if l.armed && len(l.strikes) > 0 {
-		p.strike, l.strikes = &l.strikes[0], l.strikes[1:]
+func (l *ledger) assignFault(p *process) {
+	p.numbered, p.fault = 0, nil
+	if l.armed && len(l.faults) > 0 {
+		p.fault, l.faults = &l.faults[0], l.faults[1:]
 	}
 }
 
-// admit writes an effect into the ledger before it leaves, and says what is to become of it. False
-// means that the process is dead: nothing of the effect may leave, and it is not recorded.
-func (l *ledger) admit(p *process, e *effect, numbered bool) (mode, bool) {
+// begin records an effect before it is sent and returns the fault to inject. It returns false if the process has
+// crashed: the effect must not be sent and is not recorded.
+func (l *ledger) begin(p *process, e *effect, numbered bool) (faultMode, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.fenced {
 		return "", false
 	}
-	e.process, e.outcome = p.number, underWay
+	e.process, e.result = p.number, inProgress
 	if numbered && l.armed {
-		p.count++
-		e.number = p.count
-		if p.strike != nil && p.strike.k == p.count {
-			e.strike = p.strike.mode
-			l.fired = append(l.fired, *p.strike)
-			if e.call && !e.strike.crashes() {
-				l.callStrike++
+		p.numbered++
+		e.number = p.numbered
+		if p.fault != nil && p.fault.k == p.numbered {
+			e.fault = p.fault.mode
+			l.injected++
+			if e.request && !e.fault.crashes() {
+				l.requestFaults++
 			}
 		}
 	}
-	p.fenced = e.strike == crashBefore
-	p.underway.Add(1)
-	l.effects, l.last = append(l.effects, e), time.Now()
-	e.at = l.last.Sub(l.began)
-	return e.strike, true
+	p.fenced = e.fault == crashBefore
+	p.pending.Add(1)
+	l.effects, l.lastActive = append(l.effects, e), time.Now()
+	e.at = l.lastActive.Sub(l.started)
+	return e.fault, true
 }
 
-// end writes down what became of an effect.
-func (l *ledger) end(p *process, e *effect, outcome string) {
+// end records the result of an effect.
+func (l *ledger) end(p *process, e *effect, result string) {
 	l.mu.Lock()
-	e.outcome, l.last = outcome, time.Now()
+	e.result, l.lastActive = result, time.Now()
 	l.mu.Unlock()
-	p.underway.Done()
-	l.bell.ring()
+	p.pending.Done()
+	l.changes.notify()
 }
 
-// fence cuts a process off: no further effect of it leaves.
+// markAccepted records that DeepCall's success is about to reach the manager.
+func (l *ledger) markAccepted(e *effect) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.accepted = true
+}
+
+// fence blocks all further effects of a process.
 func (l *ledger) fence(p *process) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,14 +140,14 @@ func (l *ledger) isFenced(p *process) bool {
 	return p.fenced
 }
 
-func (l *ledger) violate(format string, args ...any) {
+func (l *ledger) addViolation(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.violations = append(l.violations, fmt.Sprintf(format, args...))
 }
 
-// look returns copies of all effects.
-func (l *ledger) look() []effect {
+// list returns copies of all effects.
+func (l *ledger) list() []effect {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	effects := make([]effect, len(l.effects))
@@ -148,10 +157,10 @@ func (l *ledger) look() []effect {
 	return effects
 }
 
-// countOf is how many effects of a process were numbered.
-func (l *ledger) countOf(process int) int {
+// numberedEffects returns how many effects of a process were numbered.
+func (l *ledger) numberedEffects(process int) int {
 	n := 0
-	for _, e := range l.look() {
+	for _, e := range l.list() {
 		if e.process == process && e.number > 0 {
 			n++
 		}
@@ -159,47 +168,25 @@ func (l *ledger) countOf(process int) int {
 	return n
 }
 
-func (l *ledger) firedStrikes() []strike {
+// injectedFaults returns how many faults were injected.
+func (l *ledger) injectedFaults() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.fired)
+	return l.injected
 }
 
-// String is the whole story, a line for each effect.
+// String lists the effects, one per line.
 func (l *ledger) String() string {
 	var lines []string
-	for _, e := range l.look() {
+	for _, e := range l.list() {
 		lines = append(lines, "  "+e.String())
 	}
 	return strings.Join(lines, "\n")
 }
 
-// inWords is "90=Y 91=N".
-func inWords(groups map[string]string) string {
-	var words []string
-	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		words = append(words, id+"="+groups[id])
-	}
-	return strings.Join(words, " ")
-}
-
-// bell wakes those who wait for something to change.
-type bell struct {
-	mu   sync.Mutex
-	rung chan struct{}
-}
-
-func newBell() *bell { return &bell{rung: make(chan struct{})} }
-
-func (b *bell) next() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.rung
-}
-
-func (b *bell) ring() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.rung)
-	b.rung = make(chan struct{})
+// listViolations returns the violations that were recorded while the managers ran.
+func (l *ledger) listViolations() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.violations)
 }

@@ -5,98 +5,111 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/deepcall/deepcall-operator/internal/controller"
 )
 
-// process is one life of a world's manager.
+// process is one run of an environment's manager, from its start to a restart or crash.
 type process struct {
-	world    *world
-	number   int
-	stop     context.CancelFunc
-	stopped  chan struct{}
-	diaries  *diary
-	underway sync.WaitGroup // effects that have left
+	env        *environment
+	number     int
+	stop       context.CancelFunc
+	stopped    chan struct{}
+	reconciles *reconcileTracker
+	pending    sync.WaitGroup // effects that were sent and have not ended
 
-	// What follows is the ledger's, under its lock.
-	fenced   bool
-	count    int
-	strike   *strike
-	inFlight map[string]bool // calls, by endpoint and agent
+	// The fields below are guarded by the lock of the ledger.
+	fenced           bool
+	numbered         int
+	fault            *fault
+	requestsInFlight map[string]bool // by endpoint and agent
 }
 
-// startProcess runs a manager for the world's namespaces, as cmd does.
-func (w *world) startProcess(number int) *process {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(w.context))
+// startProcess runs a manager for the environment's namespaces, as cmd does.
+func (env *environment) startProcess(number int) *process {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(env.ctx))
 	p := &process{
-		world: w, number: number, stop: cancel, stopped: make(chan struct{}),
-		diaries: newDiary(w.bell), inFlight: map[string]bool{},
+		env: env, number: number, stop: cancel, stopped: make(chan struct{}),
+		reconciles: newReconcileTracker(env.changes), requestsInFlight: map[string]bool{},
 	}
-	w.ledger.begin(p)
-	shared := rest.CopyConfig(plane.Config)
-	shared.Wrap(p.toAPIServer)
-	skip := true
-	watched := map[string]cache.Config{}
-	for _, namespace := range w.namespaces {
-		watched[namespace] = cache.Config{}
-	}
-	mgr, err := ctrl.NewManager(shared, ctrl.Options{
-		Scheme:         scheme,
-		MapperProvider: sharedMapper,
-		Cache:          cache.Options{DefaultNamespaces: watched, NewInformer: w.options.newInformer},
-		Metrics:        metricsserver.Options{BindAddress: "0"},
-		Controller:     config.Controller{SkipNameValidation: &skip},
-		Logger:         w.log.logger(number),
+	env.ledger.addProcess(p)
+	restConfig := rest.CopyConfig(controlPlane.Config)
+	restConfig.Wrap(p.wrapAPIServer)
+	mgr, err := env.newManager(ctx, restConfig, env.log.logger(number), controller.Options{
+		Tracing:       sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p.reconciles)),
+		WrapTransport: p.wrapDeepCall,
 	})
-	if err == nil {
-		err = controller.Setup(ctx, mgr, controller.Options{
-			AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4, Namespaces: w.namespaces,
-			Tracing:       sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p.diaries)),
-			WrapTransport: p.toDeepCall,
-		})
-	}
 	if err != nil {
-		w.ledger.violate("the manager can't start: %v", err)
+		env.ledger.addViolation("the manager does not start: %v", err)
 		close(p.stopped)
 		return p
 	}
 	go func() {
 		defer close(p.stopped)
-		if err := mgr.Start(ctx); err != nil && !w.ledger.isFenced(p) {
-			w.ledger.violate("the manager ended: %v", err)
+		if err := mgr.Start(ctx); err != nil && !env.ledger.isFenced(p) {
+			env.ledger.addViolation("the manager failed: %v", err)
 		}
 	}()
 	return p
 }
 
-// diary notes which agents and accounts a process reconciled, and when it was last at work. It reads
-// that from the spans.
-type diary struct {
-	bell *bell
-
-	mu      sync.Mutex
-	running int
-	seen    map[string]bool
-	last    time.Time
+// newManager creates a manager with the operator's controllers for the environment's namespaces.
+func (env *environment) newManager(
+	ctx context.Context, restConfig *rest.Config, log logr.Logger, options controller.Options,
+) (manager.Manager, error) {
+	skipNameValidation := true
+	namespaces := map[string]cache.Config{}
+	for _, namespace := range env.namespaces {
+		namespaces[namespace] = cache.Config{}
+	}
+	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:         scheme,
+		MapperProvider: sharedMapper,
+		Cache:          cache.Options{DefaultNamespaces: namespaces, NewInformer: env.options.newInformer},
+		Metrics:        metricsserver.Options{BindAddress: "0"},
+		Controller:     config.Controller{SkipNameValidation: &skipNameValidation},
+		Logger:         log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	options.AllowInsecureEndpoints, options.MaxConcurrentReconciles, options.Namespaces = true, 4, env.namespaces
+	return mgr, controller.Setup(ctx, mgr, options)
 }
 
-func newDiary(b *bell) *diary { return &diary{bell: b, seen: map[string]bool{}, last: time.Now()} }
+// reconcileTracker is a span processor that records which agents and accounts a process has reconciled, and
+// when it was last active.
+type reconcileTracker struct {
+	changes *notifier
 
-func (d *diary) OnStart(context.Context, sdktrace.ReadWriteSpan) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.running++
-	d.last = time.Now()
+	mu         sync.Mutex
+	running    int
+	reconciled map[string]bool
+	lastActive time.Time
 }
 
-// OnEnd notes a reconcile of "namespace/account" or "namespace/account/agent".
-func (d *diary) OnEnd(span sdktrace.ReadOnlySpan) {
+func newReconcileTracker(n *notifier) *reconcileTracker {
+	return &reconcileTracker{changes: n, reconciled: map[string]bool{}, lastActive: time.Now()}
+}
+
+// OnStart records the start of a span.
+func (t *reconcileTracker) OnStart(context.Context, sdktrace.ReadWriteSpan) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running++
+	t.lastActive = time.Now()
+}
+
+// OnEnd records a reconcile of "namespace/account" or "namespace/account/agent".
+func (t *reconcileTracker) OnEnd(span sdktrace.ReadOnlySpan) {
 	key := ""
 	for _, attribute := range span.Attributes() {
 		switch attribute.Key {
@@ -106,26 +119,36 @@ func (d *diary) OnEnd(span sdktrace.ReadOnlySpan) {
 			key += "/" + attribute.Value.AsString()
 		}
 	}
-	d.mu.Lock()
-	d.running--
-	d.seen[key] = true
-	d.last = time.Now()
-	d.mu.Unlock()
-	d.bell.ring()
+	t.mu.Lock()
+	t.running--
+	t.reconciled[key] = true
+	t.lastActive = time.Now()
+	t.mu.Unlock()
+	t.changes.notify()
 }
 
-func (*diary) Shutdown(context.Context) error   { return nil }
-func (*diary) ForceFlush(context.Context) error { return nil }
+// Shutdown implements [sdktrace.SpanProcessor].
+func (*reconcileTracker) Shutdown(context.Context) error { return nil }
 
-// idleSince tells when the process was last at work; false while it is, or while it has not looked
-// at each of the keys.
-func (d *diary) idleSince(keys []string) (time.Time, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// ForceFlush implements [sdktrace.SpanProcessor].
+func (*reconcileTracker) ForceFlush(context.Context) error { return nil }
+
+// any reports whether anything was reconciled.
+func (t *reconcileTracker) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.reconciled) > 0
+}
+
+// idleSince returns when the process was last active. It returns false while a reconcile runs, and until each of
+// the keys was reconciled.
+func (t *reconcileTracker) idleSince(keys []string) (time.Time, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, key := range keys {
-		if !d.seen[key] {
+		if !t.reconciled[key] {
 			return time.Time{}, false
 		}
 	}
-	return d.last, d.running == 0
+	return t.lastActive, t.running == 0
 }

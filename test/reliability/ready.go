@@ -11,14 +11,14 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// readyTooEarly holds I3 for a status that is about to be written: Ready=True takes a 200 that reached the
-// manager, to a request with every declared group, and no other value accepted since. A mapping that
-// declares nothing needs none.
-func readyTooEarly(mapping *v1alpha1.AgentGroupMapping, effects []effect) string {
-	if !readyNow(mapping) {
+// checkReady checks I3 for a status before it is written: Ready=True requires that the manager received a 200 to a
+// request with every declared group, and that no other value was accepted since. A mapping that declares nothing
+// requires no request.
+func checkReady(mapping *v1alpha1.AgentGroupMapping, effects []effect) string {
+	if !isReady(mapping) {
 		return ""
 	}
-	declared := declaredBy(mapping)
+	declared := declaredGroups(mapping)
 	if len(declared) == 0 {
 		return ""
 	}
@@ -27,78 +27,78 @@ func readyTooEarly(mapping *v1alpha1.AgentGroupMapping, effects []effect) string
 		if !e.accepted || e.agent != mapping.Spec.AgentID || e.endpoint != mapping.Status.AppliedEndpoint {
 			continue
 		}
-		said := map[string]string{}
+		sent := map[string]string{}
 		for id := range declared {
-			if receives, is := e.groups[id]; is {
-				said[id] = receives
+			if value, found := e.groups[id]; found {
+				sent[id] = value
 			}
 		}
 		switch {
-		case includes(said, declared):
+		case containsAll(sent, declared):
 			confirmed = true
-		case !includes(declared, said):
+		case !containsAll(declared, sent):
 			confirmed = false
 		}
 	}
 	if confirmed {
 		return ""
 	}
-	return fmt.Sprintf("%s is Ready for generation %d without a 200 to %s", mapping.Name, mapping.Generation, inWords(declared))
+	return fmt.Sprintf("%s is Ready for generation %d without a 200 to %s", mapping.Name, mapping.Generation, formatGroups(declared))
 }
 
-// readyNow is true for a mapping that is Ready for the generation that it has.
-func readyNow(mapping *v1alpha1.AgentGroupMapping) bool {
+// isReady reports whether a mapping is Ready for its current generation.
+func isReady(mapping *v1alpha1.AgentGroupMapping) bool {
 	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == mapping.Generation
 }
 
-// readyWrite is a status with Ready=True on its way out, and how many effects there were before.
+// readyWrite is a write of a status with Ready=True, and the number of effects before it.
 type readyWrite struct {
 	effect  *effect
 	before  int
 	mapping *v1alpha1.AgentGroupMapping
 }
 
-func (l *ledger) noteReady(write readyWrite) {
+func (l *ledger) addReadyWrite(write readyWrite) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ready = append(l.ready, write)
 }
 
-// readyWrites are those that the API server took.
+// readyWrites returns the writes that the API server accepted.
 func (l *ledger) readyWrites() []readyWrite {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.ready), func(write readyWrite) bool { return !landed(*write.effect) })
+	return slices.DeleteFunc(slices.Clone(l.ready), func(write readyWrite) bool { return !succeeded(*write.effect) })
 }
 
-// missingStops holds I3 for what is no longer declared: under StopCalls, a group that the version before had applied,
-// or may have, is "N" in the last accepted request that names it. It is judged once the history is complete. It does
-// not look at groups that another mapping of the agent ever declared, which may take them over.
-func (w *world) missingStops() []string {
-	var broken []string
-	all, effects := w.generations(), w.ledger.look()
-	for _, write := range w.ledger.readyWrites() {
+// checkRemovals checks I3 for groups that are no longer declared: under StopCalls, a group that the previous version
+// possibly applied is "N" in the last accepted request that contains it. Groups that another mapping of the agent ever
+// declared are ignored, since they can be handed over. The history must be complete.
+func (env *environment) checkRemovals() []string {
+	var violations []string
+	all, effects := env.specHistories(), env.ledger.list()
+	for _, write := range env.ledger.readyWrites() {
 		mapping := write.mapping
-		previous := w.history.replacedBy(mapping)
+		previous := env.history.versionBefore(mapping)
 		if previous == nil || mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyStopCalls {
 			continue
 		}
-		own := exclusive(generationsOf(mapping, all), all)
-		for _, id := range mayHave(previous) {
-			_, declares := declaredBy(mapping)[id]
-			if own[id] && !declares && lastAccepted(effects[:write.before], mapping, id) == "Y" {
-				broken = append(broken, fmt.Sprintf("I3: %s is Ready for generation %d, and its former group %s was not stopped",
+		exclusive := exclusiveGroups(specHistoryOf(mapping, all), all)
+		for _, id := range possiblyApplied(previous) {
+			_, declares := declaredGroups(mapping)[id]
+			if exclusive[id] && !declares && lastAcceptedValue(effects[:write.before], mapping, id) == "Y" {
+				violations = append(violations, fmt.Sprintf("I3: %s is Ready for generation %d, and its former group %s was not removed",
 					mapping.Name, mapping.Generation, id))
 			}
 		}
 	}
-	return broken
+	return violations
 }
 
-// replacedBy is the version of a mapping that another one was written over.
-func (h *history) replacedBy(mapping *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
-	for _, v := range h.look() {
+// versionBefore returns the version that a write replaced.
+func (h *history) versionBefore(mapping *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	for _, v := range h.list() {
 		if v.mapping != nil && v.mapping.UID == mapping.UID && v.mapping.ResourceVersion == mapping.ResourceVersion {
 			return v.mapping
 		}
@@ -106,8 +106,8 @@ func (h *history) replacedBy(mapping *v1alpha1.AgentGroupMapping) *v1alpha1.Agen
 	return nil
 }
 
-// mayHave are the groups that a mapping applied, or for which a call was made whose answer is not known.
-func mayHave(mapping *v1alpha1.AgentGroupMapping) []string {
+// possiblyApplied returns the groups that a mapping applied, and those of a request whose result is unknown.
+func possiblyApplied(mapping *v1alpha1.AgentGroupMapping) []string {
 	var groups []string
 	for _, applied := range mapping.Status.AppliedGroups {
 		groups = append(groups, applied.GroupID)
@@ -123,12 +123,12 @@ func mayHave(mapping *v1alpha1.AgentGroupMapping) []string {
 	return groups
 }
 
-// lastAccepted is what a mapping's DeepCall last accepted of a group, to the knowledge of the manager.
-func lastAccepted(effects []effect, mapping *v1alpha1.AgentGroupMapping, group string) string {
+// lastAcceptedValue returns the value of a group in the last request that the manager knows to be accepted.
+func lastAcceptedValue(effects []effect, mapping *v1alpha1.AgentGroupMapping, group string) string {
 	last := ""
 	for _, e := range effects {
-		if said := e.groups[group]; said != "" && e.accepted && e.agent == mapping.Spec.AgentID && e.endpoint == mapping.Status.AppliedEndpoint {
-			last = said
+		if value := e.groups[group]; value != "" && e.accepted && e.agent == mapping.Spec.AgentID && e.endpoint == mapping.Status.AppliedEndpoint {
+			last = value
 		}
 	}
 	return last

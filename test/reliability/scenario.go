@@ -2,115 +2,109 @@ package reliability
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-// scenario is a short story: what there is before, what a person does, and what must be in the end.
+// scenario is a short sequence of user actions and the state to which it must converge.
 type scenario struct {
 	name string
-	// bothReadings has it played under both readings of DeepCall's page.
-	bothReadings bool
-	// setup is left in peace.
-	setup func(w *world)
-	// act is what is perturbed.
-	act func(w *world)
-	end ending
-	// calls for each agent, setup included, are made at most when nothing goes wrong.
-	calls map[string]int
-	// trials are further calls for each agent that may follow once something went wrong, to find out what
-	// DeepCall refuses (R3, R6).
-	trials map[string]int
+	// bothSemantics runs the scenario also with requests that replace all groups of an agent.
+	bothSemantics bool
+	// setup runs without faults.
+	setup func(env *environment)
+	// steps run with faults.
+	steps    func(env *environment)
+	expected expectation
+	// requests is the maximum for each agent without faults, including setup.
+	requests map[string]int
+	// isolationRequests are further requests for each agent that a fault can cause, to find out which groups
+	// DeepCall rejects (R3, R6).
+	isolationRequests map[string]int
 }
 
-// atReplace marks the name of a scenario that is played under the other reading.
-const atReplace = "@replace"
+// maxRequests returns the maximum number of requests for each agent, with or without isolation.
+func (s scenario) maxRequests(isolation bool) map[string]int {
+	limits := maps.Clone(s.requests)
+	for agent, n := range s.isolationRequests {
+		if isolation {
+			limits[agent] += n
+		}
+	}
+	return limits
+}
 
-// played are the names under which the scenarios are played.
-func played() []string {
+// scenarios are the scenarios of the sweeps.
+var scenarios = slices.Concat(editScenarios, lifecycleScenarios)
+
+// replaceSuffix is appended to the name of a scenario in which requests replace all groups of an agent.
+const replaceSuffix = "@replace"
+
+// scenarioNames returns the names of all scenarios with their semantics.
+func scenarioNames() []string {
 	var names []string
 	for _, s := range scenarios {
 		names = append(names, s.name)
-		if s.bothReadings {
-			names = append(names, s.name+atReplace)
+		if s.bothSemantics {
+			names = append(names, s.name+replaceSuffix)
 		}
 	}
 	return names
 }
 
-func find(name string) (scenario, deepcalltest.Semantics, bool) {
+func findScenario(name string) (scenario, deepcalltest.Semantics, bool) {
 	semantics := deepcalltest.Merge
-	plain, replace := strings.CutSuffix(name, atReplace)
+	plain, replace := strings.CutSuffix(name, replaceSuffix)
 	if replace {
 		semantics = deepcalltest.Replace
 	}
 	for _, s := range scenarios {
-		if s.name == plain && (!replace || s.bothReadings) {
+		if s.name == plain && (!replace || s.bothSemantics) {
 			return s, semantics, true
 		}
 	}
 	return scenario{}, "", false
 }
 
-// outcome is what became of a run.
-type outcome struct {
-	perturbation
-	// effects of the first process since the act began, and of the one after the first crash.
-	effects, afterCrash int
-	fired               int
-	story               string
-	problems            []string
-}
-
-// play plays a scenario under strikes.
-func play(p perturbation, o options) outcome {
-	result := outcome{perturbation: p}
-	s, semantics, known := find(p.scenario)
+// runScenario runs the setup of a scenario and then body in a new environment, and returns the failures and the
+// manager's effects.
+func runScenario(name string, options environmentOptions, body func(t tb, env *environment, s scenario)) runResult {
+	s, semantics, known := findScenario(name)
 	if !known {
-		result.problems = []string{"there is no scenario " + p.scenario}
-		return result
+		return runResult{failures: []string{"unknown scenario " + name}}
 	}
-	o.semantics = semantics
-	var w *world
-	problems := try(func(t tb) {
-		w = newWorld(t, o)
+	options.semantics = semantics
+	var result runResult
+	var env *environment
+	result.failures = recordFailures(func(t tb) {
+		env = newEnvironment(t, options)
 		if s.setup != nil {
-			s.setup(w)
+			s.setup(env)
 		}
-		first := w.running()
-		w.ledger.arm(first, p.strikes)
-		s.act(w)
-		calls := map[string]int{}
-		for agent, n := range s.calls {
-			calls[agent] = n
-			if len(p.strikes) > 0 {
-				calls[agent] += s.trials[agent]
-			}
-		}
-		for _, broken := range w.check(s.end, calls) {
-			t.Errorf("%s", broken)
-		}
-		result.effects, result.afterCrash = w.ledger.countOf(first.number), w.ledger.countOf(first.number+1)
+		body(t, env, s)
 	})
-	result.problems = problems
-	if w != nil {
-		result.story, result.fired = w.ledger.String(), len(w.ledger.firedStrikes())
+	if env != nil {
+		result.log = env.ledger.String()
 	}
 	return result
 }
 
-func (r outcome) met() bool { return r.fired == len(r.strikes) }
-
-func (r outcome) failure() string {
-	return toRepeat("TestCrashSweep", r.perturbation.String(), r.story, r.problems)
+// runResult is the result of a run.
+type runResult struct {
+	log      string // the manager's effects
+	failures []string
 }
 
-// toRepeat says all that is needed to understand and to repeat what went wrong, if anything did.
-func toRepeat(test, name, story string, problems []string) string {
-	if len(problems) == 0 {
+func (r runResult) effectLog() string { return r.log }
+
+// failureReport returns the failures, the log and a command that repeats the run, or nothing without failures.
+func (r runResult) failureReport(test, name string) string {
+	if len(r.failures) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s\n%s\nwhat the manager did:\n%s\nto repeat it:\n  go test ./test/reliability -run %s -replay '%s' -v",
-		name, strings.Join(problems, "\n"), story, test, name)
+	return fmt.Sprintf("%s\n%s\neffects of the manager:\n%s\nto repeat it:\n  go test ./test/reliability -run %s -replay '%s' -v",
+		name, strings.Join(r.failures, "\n"), r.log, test, name)
 }

@@ -18,31 +18,31 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// keptManager is the manager's process, which is started again whenever it ends, as a node does.
-type keptManager struct {
+// managerProcess is the manager's process, which is restarted whenever it exits, as the kubelet does.
+type managerProcess struct {
 	log  string
-	gone chan struct{}
+	done chan struct{}
 
 	mu      sync.Mutex
 	running *exec.Cmd
 	started int
-	ended   bool
+	stopped bool
 }
 
-func keepManager(t *testing.T) *keptManager {
+func startManagerProcess(t *testing.T) *managerProcess {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "manager")
 	if output, err := exec.Command("go", "build", "-o", program, "github.com/deepcall/deepcall-operator/cmd").CombinedOutput(); err != nil {
 		t.Fatalf("build the manager: %v\n%s", err, output)
 	}
-	m := &keptManager{log: filepath.Join(t.TempDir(), "log"), gone: make(chan struct{})}
+	m := &managerProcess{log: filepath.Join(t.TempDir(), "log"), done: make(chan struct{})}
 	log, err := os.Create(m.log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.end(); _ = log.Close() })
+	t.Cleanup(func() { m.stop(); _ = log.Close() })
 	go func() {
-		defer close(m.gone)
+		defer close(m.done)
 		for m.start(program, log) {
 			_ = m.running.Wait()
 			<-time.After(200 * time.Millisecond)
@@ -51,21 +51,21 @@ func keepManager(t *testing.T) *keptManager {
 	return m
 }
 
-func (m *keptManager) start(program string, log *os.File) bool {
+func (m *managerProcess) start(program string, log *os.File) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.ended {
+	if m.stopped {
 		return false
 	}
-	m.running = exec.Command(program, "--kubeconfig="+plane.Kubeconfig, "--allow-insecure-endpoints", "--zap-log-level=10",
+	m.running = exec.Command(program, "--kubeconfig="+controlPlane.Kubeconfig, "--allow-insecure-endpoints", "--zap-log-level=10",
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect=false")
 	m.running.Stdout, m.running.Stderr = log, log
 	m.started++
 	return m.running.Start() == nil
 }
 
-// kill leaves the process no time for anything.
-func (m *keptManager) kill() {
+// kill kills the process without a graceful shutdown.
+func (m *managerProcess) kill() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.running != nil && m.running.Process != nil {
@@ -73,21 +73,21 @@ func (m *keptManager) kill() {
 	}
 }
 
-func (m *keptManager) end() {
+func (m *managerProcess) stop() {
 	m.mu.Lock()
-	m.ended = true
+	m.stopped = true
 	m.mu.Unlock()
 	m.kill()
-	<-m.gone
+	<-m.done
 }
 
-func (m *keptManager) starts() int {
+func (m *managerProcess) startCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.started
 }
 
-func (m *keptManager) logsEnd() string {
+func (m *managerProcess) logTail() string {
 	text, err := os.ReadFile(m.log)
 	if err != nil {
 		return err.Error()
@@ -95,17 +95,17 @@ func (m *keptManager) logsEnd() string {
 	return string(text[max(0, len(text)-4000):])
 }
 
-// keptAPIServer is the control plane's kube-apiserver, and after a kill the next one with the same
-// arguments. Etcd goes on.
-type keptAPIServer struct {
-	t       *testing.T
-	process int
-	args    []string
-	next    *exec.Cmd
+// apiServerProcess is the control plane's kube-apiserver, and after a kill the next one with the same
+// arguments. Etcd keeps running.
+type apiServerProcess struct {
+	t    *testing.T
+	pid  int
+	args []string
+	cmd  *exec.Cmd
 }
 
-// keepAPIServer finds the process among the children of this one.
-func keepAPIServer(t *testing.T) *keptAPIServer {
+// findAPIServer finds the process among the children of this one.
+func findAPIServer(t *testing.T) *apiServerProcess {
 	t.Helper()
 	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -118,46 +118,46 @@ func keepAPIServer(t *testing.T) *keptAPIServer {
 		if filepath.Base(args[0]) != "kube-apiserver" || !strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
 			continue
 		}
-		s := &keptAPIServer{t: t, args: args}
-		if _, err := fmt.Sscan(filepath.Base(filepath.Dir(path)), &s.process); err != nil {
+		s := &apiServerProcess{t: t, args: args}
+		if _, err := fmt.Sscan(filepath.Base(filepath.Dir(path)), &s.pid); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if s.next != nil {
+			if s.cmd != nil {
 				s.kill()
 			}
 		})
 		return s
 	}
-	t.Fatal("no kube-apiserver was found among the children of this process")
+	t.Fatal("found no kube-apiserver among the children of this process")
 	return nil
 }
 
-func (s *keptAPIServer) kill() {
-	if err := syscall.Kill(s.process, syscall.SIGKILL); err != nil {
+func (s *apiServerProcess) kill() {
+	if err := syscall.Kill(s.pid, syscall.SIGKILL); err != nil {
 		s.t.Errorf("kill the API server: %v", err)
 	}
-	if s.next != nil {
-		_ = s.next.Wait()
+	if s.cmd != nil {
+		_ = s.cmd.Wait()
 	}
 }
 
-func (s *keptAPIServer) start() {
-	s.next = exec.Command(s.args[0], s.args[1:]...)
-	if err := s.next.Start(); err != nil {
+func (s *apiServerProcess) start() {
+	s.cmd = exec.Command(s.args[0], s.args[1:]...)
+	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("start the API server: %v", err)
 	}
-	s.process = s.next.Process.Pid
-	s.untilReady()
+	s.pid = s.cmd.Process.Pid
+	s.waitReady()
 }
 
-func (s *keptAPIServer) untilReady() {
+func (s *apiServerProcess) waitReady() {
 	var err error
-	for began := time.Now(); time.Since(began) < 2*time.Minute; <-time.After(100 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < 2*time.Minute; <-time.After(100 * time.Millisecond) {
 		var namespace corev1.Namespace
-		if err = admin.Get(context.Background(), client.ObjectKey{Name: "default"}, &namespace); err == nil {
+		if err = k8sClient.Get(context.Background(), client.ObjectKey{Name: "default"}, &namespace); err == nil {
 			return
 		}
 	}
-	s.t.Fatalf("the API server does not come back: %v", err)
+	s.t.Fatalf("the API server is not ready: %v", err)
 }

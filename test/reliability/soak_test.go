@@ -14,7 +14,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,57 +22,57 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-var length = flag.Duration("length", 10*time.Minute, "how long to soak")
+var length = flag.Duration("length", 10*time.Minute, "duration of the soak")
 
 const (
 	soakAgents = 40
-	// healsWithin is how long all may take to be well once the trouble is over: an account that was
-	// unreachable is probed a minute apart.
-	healsWithin = 4 * time.Minute
-	quietFor    = 5 * time.Second
+	// convergeTimeout limits how long convergence takes after the last fault: an unreachable account is probed
+	// up to a minute apart.
+	convergeTimeout = 4 * time.Minute
+	soakQuietPeriod = 5 * time.Second
 )
 
-// TestSoak has people edit all the time while the manager's process and the API server's are killed and
-// DeepCall fails. In the end all must be as declared.
+// TestSoak edits mappings continuously while the processes of the manager and the API server are killed and DeepCall
+// fails, and then checks that everything converges.
 func TestSoak(t *testing.T) {
 	t.Logf("soaking for %s with seed %d", *length, *seed)
 	s := newSoak(t)
-	began, reported := time.Now(), time.Now()
-	for time.Since(began) < *length && !t.Failed() {
+	start, reported := time.Now(), time.Now()
+	for time.Since(start) < *length && !t.Failed() {
 		s.step()
 		if time.Since(reported) > 30*time.Second {
 			reported = time.Now()
-			t.Logf("after %s: %s", time.Since(began).Round(time.Second), s.tally())
+			t.Logf("after %s: %s", time.Since(start).Round(time.Second), s.summary())
 		}
 	}
-	s.heal()
-	calls := len(s.deepcall.Calls())
-	s.pause(quietFor)
-	if more := len(s.deepcall.Calls()) - calls; more > 0 {
-		t.Errorf("%d calls although nothing was left to do", more)
+	s.converge()
+	requests := len(s.deepcall.Requests())
+	s.pause(soakQuietPeriod)
+	if more := len(s.deepcall.Requests()) - requests; more > 0 {
+		t.Errorf("%d requests after convergence", more)
 	}
 	if overlaps := s.deepcall.Overlaps(); overlaps > 0 {
-		t.Errorf("%d calls overlapped another one for the same agent", overlaps)
+		t.Errorf("%d requests overlapped another one for the same agent", overlaps)
 	}
-	s.manager.end()
+	s.manager.stop()
 	s.checkLog()
-	t.Logf("the end after %s: %s", time.Since(began).Round(time.Second), s.tally())
+	t.Logf("finished after %s: %s", time.Since(start).Round(time.Second), s.summary())
 	if t.Failed() {
 		t.Logf("to repeat it: make soak LENGTH=%s SEED=%d", *length, *seed)
 	}
 }
 
-// soak is what a run works on. What is declared is kept by the name of the mapping.
+// soak is the state of a run.
 type soak struct {
 	t         *testing.T
 	random    *rand.Rand
 	namespace string
 	deepcall  *deepcalltest.Server
-	manager   *keptManager
-	apiServer *keptAPIServer
-	declared  map[string]map[string]bool
-	drifted   map[string]bool // agents whose groups somebody changed in DeepCall: only a resync heals that
-	secrets   []string        // every user ID and token there was
+	manager   *managerProcess
+	apiServer *apiServerProcess
+	declared  map[string]map[string]bool // by the name of the mapping
+	drifted   map[string]bool            // agents whose groups were changed in DeepCall: they converge only with a resync
+	secrets   []string                   // every user ID and token so far
 	counts    map[string]int
 }
 
@@ -82,104 +81,105 @@ func newSoak(t *testing.T) *soak {
 		t: t, random: rand.New(rand.NewPCG(*seed, 0)), declared: map[string]map[string]bool{}, drifted: map[string]bool{},
 		counts: map[string]int{},
 	}
-	user := testenv.Canary(fmt.Sprintf("S0akUs3r%dOfNobodyAtAll", *seed))
+	user := testenv.Canary(fmt.Sprintf("S0akUs3r%dOfTheSoakTest", *seed))
 	s.secrets = []string{user, s.newToken()}
 	var url string
 	s.deepcall, url = deepcalltest.Start(t, deepcalltest.Options{
 		Accounts: []deepcalltest.Account{{UserID: user, Token: s.secrets[1]}}, Latency: 5 * time.Millisecond, Jitter: 50 * time.Millisecond, Seed: *seed,
 	})
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "soak-"}}
-	s.do(func() error { return admin.Create(context.Background(), namespace) })
+	s.create(namespace)
 	s.namespace = namespace.Name
 
 	secret := testenv.UserToken("acme", user, s.secrets[1])
 	secret.Namespace = s.namespace
-	s.do(func() error { return admin.Create(context.Background(), secret) })
-	account := testenv.Account("acme", url).In(s.namespace).Limits(200, 200, 16).Build()
-	s.do(func() error { return admin.Create(context.Background(), account) })
+	s.create(secret)
+	s.create(testenv.Account("acme", url).In(s.namespace).Limits(200, 200, 16).Build())
 
-	s.apiServer = keepAPIServer(t)
-	s.manager = keepManager(t)
+	s.apiServer = findAPIServer(t)
+	s.manager = startManagerProcess(t)
 	return s
 }
 
-// newToken is a canary. A row of a dump is known by four bytes, which no plain word may hold.
-func (s *soak) newToken() string {
-	return testenv.Canary(fmt.Sprintf("S0akT0ken%dNumber%dOfNobody", *seed, len(s.secrets)))
+func (s *soak) create(obj client.Object) {
+	s.t.Helper()
+	s.retry(func() error { return k8sClient.Create(context.Background(), obj) })
 }
 
-// heal ends all trouble, and waits until everything is as declared. Nobody asks for that, but for what
-// others changed in DeepCall.
-func (s *soak) heal() {
-	s.apiServer.untilReady()
+// newToken returns a canary. Four bytes of it identify a row of a dump, so no plain word may contain them.
+func (s *soak) newToken() string {
+	return testenv.Canary(fmt.Sprintf("S0akT0ken%dNumber%dOfTheSoak", *seed, len(s.secrets)))
+}
+
+// converge ends all faults and waits for convergence. Only drifted agents need a resync, which is requested last.
+func (s *soak) converge() {
+	s.apiServer.waitReady()
 	s.deepcall.ClearFaults()
 	s.deepcall.Release()
 	s.rotate(0)
 	for name := range s.declared {
-		s.edit(name, func(m *v1alpha1.AgentGroupMapping) { m.Spec.Suspend = false })
+		s.edit(name, setSuspend(false))
 	}
-	s.untilHealed("by itself, but for drift", func(agent string) bool { return s.drifted[agent] })
+	s.waitConverged("without drifted agents", func(agent string) bool { return s.drifted[agent] })
 	for name := range s.declared {
 		s.edit(name, func(m *v1alpha1.AgentGroupMapping) {
-			m.Spec.ResyncInterval = &metav1.Duration{} // none is to come due in the quiet time
+			m.Spec.ResyncInterval = &metav1.Duration{} // no resync in the quiet period
 			if s.drifted[m.Spec.AgentID] {
-				metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, "the end")
+				requestReconcile("the end")(m)
 			}
 		})
 	}
-	s.untilHealed("on request", func(string) bool { return false })
+	s.waitConverged("completely", func(string) bool { return false })
 }
 
-func (s *soak) untilHealed(how string, excepted func(agent string) bool) {
-	began, missing := time.Now(), ""
-	for time.Since(began) < healsWithin {
-		if missing = s.missing(excepted); missing == "" {
-			s.t.Logf("healed %s within %s", how, time.Since(began).Round(time.Second))
+func (s *soak) waitConverged(how string, except func(agent string) bool) {
+	start, unmet := time.Now(), ""
+	for time.Since(start) < convergeTimeout {
+		if unmet = s.unmet(except); unmet == "" {
+			s.t.Logf("converged %s within %s", how, time.Since(start).Round(time.Second))
 			return
 		}
 		s.pause(250 * time.Millisecond)
 	}
-	s.t.Errorf("not healed %s after %s: %s\nthe manager's log ends:\n%s", how, healsWithin, missing, s.manager.logsEnd())
+	s.t.Errorf("not converged %s after %s: %s\nthe end of the manager's log:\n%s", how, convergeTimeout, unmet, s.manager.logTail())
 }
 
-// missing says what is not as declared yet, but for what DeepCall holds of some agents.
-func (s *soak) missing(excepted func(agent string) bool) string {
+// unmet returns the differences from the declared state, except the groups that DeepCall has of some agents.
+func (s *soak) unmet(except func(agent string) bool) string {
 	var mappings v1alpha1.AgentGroupMappingList
-	if err := admin.List(context.Background(), &mappings, client.InNamespace(s.namespace)); err != nil {
+	if err := k8sClient.List(context.Background(), &mappings, client.InNamespace(s.namespace)); err != nil {
 		return err.Error()
 	}
 	if len(mappings.Items) != len(s.declared) {
 		return fmt.Sprintf("%d mappings instead of %d", len(mappings.Items), len(s.declared))
 	}
-	var missing []string
-	wanted := map[string]map[string]string{}
+	var unmet []string
+	declared := map[string]map[string]string{} // by agent
 	for _, m := range mappings.Items {
-		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
-		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != m.Generation ||
-			m.Status.LastHandledReconcileAt != m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation] {
-			missing = append(missing, fmt.Sprintf("%s: %+v, request handled: %q", m.Name, ready, m.Status.LastHandledReconcileAt))
+		if !isReady(&m) || m.Status.LastHandledReconcileAt != m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation] {
+			unmet = append(unmet, fmt.Sprintf("%s: %+v, reconcile request handled: %q", m.Name, m.Status.Conditions, m.Status.LastHandledReconcileAt))
 		}
-		if wanted[m.Spec.AgentID] == nil {
-			wanted[m.Spec.AgentID] = map[string]string{}
+		if declared[m.Spec.AgentID] == nil {
+			declared[m.Spec.AgentID] = map[string]string{}
 		}
-		for id, receives := range s.declared[m.Name] {
-			wanted[m.Spec.AgentID][id] = map[bool]string{true: "Y", false: "N"}[receives]
+		for id, receiveCall := range s.declared[m.Name] {
+			declared[m.Spec.AgentID][id] = groupValue(receiveCall)
 		}
 	}
-	for agent := range soakAgents {
-		agent := fmt.Sprint(agent)
-		holds := s.deepcall.Agent(agent)
-		maps.DeleteFunc(holds, func(id, receives string) bool {
-			return receives == "N" && wanted[agent][id] == "" // stopped, as good as gone
+	for i := range soakAgents {
+		agent := fmt.Sprint(i)
+		groups := s.deepcall.Agent(agent)
+		maps.DeleteFunc(groups, func(id, value string) bool {
+			return value == "N" && declared[agent][id] == "" // removed
 		})
-		if !excepted(agent) && !maps.Equal(holds, wanted[agent]) {
-			missing = append(missing, fmt.Sprintf("agent %s holds %v instead of %v", agent, holds, wanted[agent]))
+		if !except(agent) && !maps.Equal(groups, declared[agent]) {
+			unmet = append(unmet, fmt.Sprintf("agent %s has %v instead of %v", agent, groups, declared[agent]))
 		}
 	}
-	return strings.Join(missing, "\n")
+	return strings.Join(unmet, "\n")
 }
 
-// checkLog looks for credentials in every form, and for panics.
+// checkLog searches the log for credentials in every form, and for panics.
 func (s *soak) checkLog() {
 	log, err := os.ReadFile(s.manager.log)
 	if err != nil {
@@ -188,7 +188,7 @@ func (s *soak) checkLog() {
 	text := string(log)
 	for _, secret := range s.secrets {
 		if found := testenv.Reveals(text, secret); len(found) > 0 {
-			s.t.Errorf("the log holds %q: %v", secret, found)
+			s.t.Errorf("the log contains %q: %v", secret, found)
 		}
 	}
 	for line := range strings.Lines(text) {
@@ -199,17 +199,17 @@ func (s *soak) checkLog() {
 	s.counts["bytes of log"] = len(log)
 }
 
-func (s *soak) tally() string {
-	s.counts["calls"], s.counts["starts of the manager"] = len(s.deepcall.Calls()), s.manager.starts()
+func (s *soak) summary() string {
+	s.counts["requests"], s.counts["starts of the manager"] = len(s.deepcall.Requests()), s.manager.startCount()
 	return strings.Trim(fmt.Sprint(s.counts), "map[]")
 }
 
-// do tries until the API server, which may be down, has done it.
-func (s *soak) do(what func() error) {
+// retry calls f until it succeeds, since the API server may be down.
+func (s *soak) retry(f func() error) {
 	s.t.Helper()
 	var err error
-	for began := time.Now(); time.Since(began) < 2*time.Minute; s.pause(100 * time.Millisecond) {
-		if err = what(); err == nil {
+	for start := time.Now(); time.Since(start) < 2*time.Minute; s.pause(100 * time.Millisecond) {
+		if err = f(); err == nil {
 			return
 		}
 	}

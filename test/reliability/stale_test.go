@@ -5,49 +5,36 @@ import (
 	"time"
 )
 
-// viewsInQuickSweep is how many stale views the quick sweep takes, of all there are.
-const viewsInQuickSweep = 120
+// quickStaleCases is the number of cases in the quick sweep.
+const quickStaleCases = 120
 
 func TestStaleSweep(t *testing.T) {
-	if *replay != "" {
-		v, err := parseStaleView(*replay)
-		if err != nil {
-			t.Fatal(err)
-		}
-		run := playStale(v)
-		t.Logf("what the manager did:\n%s", run.story)
-		if failure := run.failure(); failure != "" {
-			t.Fatal(failure)
-		}
-		if !run.met() {
-			t.Fatalf("there was no event %s=%d this time", v.kind, v.k)
-		}
+	if replayed(t, parseStaleCase, runStaleCase) {
 		return
 	}
 
-	var undisturbed []staleView
-	for _, name := range chosen() {
-		undisturbed = append(undisturbed, staleView{scenario: name})
+	var undisturbed []staleCase
+	for _, name := range selectedScenarios() {
+		undisturbed = append(undisturbed, staleCase{scenario: name})
 	}
-	began := time.Now()
-	var all []staleView
-	for _, run := range playAll(t, "clear views", undisturbed, playStale) {
-		all = append(all, run.staleViews()...)
+	start := time.Now()
+	var all []staleCase
+	for _, result := range runAll(t, "undisturbed", undisturbed, runStaleCase) {
+		all = append(all, result.staleCases()...)
 	}
-	views := playAll(t, "stale views", sample(t, all, viewsInQuickSweep), playStale)
-	t.Logf("%s sweep: %d scenarios, %d of %d stale views (seed %d), in %s",
-		*sweep, len(undisturbed), len(views), len(all), *seed, time.Since(began).Round(time.Second))
+	results := runAll(t, "stale cache", sample(t, all, quickStaleCases), runStaleCase)
+	t.Logf("%s sweep: %d scenarios, %d of %d stale caches (seed %d), in %s",
+		*sweep, len(undisturbed), len(results), len(all), *seed, time.Since(start).Round(time.Second))
 }
 
-// A new leader whose cache does not know a mapping yet that the former one applied makes no call without its groups,
-// which would vanish if DeepCall reads a request as the whole. The sample of the quick sweep may leave this one out.
-func TestANewLeaderLeavesNobodyOut(t *testing.T) {
-	const name = "newcomer-before-a-retry@replace/mappings=4/older/since=2"
-	v, err := parseStaleView(name)
+// A new leader whose cache does not contain a mapping yet does not leave out the mapping's groups, which DeepCall would
+// remove if a request replaces all groups. The sample of the quick sweep may not contain this case.
+func TestNewLeaderCarriesUnseenGroups(t *testing.T) {
+	c, err := parseStaleCase("new-mapping-before-a-retry@replace/mappings=4/older/since=2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failure := playStale(v).failure(); failure != "" {
+	if failure := runStaleCase(c).failure(); failure != "" {
 		t.Error(failure)
 	}
 }

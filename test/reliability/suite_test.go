@@ -13,22 +13,22 @@ import (
 )
 
 var (
-	sweep   = flag.String("sweep", "quick", "how much to sweep: quick, or full")
-	seed    = flag.Uint64("seed", 1, "which sample the quick sweeps take")
-	replay  = flag.String("replay", "", "the one perturbed run to repeat, as a failure names it")
-	only    = flag.String("only", "", "a regular expression: which scenarios to play")
-	workers = flag.Int("workers", 12, "how many runs there are at the same time")
+	sweep   = flag.String("sweep", "quick", "quick or full")
+	seed    = flag.Uint64("seed", 1, "seed of the samples, generated operations and soak")
+	replay  = flag.String("replay", "", "the run to repeat, as printed by a failure")
+	only    = flag.String("only", "", "regular expression that selects scenarios")
+	workers = flag.Int("workers", 12, "number of concurrent runs")
 )
 
 func TestMain(m *testing.M) {
-	flag.DurationVar(&patience, "patience", patience, "how long a run may take to come to what is declared")
+	flag.DurationVar(&patience, "patience", patience, "how long to wait for convergence")
 	flag.Parse()
-	klog.SetLogger(klogger())
+	klog.SetLogger(newKlogLogger())
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	if err := startPlane(); err != nil {
+	if err := startControlPlane(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -37,21 +37,21 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	if err := plane.Stop(); err != nil {
+	if err := controlPlane.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
 }
 
-// searchEtcd holds I8 for all that the tests left in etcd, whatever their order.
+// searchEtcd checks I8 for everything that the tests left in etcd.
 func searchEtcd() error {
-	if worlds.Load() == 0 {
-		return nil // no Secret was ever there
+	if environmentCount.Load() == 0 {
+		return nil // findInEtcd requires a Secret
 	}
-	broken, _, err := inEtcd(context.Background(), canaryMark)
-	if err == nil && len(broken) > 0 {
-		err = errors.New(strings.Join(broken, "\n"))
+	violations, _, err := findInEtcd(context.Background(), canaryMark)
+	if err == nil && len(violations) > 0 {
+		err = errors.New(strings.Join(violations, "\n"))
 	}
 	return err
 }

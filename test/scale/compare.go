@@ -10,20 +10,20 @@ import (
 	"text/tabwriter"
 )
 
-// compareFiles prints how the second result differs from the first.
+// compareFiles compares two result files.
 func compareFiles(args []string, out io.Writer) error {
 	if len(args) != 2 {
-		return errors.New("write: scale compare OLD.json NEW.json")
+		return errors.New("usage: scale compare OLD.json NEW.json")
 	}
-	older, err := readResult(args[0])
+	before, err := readResult(args[0])
 	if err != nil {
 		return err
 	}
-	newer, err := readResult(args[1])
+	after, err := readResult(args[1])
 	if err != nil {
 		return err
 	}
-	return compare(out, older, newer)
+	return compare(out, before, after)
 }
 
 func readResult(path string) (*result, error) {
@@ -41,28 +41,28 @@ func readResult(path string) (*result, error) {
 	return r, nil
 }
 
-// compare prints the operator's figures of both, and their ratio; that of the floor beside it tells whether the
-// machine was the same.
-func compare(out io.Writer, older, newer *result) error {
-	fmt.Fprintf(out, "old: %s, %s\nnew: %s, %s\n", older.Commit, older.conditions(), newer.Commit, newer.conditions())
+// compare prints the operator's figures of both results and their ratio. The ratio of the floor's figures shows how
+// comparable the machines were.
+func compare(out io.Writer, before, after *result) error {
+	fmt.Fprintf(out, "old: %s, %s\nnew: %s, %s\n", before.Commit, before.conditions(), after.Commit, after.conditions())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	last, found := "", 0
-	for _, was := range older.Rows {
-		at := slices.IndexFunc(newer.Rows, func(r row) bool { return r.key() == was.key() })
-		if at < 0 || was.Operator == nil || newer.Rows[at].Operator == nil {
+	for _, old := range before.Rows {
+		i := slices.IndexFunc(after.Rows, func(r row) bool { return r.key() == old.key() })
+		if i < 0 || old.Operator == nil || after.Rows[i].Operator == nil {
 			continue
 		}
 		found++
-		is := newer.Rows[at]
-		if title := was.title(); title != last {
+		current := after.Rows[i]
+		if title := old.title(); title != last {
 			last = title
-			fmt.Fprintf(w, "\n%s\t\told\tnew\tnew/old\tfloor's\n", title)
+			fmt.Fprintf(w, "\n%s\t\told\tnew\tnew/old\tfloor new/old\n", title)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", was.Name, was.Unit,
-			number(was.Operator), number(is.Operator), number(quotient(is.Operator, was.Operator)), number(quotient(is.Floor, was.Floor)))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", old.Name, old.Unit, formatNumbers(old.Operator, current.Operator,
+			divide(current.Operator, old.Operator), divide(current.Floor, old.Floor)))
 	}
 	if found == 0 {
-		return errors.New("the two results have no row in common")
+		return errors.New("the results have no row in common")
 	}
 	return w.Flush()
 }
@@ -72,8 +72,8 @@ func (r *result) conditions() string {
 		r.CPUs, r.Config.Latency, r.Config.Workers, r.Config.Groups, r.Config.Pairs)
 }
 
-// quotient is nil where there is none.
-func quotient(a, b *float64) *float64 {
+// divide returns nil if there is no quotient.
+func divide(a, b *float64) *float64 {
 	if a == nil || b == nil || *b == 0 {
 		return nil
 	}

@@ -14,36 +14,36 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-const usage = `Measures the operator against the floor, a plain loop that does the same writes and calls.
+const helpText = `Compares the operator with the floor, a plain loop that does the same writes and requests.
 
 Usage: scale [flags]
        scale compare OLD.json NEW.json
 
-  --mappings N        how many mappings there are (default 2000)
-  --latency 20ms      how long DeepCall takes for each call (default 20ms)
-  --workers N         workers of the loop and of the manager, and calls in flight (default 16)
-  --groups N          groups of each mapping, 1 to 500 (default 3)
-  --pairs N           how often floor and operator are measured, in turn; medians count (default 5)
-  --scenarios LIST    what is measured, with commas between (default all but growth):
-                        converge  new mappings, until the last is Ready: floor and operator
-                        idle      a minute with nothing to do
-                        edits     from sending an edit to its call, one edit after the other
-                        backlog   the same, while every mapping waits for its resync
-                        restart   the manager is stopped and started
-                        rotation  the Secret changes
-                        outage    DeepCall answers 503 for half a minute, while edits come
-                        growth    new mappings at each of --sizes, operator alone
-  --sizes LIST        the numbers of mappings of growth (default 1000,10000,100000)
-  --out DIR           where result.json and converged.svg go (default dist/bench)
-  --manager FILE      the manager (default bin/manager)
-  --pprof DIR         keep profiles of the manager there, if it can give them
-  --help              this text
+  --mappings N        number of mappings (default 2000)
+  --latency 20ms      response time of DeepCall (default 20ms)
+  --workers N         workers of the loop and the manager, and requests in flight (default 16)
+  --groups N          groups per mapping, 1 to 500 (default 3)
+  --pairs N           alternating measurements of floor and operator, for the medians (default 5)
+  --scenarios LIST    comma-separated scenarios (default all but growth):
+                        converge  new mappings until the last is Ready, floor and operator
+                        idle      a minute without changes
+                        edits     time from an edit to its request, one edit at a time
+                        backlog   the same, while all mappings wait for their resync
+                        restart   a restart of the manager
+                        rotation  a change of the Secret
+                        outage    DeepCall responds 503 for half a minute, with edits
+                        growth    new mappings in each of --sizes, operator only
+  --sizes LIST        numbers of mappings for growth (default 1000,10000,100000)
+  --out DIR           directory for result.json and converged.svg (default dist/bench)
+  --manager FILE      path of the manager (default bin/manager)
+  --pprof DIR         directory for profiles of the manager
+  --help              print this text and exit
 
-The table goes to standard output, progress to standard error. The exit status is 1 if something did
-not converge.
+The table is printed to standard output, progress to standard error. The exit status is 1 if something
+did not converge.
 `
 
-// The scenarios, in the order in which they are played.
+// The scenarios.
 const (
 	converge = "converge"
 	idle     = "idle"
@@ -57,7 +57,7 @@ const (
 
 var scenarios = []string{converge, idle, edits, restart, rotation, outage, backlog, growth}
 
-// config is what the command line says.
+// config holds the command-line options.
 type config struct {
 	Mappings  int           `json:"mappings"`
 	Latency   time.Duration `json:"latencyNanoseconds"`
@@ -71,8 +71,8 @@ type config struct {
 	pprof     string
 }
 
-// parse reads the command line. Help goes to stdout.
-func parse(args []string, stdout io.Writer) (config, error) {
+// parseFlags parses the command line. It prints help to stdout.
+func parseFlags(args []string, stdout io.Writer) (config, error) {
 	c := config{
 		Scenarios: slices.DeleteFunc(slices.Clone(scenarios), func(s string) bool { return s == growth }),
 		Sizes:     []int{1_000, 10_000, 100_000},
@@ -85,17 +85,17 @@ func parse(args []string, stdout io.Writer) (config, error) {
 	flags.IntVar(&c.Groups, "groups", 3, "")
 	flags.IntVar(&c.Pairs, "pairs", 5, "")
 	flags.Func("scenarios", "", func(s string) error { c.Scenarios = strings.Split(s, ","); return nil })
-	flags.Func("sizes", "", c.readSizes)
+	flags.Func("sizes", "", c.parseSizes)
 	flags.StringVar(&c.out, "out", filepath.Join(testenv.Root(), "dist", "bench"), "")
 	flags.StringVar(&c.manager, "manager", filepath.Join(testenv.Root(), "bin", "manager"), "")
 	flags.StringVar(&c.pprof, "pprof", "", "")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, helpText)
 		return c, err
 	}
 	if err == nil {
-		err = c.check(flags.Args())
+		err = c.validate(flags.Args())
 	}
 	if err != nil {
 		return c, fmt.Errorf("%w; see --help", err)
@@ -103,31 +103,31 @@ func parse(args []string, stdout io.Writer) (config, error) {
 	return c, nil
 }
 
-func (c *config) readSizes(s string) error {
+func (c *config) parseSizes(s string) error {
 	c.Sizes = nil
-	for word := range strings.SplitSeq(s, ",") {
-		size, err := strconv.Atoi(word)
+	for text := range strings.SplitSeq(s, ",") {
+		size, err := strconv.Atoi(text)
 		if err != nil || size < 1 {
-			return fmt.Errorf("%q is not a number of mappings", word)
+			return fmt.Errorf("%q is not a number of mappings", text)
 		}
 		c.Sizes = append(c.Sizes, size)
 	}
 	return nil
 }
 
-func (c *config) check(rest []string) error {
+func (c *config) validate(rest []string) error {
 	for _, s := range c.Scenarios {
 		if !slices.Contains(scenarios, s) {
-			return fmt.Errorf("there is no scenario %q", s)
+			return fmt.Errorf("unknown scenario %q", s)
 		}
 	}
 	switch {
 	case len(rest) > 0:
-		return fmt.Errorf("%q is not a flag", rest[0])
+		return fmt.Errorf("unexpected argument %q", rest[0])
 	case c.Mappings < 1:
 		return errors.New("--mappings must be at least 1")
 	case c.Workers < 1 || c.Workers > 1000:
-		return errors.New("--workers must be 1 to 1000, as an account's maxInFlight")
+		return errors.New("--workers must be 1 to 1000, the range of maxInFlight")
 	case c.Groups < 1 || c.Groups > 500:
 		return errors.New("--groups must be 1 to 500")
 	case c.Pairs < 1:

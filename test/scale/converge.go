@@ -4,24 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
+	"slices"
 	"time"
 )
 
-// settles is how long what comes late is waited for, before calls and writes are counted.
-const settles = 3 * time.Second
+// settlingTime passes before requests and writes are counted, for those that come late.
+const settlingTime = 3 * time.Second
 
-// converge measures floor and operator in turn; who goes first alternates.
+// converge measures the floor and the operator alternately, each first in every other pair.
 func (b *bench) converge(ctx context.Context) error {
 	for pair := range b.Pairs {
-		order := []string{theFloor, theOperator}
+		order := []string{subjectFloor, subjectOperator}
 		if pair%2 == 1 {
-			order = []string{theOperator, theFloor}
+			slices.Reverse(order)
 		}
-		for _, who := range order {
-			r, err := b.convergence(ctx, converge, who, pair+1, b.Mappings)
+		for _, subject := range order {
+			r, err := b.runConvergence(ctx, converge, subject, pair+1, b.Mappings)
 			if err != nil {
-				return fmt.Errorf("converge, pair %d, %s: %w", pair+1, who, err)
+				return fmt.Errorf("converge, pair %d, %s: %w", pair+1, subject, err)
 			}
 			b.result.Rounds = append(b.result.Rounds, r)
 		}
@@ -29,57 +31,87 @@ func (b *bench) converge(ctx context.Context) error {
 	return nil
 }
 
-// convergence is one round: mappings that exist, a process that starts, and the time until the
-// last mapping is Ready.
-func (b *bench) convergence(ctx context.Context, scenario, who string, pair, n int) (round, error) {
-	r := round{Scenario: scenario, Who: who, Pair: pair, Mappings: n}
+// growth measures how the cost of a mapping depends on the number of mappings.
+func (b *bench) growth(ctx context.Context) error {
+	var fewest *round
+	for _, n := range slices.Sorted(slices.Values(b.Sizes)) {
+		r, err := b.runConvergence(ctx, growth, subjectOperator, 1, n)
+		if err != nil {
+			return fmt.Errorf("growth, %d mappings: %w", n, err)
+		}
+		if fewest == nil {
+			fewest = &r
+		}
+		r.addPerMapping(fewest)
+		b.result.Rounds = append(b.result.Rounds, r)
+	}
+	return nil
+}
+
+// addPerMapping adds the cost of a mapping, also relative to the round with the fewest mappings.
+func (r *round) addPerMapping(fewest *round) {
+	perMapping := func(r *round, name string) float64 { return r.value(name) / float64(r.Mappings) }
+	r.add("time per mapping", "ms", 1000*perMapping(r, "time to converge"))
+	r.add("time per mapping, relative to fewest", "", perMapping(r, "time to converge")/perMapping(fewest, "time to converge"))
+	r.add("CPU per mapping", "ms", 1000*perMapping(r, "CPU"))
+	r.add("CPU per mapping, relative to fewest", "", perMapping(r, "CPU")/perMapping(fewest, "CPU"))
+	r.add("memory, peak, per mapping", "KiB", 1024*perMapping(r, "memory, peak"))
+	if additional := r.Mappings - fewest.Mappings; additional > 0 {
+		growth := r.value("memory, peak") - fewest.value("memory, peak")
+		r.add("memory, peak, per additional mapping", "KiB", 1024*growth/float64(additional))
+	}
+}
+
+// runConvergence creates n mappings, starts the subject and measures until the last mapping is Ready.
+func (b *bench) runConvergence(ctx context.Context, scenario, subject string, pair, n int) (round, error) {
+	r := round{Scenario: scenario, Subject: subject, Pair: pair, Mappings: n}
 	w, err := b.prepare(ctx, n)
 	if err != nil {
 		return r, err
 	}
-	defer w.end()
+	defer w.stop()
 	before, err := b.count(ctx)
 	if err != nil {
 		return r, err
 	}
-	launch := b.startManager
-	if who == theFloor {
-		launch = b.startFloor
+	startSubject := b.startManager
+	if subject == subjectFloor {
+		startSubject = b.startFloor
 	}
-	p, err := launch(ctx)
+	p, err := startSubject(ctx)
 	if err != nil {
 		return r, err
 	}
-	if err := b.follow(ctx, &r, w, p, before); err != nil {
-		_ = p.stop() // the first failure tells more
-		return r, fmt.Errorf("%w; %s", err, p.lastWords())
+	if err := b.measureConvergence(ctx, &r, w, p, before); err != nil {
+		_ = p.stop() // the first error is the cause
+		return r, fmt.Errorf("%w; %s", err, p.logTail())
 	}
 	return r, p.stop()
 }
 
-// prepare brings the stage to where every round begins.
+// prepare creates n new mappings and a new account, and watches the mappings.
 func (b *bench) prepare(ctx context.Context, n int) (*watcher, error) {
-	if err := b.removeAll(ctx); err != nil {
+	if err := b.deleteMappings(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.freshAccount(ctx); err != nil {
+	if err := b.recreateAccount(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.create(ctx, n); err != nil {
+	if err := b.createMappings(ctx, n); err != nil {
 		return nil, err
 	}
 	b.deepcall.reset()
-	runtime.GC() // now, rather than while something is measured
+	runtime.GC() // not during the measurement
 	return b.watch(ctx, n)
 }
 
-// follow measures a process that was just started, until all are Ready.
-func (b *bench) follow(ctx context.Context, r *round, w *watcher, p *process, before counts) error {
-	profiled := b.profile(ctx, p, r)
-	if err := w.untilReady(ctx, fmt.Sprintf("%s %s: Ready", r.Scenario, r.Who), p); err != nil {
+// measureConvergence measures a process that was just started, until all mappings are Ready.
+func (b *bench) measureConvergence(ctx context.Context, r *round, w *watcher, p *process, before counts) error {
+	finishProfile := b.profile(ctx, p, r)
+	if err := w.waitAllReady(ctx, fmt.Sprintf("%s %s: Ready", r.Scenario, r.Subject), p); err != nil {
 		return err
 	}
-	if err := errors.Join(p.running(), profiled(ctx)); err != nil {
+	if err := errors.Join(p.checkRunning(), finishProfile(ctx)); err != nil {
 		return err
 	}
 	times := w.readyTimes(p.started)
@@ -87,63 +119,60 @@ func (b *bench) follow(ctx context.Context, r *round, w *watcher, p *process, be
 	if err != nil {
 		return err
 	}
-	after, err := b.count(ctx)
+	cpu, err := controlPlaneCPU()
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, settles); err != nil {
-		return err
-	}
-	since, err := b.since(ctx, before)
+	since, err := b.countAfter(ctx, settlingTime, before)
 	if err != nil {
 		return err
 	}
-	first := b.deepcall.since(before.calls)
-	if len(first) == 0 {
-		return errors.New("all are Ready, and there was no call")
+	requests := b.deepcall.since(before.requests)
+	if len(requests) == 0 {
+		return errors.New("all mappings are Ready, but there was no request")
 	}
 	last := times[len(times)-1].Seconds()
 	r.add("time to converge", "s", last)
-	r.add("time to the first call", "s", first[0].at.Sub(p.started).Seconds())
-	r.add("calls", "", float64(since.calls))
+	r.add("time to first request", "s", requests[0].at.Sub(p.started).Seconds())
+	r.add("requests", "", float64(since.requests))
 	r.addWrites(since.writes)
-	r.add("size of a mapping", "B", w.size()) // alike, if the floor does the same work
+	r.add("mapping size", "B", w.medianSize()) // equal if the floor does the same work
 	r.add("CPU", "s", used.cpu)
-	r.add("CPU of API server and etcd", "s", after.planeCPU-before.planeCPU)
+	r.add("CPU of API server and etcd", "s", cpu-before.controlPlaneCPU)
 	r.Curve = curve(times)
-	b.say("%s %s: %d mappings in %.2f s, %d calls, %.0f writes", r.Scenario, r.Who, r.Mappings, last, since.calls, since.writes.total())
+	b.logf("%s %s: %d mappings in %.2f s, %d requests, %.0f writes", r.Scenario, r.Subject, r.Mappings, last, since.requests, since.writes.total())
 	return b.addSize(ctx, r, p)
 }
 
-// addSize tells how big the process is, and how many connections it has to DeepCall.
+// addSize adds the memory, connections and goroutines of the process.
 func (b *bench) addSize(ctx context.Context, r *round, p *process) error {
 	used, err := p.usage()
 	if err != nil {
 		return err
 	}
 	r.add("memory, peak", "MiB", used.peak)
-	r.add("memory, then", "MiB", used.rss)
-	open, most := b.deepcall.connections()
-	r.add("connections to DeepCall, peak", "", float64(most))
-	r.add("connections to DeepCall, then", "", float64(open))
+	r.add("memory, end", "MiB", used.rss)
+	open, peak := b.deepcall.connections()
+	r.add("connections to DeepCall, peak", "", float64(peak))
+	r.add("connections to DeepCall, end", "", float64(open))
 	if p.metrics == "" {
 		return nil
 	}
-	text, err := fetch(ctx, "http://"+p.metrics+"/metrics")
+	text, err := fetch(ctx, http.DefaultClient, "http://"+p.metrics+"/metrics")
 	if err != nil {
 		return err
 	}
-	for _, s := range readSamples(string(text), "go_goroutines") {
-		r.add("goroutines, then", "", s.value)
+	for _, s := range parseSamples(string(text), "go_goroutines") {
+		r.add("goroutines, end", "", s.value)
 	}
 	return nil
 }
 
-// counts are what is counted from the outside.
+// counts are the counters outside of the measured process.
 type counts struct {
-	calls    int
-	writes   writes
-	planeCPU float64
+	requests        int
+	writes          writes
+	controlPlaneCPU float64
 }
 
 func (b *bench) count(ctx context.Context) (counts, error) {
@@ -151,17 +180,19 @@ func (b *bench) count(ctx context.Context) (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	cpu, err := planeCPU()
-	return counts{calls: b.deepcall.total(), writes: written, planeCPU: cpu}, err
+	cpu, err := controlPlaneCPU()
+	return counts{requests: b.deepcall.total(), writes: written, controlPlaneCPU: cpu}, err
 }
 
-// since is what came to the counts since then.
-func (b *bench) since(ctx context.Context, before counts) (counts, error) {
+// countAfter waits for d and returns the difference from an earlier count.
+func (b *bench) countAfter(ctx context.Context, d time.Duration, before counts) (counts, error) {
+	if err := wait(ctx, d); err != nil {
+		return counts{}, err
+	}
 	now, err := b.count(ctx)
-	return counts{now.calls - before.calls, now.writes.less(before.writes), now.planeCPU - before.planeCPU}, err
+	return counts{now.requests - before.requests, now.writes.since(before.writes), now.controlPlaneCPU - before.controlPlaneCPU}, err
 }
 
-// wait lets time pass.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

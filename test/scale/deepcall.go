@@ -15,23 +15,21 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-const apiPath = deepcalltest.Path
-
-// deepCall is the simulated DeepCall, and what came to it and when.
+// deepCall is the simulated DeepCall, which records the requests and their times.
 type deepCall struct {
-	sim *deepcalltest.Server
-	url string
-	web *http.Server
+	simulator *deepcalltest.Server
+	url       string
+	server    *http.Server
 
 	mu       sync.Mutex
-	calls    []call
-	arrived  chan struct{} // closed, and made anew, by every call
+	requests []request
+	arrived  chan struct{} // closed and replaced at every request
 	open     map[net.Conn]bool
-	mostOpen int
+	peakOpen int
 }
 
-// call is one that arrived.
-type call struct {
+// request is a request that DeepCall received.
+type request struct {
 	at      time.Time
 	AgentID string
 	Token   string
@@ -46,15 +44,15 @@ func (b *bench) serveDeepCall(context.Context) error {
 		return fmt.Errorf("listen for DeepCall: %w", err)
 	}
 	d := &deepCall{
-		sim:     deepcalltest.New(deepcalltest.Options{Latency: b.Latency}),
-		url:     "http://" + listener.Addr().String(),
-		arrived: make(chan struct{}),
-		open:    map[net.Conn]bool{},
+		simulator: deepcalltest.New(deepcalltest.Options{Latency: b.Latency}),
+		url:       "http://" + listener.Addr().String(),
+		arrived:   make(chan struct{}),
+		open:      map[net.Conn]bool{},
 	}
-	d.web = &http.Server{Handler: d, ReadHeaderTimeout: time.Minute, ConnState: d.count}
+	d.server = &http.Server{Handler: d, ReadHeaderTimeout: time.Minute, ConnState: d.trackConnection}
 	go func() {
-		if err := d.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			b.say("DeepCall: %v", err)
+		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			b.logf("DeepCall: %v", err)
 		}
 	}()
 	b.deepcall = d
@@ -62,81 +60,81 @@ func (b *bench) serveDeepCall(context.Context) error {
 }
 
 func (d *deepCall) close() {
-	d.sim.Close()
-	_ = d.web.Close()
+	d.simulator.Close()
+	_ = d.server.Close()
 }
 
-// ServeHTTP notes the call, and lets the simulator answer.
+// ServeHTTP records the request and forwards it to the simulator.
 func (d *deepCall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{at: time.Now()}
+	received := request{at: time.Now()}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client left
+		return // the client disconnected
 	}
-	_ = json.Unmarshal(body, &c) // the simulator tells the caller
+	_ = json.Unmarshal(body, &received) // the simulator rejects what isn't JSON
 	d.mu.Lock()
-	d.calls = append(d.calls, c)
+	d.requests = append(d.requests, received)
 	close(d.arrived)
 	d.arrived = make(chan struct{})
 	d.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	d.sim.ServeHTTP(w, r)
+	d.simulator.ServeHTTP(w, r)
 }
 
-// count keeps account of the connections.
-func (d *deepCall) count(conn net.Conn, state http.ConnState) {
+// trackConnection counts the open connections.
+func (d *deepCall) trackConnection(conn net.Conn, state http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch state {
 	case http.StateNew:
 		d.open[conn] = true
-		d.mostOpen = max(d.mostOpen, len(d.open))
+		d.peakOpen = max(d.peakOpen, len(d.open))
 	case http.StateClosed, http.StateHijacked:
 		delete(d.open, conn)
 	default:
 	}
 }
 
-// reset forgets all calls, and what the simulator knows.
+// reset drops the recorded requests and the state of the simulator.
 func (d *deepCall) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.calls, d.mostOpen = nil, len(d.open)
-	d.sim.Reset()
+	d.requests, d.peakOpen = nil, len(d.open)
+	d.simulator.Reset()
 }
 
-// since returns the calls after the first n.
-func (d *deepCall) since(n int) []call {
+// since returns the requests after the first n.
+func (d *deepCall) since(n int) []request {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.calls[n:len(d.calls):len(d.calls)]
+	return d.requests[n:len(d.requests):len(d.requests)]
 }
 
 func (d *deepCall) total() int { return len(d.since(0)) }
 
-// connections are how many are open now, and how many were at the same time at most.
-func (d *deepCall) connections() (now, most int) {
+// connections returns the number of open connections, and its peak.
+func (d *deepCall) connections() (open, peak int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.open), d.mostOpen
+	return len(d.open), d.peakOpen
 }
 
-// await returns the first call after n that is meant.
-func (d *deepCall) await(ctx context.Context, n int, meant func(call) bool) (call, error) {
+// waitForRequest returns the first match after the first n requests.
+func (d *deepCall) waitForRequest(ctx context.Context, n int, match func(request) bool) (request, error) {
 	for {
 		d.mu.Lock()
-		fresh, arrived := d.calls[n:], d.arrived
-		n = len(d.calls)
+		unseen, arrived := d.requests[n:], d.arrived
+		n = len(d.requests)
 		d.mu.Unlock()
-		for _, c := range fresh {
-			if meant(c) {
-				return c, nil
+		for _, r := range unseen {
+			if match(r) {
+				return r, nil
 			}
 		}
 		select {
 		case <-arrived:
 		case <-ctx.Done():
-			return call{}, ctx.Err()
+			return request{}, ctx.Err()
 		}
 	}
 }

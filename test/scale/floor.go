@@ -20,18 +20,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-// floor is the work without a controller: for each mapping the same patch, call and status as the
-// operator's, by a plain loop that takes in no news, retries nothing and decides nothing.
+// floor does the operator's work without a controller: for each mapping, a plain loop sends the same patch, request
+// and status update. It watches nothing, retries nothing and decides nothing.
 type floor struct {
 	api      client.Client
 	http     *http.Client
 	endpoint string
 }
 
-// runFloor is a process of its own, so that what it costs can be told. It stays until its standard
-// input ends, so that it can be looked at when it is through.
+// runFloor runs the floor as a separate process, so that its cost can be measured. After its work, the process waits
+// until its standard input is closed.
 func runFloor(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("floor", flag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "")
@@ -44,11 +45,11 @@ func runFloor(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var all v1alpha1.AgentGroupMappingList
-	if err := f.api.List(ctx, &all); err != nil {
+	var list v1alpha1.AgentGroupMappingList
+	if err := f.api.List(ctx, &list); err != nil {
 		return fmt.Errorf("list the mappings: %w", err)
 	}
-	if err := f.syncAll(ctx, all.Items, *workers); err != nil {
+	if err := f.syncAll(ctx, list.Items, *workers); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
@@ -61,14 +62,14 @@ func newFloor(kubeconfig, endpoint string, workers int) (*floor, error) {
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config.QPS = -1
-	config.UserAgent = "deepcall-operator" // which the API server notes with each field
+	config.UserAgent = "deepcall-operator" // the field manager
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("build the scheme: %w", err)
 	}
 	api, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, fmt.Errorf("create a client: %w", err)
 	}
 	transport := &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers, DisableCompression: true}
 	return &floor{api: api, http: &http.Client{Transport: transport, Timeout: 8 * time.Second}, endpoint: endpoint}, nil
@@ -80,39 +81,39 @@ func (f *floor) syncAll(ctx context.Context, mappings []v1alpha1.AgentGroupMappi
 		queue <- &mappings[i]
 	}
 	close(queue)
-	failures := make([]error, workers)
-	var working sync.WaitGroup
+	errs := make([]error, workers)
+	var group sync.WaitGroup
 	for i := range workers {
-		working.Go(func() {
+		group.Go(func() {
 			for mapping := range queue {
 				if err := f.sync(ctx, mapping); err != nil {
-					failures[i] = fmt.Errorf("%s: %w", mapping.Name, err)
+					errs[i] = fmt.Errorf("%s: %w", mapping.Name, err)
 					return
 				}
 			}
 		})
 	}
-	working.Wait()
-	return errors.Join(failures...)
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func (f *floor) sync(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
-	mapping.ManagedFields = nil // which the operator does not keep either
-	if err := f.record(ctx, mapping); err != nil {
-		return fmt.Errorf("record: %w", err)
+	mapping.ManagedFields = nil // the operator drops them, too
+	if err := f.recordAttempt(ctx, mapping); err != nil {
+		return fmt.Errorf("record the attempt: %w", err)
 	}
-	message, err := f.call(ctx, mapping)
+	message, err := f.send(ctx, mapping)
 	if err != nil {
-		return fmt.Errorf("call: %w", err)
+		return fmt.Errorf("send the request: %w", err)
 	}
-	if err := f.report(ctx, mapping, message); err != nil {
-		return fmt.Errorf("report: %w", err)
+	if err := f.updateStatus(ctx, mapping, message); err != nil {
+		return fmt.Errorf("update the status: %w", err)
 	}
 	return nil
 }
 
-// record is the write before a call.
-func (f *floor) record(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
+// recordAttempt does the write before a request.
+func (f *floor) recordAttempt(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
 	attempt := struct {
 		Attempt int64    `json:"attempt"`
 		Groups  []string `json:"groups"`
@@ -130,8 +131,8 @@ func (f *floor) record(ctx context.Context, mapping *v1alpha1.AgentGroupMapping)
 	return f.api.Patch(ctx, mapping, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
-// call is the POST. It returns what DeepCall says.
-func (f *floor) call(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (string, error) {
+// send sends the request and returns DeepCall's message.
+func (f *floor) send(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (string, error) {
 	type group struct {
 		ReceiveCall string `json:"receive_call"`
 	}
@@ -140,7 +141,7 @@ func (f *floor) call(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (
 		Token   string           `json:"token"`
 		AgentID string           `json:"agentId"`
 		Group   map[string]group `json:"group"`
-	}{userID, firstToken, mapping.Spec.AgentID, map[string]group{}}
+	}{userID, initialToken, mapping.Spec.AgentID, map[string]group{}}
 	for _, g := range mapping.Spec.Groups {
 		request.Group[g.GroupID] = group{"N"}
 		if g.ReceiveCall {
@@ -151,7 +152,7 @@ func (f *floor) call(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (
 	if err != nil {
 		return "", err
 	}
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, f.endpoint+apiPath, bytes.NewReader(body))
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, f.endpoint+deepcalltest.Path, bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
@@ -172,13 +173,13 @@ func (f *floor) call(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (
 		return "", err
 	}
 	if answer.Code != http.StatusOK {
-		return "", fmt.Errorf("DeepCall answers %d", answer.Code)
+		return "", fmt.Errorf("DeepCall returned code %d", answer.Code)
 	}
 	return answer.Message, nil
 }
 
-// report is the write after a call.
-func (f *floor) report(ctx context.Context, mapping *v1alpha1.AgentGroupMapping, message string) error {
+// updateStatus does the write after a request.
+func (f *floor) updateStatus(ctx context.Context, mapping *v1alpha1.AgentGroupMapping, message string) error {
 	mapping.ManagedFields = nil
 	now, receiving := time.Now(), 0
 	for _, group := range mapping.Spec.Groups {

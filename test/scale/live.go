@@ -8,45 +8,45 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// life is an operator that has converged and goes on, through one scenario after the other.
-type life struct {
+// liveRun is a converged operator that runs through several scenarios.
+type liveRun struct {
 	*bench
-	watcher *watcher
-	manager *process
-	edited  []int64 // by mapping, the generation of the last edit
-	stopped []bool  // by mapping, whether the last edit stopped the first group's calls
+	watcher     *watcher
+	manager     *process
+	generations []int64 // the generation of the last edit, by mapping
+	disabled    []bool  // whether the last edit turned the first group off, by mapping
 }
 
-// live plays the scenarios that need an operator with all mappings Ready.
+// live runs the scenarios that need an operator with all mappings Ready.
 func (b *bench) live(ctx context.Context) error {
-	parts := []struct {
+	steps := []struct {
 		scenario string
-		play     func(*life, context.Context, *round) error
+		run      func(*liveRun, context.Context, *round) error
 	}{
-		{idle, (*life).idle},
-		{edits, (*life).edits},
-		{restart, (*life).restart},
-		{rotation, (*life).rotation},
-		{outage, (*life).outage},
-		{backlog, (*life).backlog},
+		{idle, (*liveRun).idle},
+		{edits, (*liveRun).edits},
+		{restart, (*liveRun).restart},
+		{rotation, (*liveRun).rotation},
+		{outage, (*liveRun).outage},
+		{backlog, (*liveRun).backlog},
 	}
-	var l *life
-	for _, part := range parts {
-		if !b.wants(part.scenario) {
+	var l *liveRun
+	for _, step := range steps {
+		if !b.wants(step.scenario) {
 			continue
 		}
 		if l == nil {
 			var err error
-			if l, err = b.beginLife(ctx); err != nil {
+			if l, err = b.startLive(ctx); err != nil {
 				return err
 			}
-			defer l.watcher.end()
+			defer l.watcher.stop()
 		}
-		b.say("%s", part.scenario)
-		r := round{Scenario: part.scenario, Who: theOperator, Mappings: b.Mappings}
-		if err := part.play(l, ctx, &r); err != nil {
-			_ = l.manager.stop() // the first failure tells more
-			return fmt.Errorf("%s: %w; %s", part.scenario, err, l.manager.lastWords())
+		b.logf("%s", step.scenario)
+		r := round{Scenario: step.scenario, Subject: subjectOperator, Mappings: b.Mappings}
+		if err := step.run(l, ctx, &r); err != nil {
+			_ = l.manager.stop() // the first error is the cause
+			return fmt.Errorf("%s: %w; %s", step.scenario, err, l.manager.logTail())
 		}
 		b.result.Rounds = append(b.result.Rounds, r)
 	}
@@ -56,104 +56,118 @@ func (b *bench) live(ctx context.Context) error {
 	return l.manager.stop()
 }
 
-func (b *bench) beginLife(ctx context.Context) (*life, error) {
+func (b *bench) startLive(ctx context.Context) (*liveRun, error) {
 	w, err := b.prepare(ctx, b.Mappings)
 	if err != nil {
 		return nil, err
 	}
-	l := &life{bench: b, watcher: w, edited: make([]int64, b.Mappings), stopped: make([]bool, b.Mappings)}
-	for i := range l.edited {
-		l.edited[i] = 1
+	l := &liveRun{bench: b, watcher: w, generations: make([]int64, b.Mappings), disabled: make([]bool, b.Mappings)}
+	for i := range l.generations {
+		l.generations[i] = 1
 	}
 	if l.manager, err = b.startManager(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.untilReady(ctx, "Ready", l.manager); err != nil {
-		_ = l.manager.stop() // the first failure tells more
-		return nil, fmt.Errorf("%w; %s", err, l.manager.lastWords())
+	if err := w.waitAllReady(ctx, "Ready", l.manager); err != nil {
+		_ = l.manager.stop() // the first error is the cause
+		return nil, fmt.Errorf("%w; %s", err, l.manager.logTail())
 	}
-	return l, wait(ctx, settles)
+	return l, wait(ctx, settlingTime)
 }
 
-// edit has the agent receive calls of the first group, or no more. It returns when that was sent.
-func (l *life) edit(ctx context.Context, i int) (time.Time, error) {
+// edit inverts the first group of a mapping. It returns the time before the edit was sent.
+func (l *liveRun) edit(ctx context.Context, i int) (time.Time, error) {
 	mapping := l.mapping(i)
-	l.stopped[i] = !l.stopped[i]
-	change := fmt.Sprintf(`[{"op":"replace","path":"/spec/groups/0/receiveCall","value":%t}]`, !l.stopped[i])
+	l.disabled[i] = !l.disabled[i]
+	change := fmt.Sprintf(`[{"op":"replace","path":"/spec/groups/0/receiveCall","value":%t}]`, !l.disabled[i])
 	sent := time.Now()
 	if err := l.admin.Patch(ctx, mapping, client.RawPatch("application/json-patch+json", []byte(change))); err != nil {
 		return sent, fmt.Errorf("edit %s: %w", mapping.Name, err)
 	}
-	l.edited[i] = mapping.Generation
+	l.generations[i] = mapping.Generation
 	return sent, nil
 }
 
-// untilCalled waits for the call of the last edit, among those after the first n.
-func (l *life) untilCalled(ctx context.Context, n, i int) (call, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// waitForEdit returns the request that sends the last edit of a mapping, after the first n requests.
+func (l *liveRun) waitForEdit(ctx context.Context, n, i int) (request, error) {
+	ctx, cancel := context.WithTimeout(ctx, stallTimeout)
 	defer cancel()
 	agent, value := l.mapping(i).Spec.AgentID, "Y"
-	if l.stopped[i] {
+	if l.disabled[i] {
 		value = "N"
 	}
-	c, err := l.deepcall.await(ctx, n, func(c call) bool {
-		return c.AgentID == agent && c.Group[firstGroup].ReceiveCall == value
+	r, err := l.deepcall.waitForRequest(ctx, n, func(r request) bool {
+		return r.AgentID == agent && r.Group[firstGroup].ReceiveCall == value
 	})
 	if err != nil {
-		err = fmt.Errorf("%s was edited, and DeepCall was not called: %w", mappingName(i), err)
+		err = fmt.Errorf("no request after the edit of %s: %w", mappingName(i), err)
 	}
-	return c, err
+	return r, err
 }
 
-// idle measures what it costs to have nothing to do.
-func (l *life) idle(ctx context.Context, r *round) error {
+// waitReady waits until every mapping is Ready for its last edit.
+func (l *liveRun) waitReady(ctx context.Context) error {
+	return l.watcher.waitReady(ctx, "Ready", l.generations, l.manager)
+}
+
+// idle measures the cost of having nothing to do.
+func (l *liveRun) idle(ctx context.Context, r *round) error {
 	const length = time.Minute
 	before, err := l.count(ctx)
 	if err != nil {
 		return err
 	}
-	used, err := l.manager.usage()
+	usedBefore, err := l.manager.usage()
 	if err != nil {
 		return err
 	}
 	if err := wait(ctx, length); err != nil {
 		return err
 	}
-	then, err := l.manager.usage()
+	used, err := l.manager.usage()
 	if err != nil {
 		return err
 	}
-	since, err := l.since(ctx, before)
+	since, err := l.countAfter(ctx, 0, before)
 	if err != nil {
 		return err
 	}
-	r.add("calls in a minute", "", float64(since.calls))
+	r.add("requests in a minute", "", float64(since.requests))
 	r.addWrites(since.writes)
-	r.add("CPU, of a core", "%", 100*(then.cpu-used.cpu)/length.Seconds())
+	r.add("CPU, of a core", "%", 100*(used.cpu-usedBefore.cpu)/length.Seconds())
 	return l.addSize(ctx, r, l.manager)
 }
 
-// restart measures a manager that finds everything as it should be.
-func (l *life) restart(ctx context.Context, r *round) error {
-	const length = 30 * time.Second
+// restartManager stops the manager, calls prepare and starts another manager.
+func (l *liveRun) restartManager(ctx context.Context, prepare func() error) (before counts, err error) {
 	if err := l.manager.stop(); err != nil {
-		return err
+		return before, err
 	}
-	before, err := l.count(ctx)
+	if err := prepare(); err != nil {
+		return before, err
+	}
+	if before, err = l.count(ctx); err != nil {
+		return before, err
+	}
+	manager, err := l.startManager(ctx)
+	if err == nil {
+		l.manager = manager
+	}
+	return before, err
+}
+
+// restart measures a manager that finds every mapping synced.
+func (l *liveRun) restart(ctx context.Context, r *round) error {
+	const length = 30 * time.Second
+	before, err := l.restartManager(ctx, func() error { return nil })
 	if err != nil {
 		return err
 	}
-	if l.manager, err = l.startManager(ctx); err != nil {
-		return err
-	}
-	if err := l.manager.untilReady(ctx); err != nil {
+	if err := l.manager.waitUntilReady(ctx); err != nil {
 		return err
 	}
 	r.add("time to ready", "s", time.Since(l.manager.started).Seconds())
-	if err := wait(ctx, time.Until(l.manager.started.Add(length))); err != nil {
-		return err
-	}
-	since, err := l.since(ctx, before)
+	since, err := l.countAfter(ctx, time.Until(l.manager.started.Add(length)), before)
 	if err != nil {
 		return err
 	}
@@ -161,8 +175,8 @@ func (l *life) restart(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
-	r.add("calls within 30 s", "", float64(since.calls))
-	r.addWrites(since.writes.without("POST events", 1)) // which tells of the new leader
+	r.add("requests within 30 s", "", float64(since.requests))
+	r.addWrites(since.writes.without("POST events", 1)) // the event of the leader election
 	r.add("CPU within 30 s", "s", used.cpu)
 	return l.addSize(ctx, r, l.manager)
 }

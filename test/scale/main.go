@@ -1,5 +1,5 @@
-// Command scale measures the operator against the floor: what the same work costs with no controller
-// at all. It brings a control plane and a simulated DeepCall, and runs the built manager as a process.
+// Command scale compares the cost of the operator with the floor, the cost of the same work without a controller. It
+// starts a control plane and a simulated DeepCall, and runs the built manager as a process.
 package main
 
 import (
@@ -30,7 +30,6 @@ func main() {
 	}
 }
 
-// run does what the command line says.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
@@ -40,20 +39,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && args[0] == "compare" {
 		return compareFiles(args[1:], stdout)
 	}
-	c, err := parse(args, stdout)
+	c, err := parseFlags(args, stdout)
 	if err != nil {
 		return err
 	}
-	b, err := start(ctx, c, stderr)
+	b, err := newBench(ctx, c, stderr)
 	if err != nil {
 		return err
 	}
-	measured := b.measure(ctx)
-	// What was measured before a failure is worth keeping.
-	return errors.Join(measured, b.result.publish(c.out, stdout), b.stop())
+	err = b.measure(ctx)
+	// Publish what was measured before an error, too.
+	return errors.Join(err, b.result.publish(c.out, stdout), b.stop())
 }
 
-// measure plays the scenarios that were asked for.
+// measure runs the selected scenarios.
 func (b *bench) measure(ctx context.Context) error {
 	if b.wants(converge) {
 		if err := b.converge(ctx); err != nil {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,17 +15,15 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-const (
-	atOnce = 32               // requests of the bench itself
-	beat   = 10 * time.Second // how often progress is told
-)
+// concurrency is the number of concurrent API requests of the benchmark itself.
+const concurrency = 32
 
-// firstGroup is the group that edits are about.
+// firstGroup is the group that edits change.
 const firstGroup = "90"
 
 func mappingName(i int) string { return fmt.Sprintf("agent-%06d", i) }
 
-// mappingIndex is the reverse of mappingName; false for another name.
+// mappingIndex is the inverse of mappingName; it returns false for other names.
 func mappingIndex(name []byte) (int, bool) {
 	const prefix = "agent-"
 	if len(name) <= len(prefix) || string(name[:len(prefix)]) != prefix {
@@ -44,23 +41,21 @@ func (b *bench) mapping(i int) *v1alpha1.AgentGroupMapping {
 	return builder.Build()
 }
 
-// create creates n mappings.
-func (b *bench) create(ctx context.Context, n int) error {
+func (b *bench) createMappings(ctx context.Context, n int) error {
 	return b.forEach(ctx, "creating mappings", n, func(i int) error { return b.admin.Create(ctx, b.mapping(i)) })
 }
 
-// removeAll deletes all mappings without DeepCall's being told.
-func (b *bench) removeAll(ctx context.Context) error {
-	all := &metav1.PartialObjectMetadataList{}
-	all.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-	if err := b.admin.List(ctx, all, client.InNamespace(namespace)); err != nil {
+// deleteMappings deletes all mappings without requests to DeepCall.
+func (b *bench) deleteMappings(ctx context.Context) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
+	if err := b.admin.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return fmt.Errorf("list the mappings: %w", err)
 	}
-	free := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	return b.forEach(ctx, "removing mappings", len(all.Items), func(i int) error {
-		mapping := &all.Items[i]
+	return b.forEach(ctx, "deleting mappings", len(list.Items), func(i int) error {
+		mapping := &list.Items[i]
 		if len(mapping.Finalizers) > 0 {
-			if err := b.admin.Patch(ctx, mapping, free); err != nil {
+			if err := b.admin.Patch(ctx, mapping, removeFinalizers); err != nil {
 				return client.IgnoreNotFound(err)
 			}
 		}
@@ -68,23 +63,23 @@ func (b *bench) removeAll(ctx context.Context) error {
 	})
 }
 
-// forEach does something for 0 to n-1, many at once, and says how far it is. It ends at the first failure.
-func (b *bench) forEach(ctx context.Context, what string, n int, do func(i int) error) error {
+// forEach calls do concurrently for 0 to n-1 and reports the progress. It stops at the first error.
+func (b *bench) forEach(ctx context.Context, name string, n int, do func(i int) error) error {
 	var next, done atomic.Int64
 	var failed atomic.Bool
-	ended := b.tell(func() string { return fmt.Sprintf("%s: %d of %d", what, done.Load(), n) })
-	defer ended()
-	failures := make([]error, atOnce)
-	var working sync.WaitGroup
-	for worker := range atOnce {
-		working.Go(func() {
+	stop := b.reportProgress(func() string { return fmt.Sprintf("%s: %d of %d", name, done.Load(), n) })
+	defer stop()
+	errs := make([]error, concurrency)
+	var workers sync.WaitGroup
+	for worker := range concurrency {
+		workers.Go(func() {
 			for !failed.Load() && ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= n {
 					return
 				}
 				if err := do(i); err != nil {
-					failures[worker] = fmt.Errorf("%s: %w", what, err)
+					errs[worker] = fmt.Errorf("%s: %w", name, err)
 					failed.Store(true)
 					return
 				}
@@ -92,22 +87,6 @@ func (b *bench) forEach(ctx context.Context, what string, n int, do func(i int) 
 			}
 		})
 	}
-	working.Wait()
-	return errors.Join(append(failures, ctx.Err())...)
-}
-
-// tell says something every ten seconds, until it is ended.
-func (b *bench) tell(something func() string) (end func()) {
-	ticker, ending := time.NewTicker(beat), make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticker.C:
-				b.say("%s", something())
-			case <-ending:
-				return
-			}
-		}
-	}()
-	return func() { ticker.Stop(); close(ending) }
+	workers.Wait()
+	return errors.Join(append(errs, ctx.Err())...)
 }

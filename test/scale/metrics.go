@@ -9,55 +9,54 @@ import (
 	"strings"
 )
 
-// writeVerbs are those by which apiserver_request_total counts writes.
+// writeVerbs are the verbs of writes in apiserver_request_total.
 var writeVerbs = []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
 
-// writes are how many there were, by verb and resource.
+// writes counts writes by verb and resource.
 type writes map[string]float64
 
-// writes asks the API server how many it has had. Leases are left out, and what the API server
-// asks of itself about tokens and rights.
+// writes returns the writes that the API server has counted, except for leases and for reviews of tokens and access.
 func (b *bench) writes(ctx context.Context) (writes, error) {
-	text, err := fetchBy(ctx, b.api, b.apiURL+"/metrics")
+	text, err := fetch(ctx, b.api, b.apiURL+"/metrics")
 	if err != nil {
 		return nil, err
 	}
-	return readWrites(string(text)), nil
+	return parseWrites(string(text)), nil
 }
 
-func readWrites(text string) writes {
-	counted := writes{}
-	for _, s := range readSamples(text, "apiserver_request_total") {
-		kind := s.labels["resource"]
-		if !slices.Contains(writeVerbs, s.labels["verb"]) || slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, kind) {
+func parseWrites(text string) writes {
+	counts := writes{}
+	for _, s := range parseSamples(text, "apiserver_request_total") {
+		resource := s.labels["resource"]
+		if !slices.Contains(writeVerbs, s.labels["verb"]) || slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, resource) {
 			continue
 		}
 		if sub := s.labels["subresource"]; sub != "" {
-			kind += "/" + sub
+			resource += "/" + sub
 		}
-		counted[s.labels["verb"]+" "+kind] += s.value
+		counts[s.labels["verb"]+" "+resource] += s.value
 	}
-	return counted
+	return counts
 }
 
-// less is what came to it since an earlier count.
-func (w writes) less(earlier writes) writes {
-	since := writes{}
+// since returns the difference from an earlier count.
+func (w writes) since(earlier writes) writes {
+	difference := writes{}
 	for kind, n := range w {
 		if n > earlier[kind] {
-			since[kind] = n - earlier[kind]
+			difference[kind] = n - earlier[kind]
 		}
 	}
-	return since
+	return difference
 }
 
-// without leaves out what the bench wrote itself.
+// without subtracts n writes of a kind, such as those of the benchmark itself.
 func (w writes) without(kind string, n int) writes {
-	others := maps.Clone(w)
-	if others[kind] -= float64(n); others[kind] <= 0 {
-		delete(others, kind)
+	remaining := maps.Clone(w)
+	if remaining[kind] -= float64(n); remaining[kind] <= 0 {
+		delete(remaining, kind)
 	}
-	return others
+	return remaining
 }
 
 func (w writes) total() float64 {
@@ -68,32 +67,32 @@ func (w writes) total() float64 {
 	return total
 }
 
-// sample is one line of a text of metrics.
+// sample is one line in the Prometheus text format.
 type sample struct {
 	labels map[string]string
 	value  float64
 }
 
-// readSamples returns the samples of that name.
-func readSamples(text, name string) []sample {
+// parseSamples returns the samples of a metric.
+func parseSamples(text, name string) []sample {
 	var samples []sample
 	for line := range strings.Lines(text) {
 		rest, found := strings.CutPrefix(strings.TrimSpace(line), name)
 		if !found || (rest != "" && rest[0] != '{' && rest[0] != ' ') {
 			continue
 		}
-		if s, err := readSample(rest); err == nil {
+		if s, err := parseSample(rest); err == nil {
 			samples = append(samples, s)
 		}
 	}
 	return samples
 }
 
-// readSample reads what follows the name: {key="value",…} 1. No value of interest has a quote in it.
-func readSample(rest string) (sample, error) {
+// parseSample parses the labels and the value after a name: {key="value",…} 1. It doesn't support quotes in values.
+func parseSample(rest string) (sample, error) {
 	s := sample{labels: map[string]string{}}
-	if between, after, labelled := strings.Cut(strings.TrimPrefix(rest, "{"), "} "); labelled {
-		for pair := range strings.SplitSeq(between, `",`) {
+	if labels, after, found := strings.Cut(strings.TrimPrefix(rest, "{"), "} "); found {
+		for pair := range strings.SplitSeq(labels, `",`) {
 			key, value, _ := strings.Cut(pair, `="`)
 			s.labels[key] = strings.TrimSuffix(value, `"`)
 		}
@@ -101,7 +100,7 @@ func readSample(rest string) (sample, error) {
 	}
 	value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
 	if err != nil {
-		return sample{}, fmt.Errorf("read a metric: %w", err)
+		return sample{}, fmt.Errorf("parse a metric: %w", err)
 	}
 	s.value = value
 	return s, nil

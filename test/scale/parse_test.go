@@ -17,44 +17,44 @@ apiserver_request_total_other{resource="agentgroupmappings",verb="PUT"} 1000
 go_goroutines 42
 `
 
-func TestWritesAreCountedByVerbAndKind(t *testing.T) {
-	got := readWrites(metricsText)
+func TestParseWritesCountsByVerbAndResource(t *testing.T) {
+	got := parseWrites(metricsText)
 	want := writes{"PUT agentgroupmappings/status": 9, "POST events": 1}
 	if !maps.Equal(got, want) {
-		t.Errorf("counted %v, not %v", got, want)
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
-func TestWritesSinceAreThoseThatCame(t *testing.T) {
+func TestWritesSinceReturnsTheDifference(t *testing.T) {
 	before, now := writes{"POST events": 1, "PATCH b": 2}, writes{"POST events": 1, "PATCH b": 5, "PUT c": 1}
-	got := now.less(before).without("PATCH b", 2)
+	got := now.since(before).without("PATCH b", 2)
 	if want := (writes{"PATCH b": 1, "PUT c": 1}); !maps.Equal(got, want) || got.total() != 2 {
-		t.Errorf("counted %v, not %v", got, want)
+		t.Errorf("got %v, want %v", got, want)
 	}
 	if got := got.without("PATCH b", 1); len(got) != 1 {
-		t.Errorf("%v still has what none is left of", got)
+		t.Errorf("%v still contains a kind with no writes", got)
 	}
 }
 
-func TestASampleWithoutLabelsIsRead(t *testing.T) {
-	got := readSamples(metricsText, "go_goroutines")
+func TestParseSamplesAcceptsSamplesWithoutLabels(t *testing.T) {
+	got := parseSamples(metricsText, "go_goroutines")
 	if len(got) != 1 || got[0].value != 42 {
-		t.Errorf("read %v", got)
+		t.Errorf("got %v", got)
 	}
 }
 
-func TestCPUTimeIsReadWhateverTheNameOfTheProgram(t *testing.T) {
+func TestCPUSecondsAcceptsAnyProgramName(t *testing.T) {
 	stat := "4711 (a ) R name) S 42 4711 4711 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 9 0 100 1000 10"
 	got, err := cpuSeconds(stat)
 	if err != nil || got != 2 {
-		t.Errorf("read %v s, %v", got, err)
+		t.Errorf("got %v s, %v", got, err)
 	}
 	if _, err := cpuSeconds("4711 (x) S 42"); err == nil {
-		t.Error("half a line was read")
+		t.Error("an incomplete line is accepted")
 	}
 }
 
-func TestTheControlPlaneIsKnownByNameAndParent(t *testing.T) {
+func TestIsControlPlaneChecksNameAndParent(t *testing.T) {
 	for stat, want := range map[string]bool{
 		"7 (kube-apiserver) S 42 7": true,
 		"7 (etcd) S 42 7":           true,
@@ -62,47 +62,47 @@ func TestTheControlPlaneIsKnownByNameAndParent(t *testing.T) {
 		"7 (manager) S 42 7":        false,
 		"":                          false,
 	} {
-		if got := isPlane(stat, 42); got != want {
-			t.Errorf("%q: %t", stat, got)
+		if got := isControlPlane(stat, 42); got != want {
+			t.Errorf("%q: got %t, want %t", stat, got, want)
 		}
 	}
 }
 
-func TestSizesAreReadInMebibytes(t *testing.T) {
+func TestMebibytesConvertsFromKibibytes(t *testing.T) {
 	status := "Name:\tmanager\nVmHWM:\t  102400 kB\nVmRSS:\t   51200 kB\n"
 	if peak, rss := mebibytes(status, "VmHWM"), mebibytes(status, "VmRSS"); peak != 100 || rss != 50 {
-		t.Errorf("read %v and %v", peak, rss)
+		t.Errorf("got %v and %v", peak, rss)
 	}
 }
 
-func TestTheCommandLineIsChecked(t *testing.T) {
-	for line, complaint := range map[string]string{
-		"--scenarios=converge,idel": `no scenario "idel"`,
+func TestParseFlagsValidates(t *testing.T) {
+	for arg, message := range map[string]string{
+		"--scenarios=converge,idel": `unknown scenario "idel"`,
 		"--sizes=100,x":             `"x" is not a number`,
 		"--groups=501":              "1 to 500",
 		"--workers=0":               "1 to 1000",
 		"--mappings=0":              "at least 1",
 		"--pairs=0":                 "at least 1",
-		"more":                      `"more" is not a flag`,
+		"more":                      `unexpected argument "more"`,
 	} {
-		if _, err := parse([]string{line}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), complaint) {
-			t.Errorf("%s: %v", line, err)
+		if _, err := parseFlags([]string{arg}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: %v", arg, err)
 		}
 	}
-	c, err := parse([]string{"--scenarios=growth", "--sizes=10,20"}, &strings.Builder{})
+	c, err := parseFlags([]string{"--scenarios=growth", "--sizes=10,20"}, &strings.Builder{})
 	if err != nil || !c.wants(growth) || c.wants(converge) || len(c.Sizes) != 2 {
-		t.Errorf("read %+v, %v", c, err)
+		t.Errorf("got %+v, %v", c, err)
 	}
 }
 
-func TestHelpNamesEachScenario(t *testing.T) {
+func TestHelpListsEachScenario(t *testing.T) {
 	var out strings.Builder
-	if _, err := parse([]string{"--help"}, &out); err == nil {
-		t.Error("help is not told from a run")
+	if _, err := parseFlags([]string{"--help"}, &out); err == nil {
+		t.Error("--help returns no error")
 	}
 	for _, scenario := range scenarios {
 		if !strings.Contains(out.String(), "\n                        "+scenario+" ") {
-			t.Errorf("help does not name %s", scenario)
+			t.Errorf("help doesn't list %s", scenario)
 		}
 	}
 }

@@ -8,57 +8,52 @@ import (
 	"strings"
 )
 
-// usageOf is what the kernel says of a process.
-type usageOf struct {
+// usage is the CPU time and memory of a process.
+type usage struct {
 	cpu       float64 // seconds
 	rss, peak float64 // MiB
 }
 
-// usage reads /proc.
-func (p *process) usage() (usageOf, error) {
-	return usageOfProcess(p.command.Process.Pid)
-}
-
-func usageOfProcess(pid int) (usageOf, error) {
-	directory := filepath.Join("/proc", strconv.Itoa(pid))
+func (p *process) usage() (usage, error) {
+	directory := filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid))
 	stat, err := os.ReadFile(filepath.Join(directory, "stat"))
 	if err != nil {
-		return usageOf{}, err
+		return usage{}, err
 	}
 	status, err := os.ReadFile(filepath.Join(directory, "status"))
 	if err != nil {
-		return usageOf{}, err
+		return usage{}, err
 	}
 	cpu, err := cpuSeconds(string(stat))
 	if err != nil {
-		return usageOf{}, err
+		return usage{}, err
 	}
-	return usageOf{cpu: cpu, rss: mebibytes(string(status), "VmRSS"), peak: mebibytes(string(status), "VmHWM")}, nil
+	return usage{cpu: cpu, rss: mebibytes(string(status), "VmRSS"), peak: mebibytes(string(status), "VmHWM")}, nil
 }
 
-// ticksPerSecond is what Linux shows to programs on every architecture that Go knows.
+// ticksPerSecond is USER_HZ, which is the same on every architecture that Go supports.
 const ticksPerSecond = 100
 
-// cpuSeconds reads user and system time from /proc/PID/stat.
+// cpuSeconds returns the user and system time in /proc/PID/stat.
 func cpuSeconds(stat string) (float64, error) {
-	// The program's name comes second, in parentheses, and may hold anything.
+	// The second field is the name of the program in parentheses, which can contain any character.
 	_, rest, _ := strings.Cut(stat[strings.LastIndexByte(stat, ')')+1:], " ")
 	fields := strings.Fields(rest)
 	if len(fields) < 13 {
-		return 0, fmt.Errorf("can't read %q", stat)
+		return 0, fmt.Errorf("parse %q: too few fields", stat)
 	}
 	var ticks int
 	for _, field := range fields[11:13] {
 		n, err := strconv.Atoi(field)
 		if err != nil {
-			return 0, fmt.Errorf("can't read %q: %w", stat, err)
+			return 0, fmt.Errorf("parse %q: %w", stat, err)
 		}
 		ticks += n
 	}
 	return float64(ticks) / ticksPerSecond, nil
 }
 
-// mebibytes reads a size from /proc/PID/status.
+// mebibytes returns a size in /proc/PID/status.
 func mebibytes(status, key string) float64 {
 	for line := range strings.Lines(status) {
 		rest, found := strings.CutPrefix(line, key+":")
@@ -71,8 +66,8 @@ func mebibytes(status, key string) float64 {
 	return 0
 }
 
-// planeCPU is the CPU time of kube-apiserver and etcd, which are children of this process.
-func planeCPU() (float64, error) {
+// controlPlaneCPU returns the CPU time of kube-apiserver and etcd, which are children of this process.
+func controlPlaneCPU() (float64, error) {
 	found, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, err
@@ -81,9 +76,9 @@ func planeCPU() (float64, error) {
 	for _, path := range found {
 		stat, err := os.ReadFile(path)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // it has exited
 		}
-		if !isPlane(string(stat), os.Getpid()) {
+		if !isControlPlane(string(stat), os.Getpid()) {
 			continue
 		}
 		seconds, err := cpuSeconds(string(stat))
@@ -95,8 +90,8 @@ func planeCPU() (float64, error) {
 	return total, nil
 }
 
-// isPlane is true for a child that is part of the control plane.
-func isPlane(stat string, parent int) bool {
+// isControlPlane reports whether a process is a kube-apiserver or etcd with that parent.
+func isControlPlane(stat string, parent int) bool {
 	_, rest, _ := strings.Cut(stat, "(")
 	end := strings.LastIndexByte(rest, ')')
 	if end < 0 {

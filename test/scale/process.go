@@ -14,36 +14,35 @@ import (
 	"time"
 )
 
-// stopsWithin is more than the manager's graceful shutdown takes.
-const stopsWithin = 45 * time.Second
+// stopTimeout exceeds the manager's graceful shutdown timeout.
+const stopTimeout = 45 * time.Second
 
-// process is a floor or a manager.
+// process is a running floor or manager.
 type process struct {
 	command *exec.Cmd
 	started time.Time
 	log     string
 	exited  chan struct{}
 	err     error
-	stdin   io.Closer // ends a floor
-	// The manager's addresses.
+	stdin   io.Closer // stops a floor when closed
+	// The addresses of a manager.
 	probes, metrics, pprof string
 }
 
-// startFloor starts the plain loop.
 func (b *bench) startFloor(ctx context.Context) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, fmt.Errorf("find the executable: %w", err)
 	}
 	p := &process{command: exec.CommandContext(ctx, self, "floor", "--kubeconfig="+b.kubeconfig,
 		"--endpoint="+b.deepcall.url, fmt.Sprintf("--workers=%d", b.Workers))}
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("make the floor's input: %w", err)
+		return nil, fmt.Errorf("create the floor's stdin: %w", err)
 	}
 	return p, b.launch(p, "floor")
 }
 
-// startManager starts the manager as it is deployed.
+// startManager starts the manager with leader election, as in config/default.
 func (b *bench) startManager(ctx context.Context) (*process, error) {
 	p := &process{}
 	flags := []string{
@@ -72,7 +71,7 @@ func (b *bench) launch(p *process, name string) error {
 	p.log = filepath.Join(b.dir, fmt.Sprintf("%s-%d.log", name, b.logs))
 	log, err := os.Create(p.log)
 	if err != nil {
-		return fmt.Errorf("make a log: %w", err)
+		return fmt.Errorf("create a log: %w", err)
 	}
 	defer log.Close()
 	p.command.Stdout, p.command.Stderr = log, log
@@ -88,74 +87,70 @@ func (b *bench) launch(p *process, name string) error {
 	return nil
 }
 
-// stop ends the process as Kubernetes does, and expects that it ends well.
+// stop stops the process as Kubernetes does. It fails if the process doesn't exit with 0.
 func (p *process) stop() error {
 	if p.stdin != nil {
-		_ = p.stdin.Close() // fails if the floor ended already
+		_ = p.stdin.Close() // fails if the floor has exited
 	} else if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop a process: %w", err)
+		return fmt.Errorf("stop the process: %w", err)
 	}
-	late := time.NewTimer(stopsWithin)
-	defer late.Stop()
+	timeout := time.NewTimer(stopTimeout)
+	defer timeout.Stop()
 	select {
 	case <-p.exited:
-	case <-late.C:
+	case <-timeout.C:
 		_ = p.command.Process.Kill()
 		<-p.exited
-		return fmt.Errorf("a process did not end within %s; %s", stopsWithin, p.lastWords())
+		return fmt.Errorf("the process did not exit within %s; %s", stopTimeout, p.logTail())
 	}
 	if p.err != nil {
-		return fmt.Errorf("a process ended badly: %w; %s", p.err, p.lastWords())
+		return fmt.Errorf("the process failed: %w; %s", p.err, p.logTail())
 	}
 	return nil
 }
 
-// running is an error once the process has ended.
-func (p *process) running() error {
+// checkRunning returns an error if the process has exited.
+func (p *process) checkRunning() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("a process ended too early (%v)", p.command.ProcessState)
+		return fmt.Errorf("the process exited early (%v)", p.command.ProcessState)
 	default:
 		return nil
 	}
 }
 
-// lastWords are the end of what it logged.
-func (p *process) lastWords() string {
+// logTail returns the end of the log.
+func (p *process) logTail() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
-	return "its log ends with:\n" + string(text[max(0, len(text)-2000):])
+	return "end of its log:\n" + string(text[max(0, len(text)-2000):])
 }
 
-// untilReady waits for the manager's own readiness.
-func (p *process) untilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// waitUntilReady waits for the readiness probe of a manager.
+func (p *process) waitUntilReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stallTimeout)
 	defer cancel()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
 	for {
-		if _, err := fetch(ctx, "http://"+p.probes+"/readyz"); err == nil {
+		if _, err := fetch(ctx, http.DefaultClient, "http://"+p.probes+"/readyz"); err == nil {
 			return nil
 		}
-		if err := p.running(); err != nil {
+		if err := p.checkRunning(); err != nil {
 			return err
 		}
 		select {
-		case <-look.C:
+		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the manager is not ready: %w; %s", ctx.Err(), p.lastWords())
+			return fmt.Errorf("the manager is not ready: %w; %s", ctx.Err(), p.logTail())
 		}
 	}
 }
 
-// fetch gets a text.
-func fetch(ctx context.Context, url string) ([]byte, error) {
-	return fetchBy(ctx, http.DefaultClient, url)
-}
-
-func fetchBy(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+// fetch returns the body of a successful response.
+func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", url, err)

@@ -6,20 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// version is that of result.json. It counts up when an older program could misread it.
+// version is the version of the format of result.json. An incompatible change increments it.
 const version = 1
 
-// result is all that was measured.
+// result is the content of result.json.
 type result struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`
@@ -32,40 +34,40 @@ type result struct {
 	Rounds  []round   `json:"rounds"`
 }
 
-// round is one run of a floor or a manager in one scenario.
+// round is one measurement of a subject in a scenario.
 type round struct {
 	Scenario string   `json:"scenario"`
-	Who      string   `json:"who"`
+	Subject  string   `json:"who"`
 	Pair     int      `json:"pair,omitempty"`
 	Mappings int      `json:"mappings"`
 	Figures  []figure `json:"figures"`
-	// Samples are single measurements, in milliseconds.
+	// Samples are the single measurements in milliseconds.
 	Samples []float64 `json:"samples,omitempty"`
-	// Curve is how many mappings were Ready after how many seconds.
+	// Curve is the number of Ready mappings over time.
 	Curve []point `json:"curve,omitempty"`
 }
 
-// figure is one thing that was measured.
+// figure is one measured value.
 type figure struct {
 	Name  string  `json:"name"`
 	Unit  string  `json:"unit,omitempty"`
 	Value float64 `json:"value"`
 }
 
-// Who is measured.
+// The subjects of a measurement.
 const (
-	theFloor    = "floor"
-	theOperator = "operator"
+	subjectFloor    = "floor"
+	subjectOperator = "operator"
 )
 
 func newResult(ctx context.Context, c config) *result {
 	return &result{
-		Version: version, Time: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Manager: builtAs(ctx, c.manager),
+		Version: version, Time: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Manager: managerVersion(ctx, c.manager),
 		Go: runtime.Version(), CPUs: runtime.NumCPU(), Config: c,
 	}
 }
 
-// commit is that of the source, with the mark of changes that are not committed.
+// commit returns the commit of the source, marked as dirty if there are uncommitted changes.
 func commit(ctx context.Context) string {
 	output, err := exec.CommandContext(ctx, "git", "-C", testenv.Root(), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").Output()
 	if err != nil {
@@ -74,8 +76,8 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(output))
 }
 
-// builtAs is what the manager says of itself.
-func builtAs(ctx context.Context, manager string) string {
+// managerVersion returns the output of the manager's --version.
+func managerVersion(ctx context.Context, manager string) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	output, err := exec.CommandContext(ctx, manager, "--version").Output()
@@ -89,30 +91,39 @@ func (r *round) add(name, unit string, value float64) {
 	r.Figures = append(r.Figures, figure{name, unit, value})
 }
 
-// addWrites tells of writes, all together and by kind.
+func (r *round) value(name string) float64 {
+	for _, f := range r.Figures {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return 0
+}
+
+// addWrites adds the number of writes, in total and by kind.
 func (r *round) addWrites(w writes) {
 	r.add("writes", "", w.total())
-	for _, kind := range sortedKeys(w) {
+	for _, kind := range slices.Sorted(maps.Keys(w)) {
 		r.add("  "+kind, "", w[kind])
 	}
 }
 
-// publish prints the table, and writes the files.
+// publish prints the table and writes the files to a directory.
 func (r *result) publish(directory string, stdout io.Writer) error {
 	if len(r.Rounds) == 0 {
 		return nil
 	}
-	r.Rows = rowsOf(r.Rounds)
+	r.Rows = newRows(r.Rounds)
 	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return fmt.Errorf("make %s: %w", directory, err)
+		return fmt.Errorf("create %s: %w", directory, err)
 	}
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
+		return fmt.Errorf("encode the result: %w", err)
 	}
 	err = errors.Join(writeTable(stdout, r.Rows), os.WriteFile(filepath.Join(directory, "result.json"), append(text, '\n'), 0o644))
-	if drawn := plot(r.Rounds); drawn != "" {
-		err = errors.Join(err, os.WriteFile(filepath.Join(directory, "converged.svg"), []byte(drawn), 0o644))
+	if svg := plot(r.Rounds); svg != "" {
+		err = errors.Join(err, os.WriteFile(filepath.Join(directory, "converged.svg"), []byte(svg), 0o644))
 	}
 	return err
 }

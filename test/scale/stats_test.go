@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestTheMedianIsTheMiddle(t *testing.T) {
+func TestMedian(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
 		want   float64
@@ -10,12 +10,12 @@ func TestTheMedianIsTheMiddle(t *testing.T) {
 		{nil, 0}, {[]float64{7}, 7}, {[]float64{9, 1, 5}, 5}, {[]float64{4, 1, 3, 2}, 2.5},
 	} {
 		if got := median(c.values); got != c.want {
-			t.Errorf("the median of %v is %v, not %v", c.values, got, c.want)
+			t.Errorf("median(%v) = %v, want %v", c.values, got, c.want)
 		}
 	}
 }
 
-func TestAPercentileIsOneOfTheValues(t *testing.T) {
+func TestPercentile(t *testing.T) {
 	var hundred []float64
 	for i := 100; i > 0; i-- {
 		hundred = append(hundred, float64(i))
@@ -27,19 +27,41 @@ func TestAPercentileIsOneOfTheValues(t *testing.T) {
 		{nil, 99, 0}, {[]float64{7}, 50, 7}, {hundred, 50, 50}, {hundred, 99, 99}, {hundred, 100, 100}, {[]float64{1, 2}, 99, 2},
 	} {
 		if got := percentile(c.values, c.p); got != c.want {
-			t.Errorf("the %vth percentile of %d values is %v, not %v", c.p, len(c.values), got, c.want)
+			t.Errorf("percentile %v of %d values = %v, want %v", c.p, len(c.values), got, c.want)
 		}
 	}
 }
 
-func TestEditsMeetEachMappingBeforeAnyTwice(t *testing.T) {
+func TestSpreadVisitsEachMappingOnce(t *testing.T) {
 	for _, mappings := range []int{1, 7, 200, 10_000} {
-		met := map[int]bool{}
+		visited := map[int]bool{}
 		for n := range mappings {
-			met[spread(n, mappings)] = true
+			visited[spread(n, mappings)] = true
 		}
-		if len(met) != mappings {
-			t.Errorf("%d edits meet %d of as many mappings", mappings, len(met))
+		if len(visited) != mappings {
+			t.Errorf("%d edits visit %d mappings", mappings, len(visited))
+		}
+	}
+}
+
+func TestAddPerMappingComparesWithTheFewest(t *testing.T) {
+	testRound := func(n int, seconds, memory float64) round {
+		r := round{Mappings: n}
+		r.add("time to converge", "s", seconds)
+		r.add("CPU", "s", seconds/2)
+		r.add("memory, peak", "MiB", memory)
+		return r
+	}
+	few, many := testRound(1000, 4, 50), testRound(11_000, 66, 150)
+	many.addPerMapping(&few)
+	for name, want := range map[string]float64{
+		"time per mapping":                     6,
+		"CPU per mapping":                      3,
+		"time per mapping, relative to fewest": 1.5,
+		"memory, peak, per additional mapping": 10.24,
+	} {
+		if got := many.value(name); got != want {
+			t.Errorf("%s = %v, want %v", name, got, want)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 )
 
-// row is one line of the table: medians, if there are several rounds.
+// row is one line of the table, with the medians of all rounds.
 type row struct {
 	Scenario string   `json:"scenario"`
 	Mappings int      `json:"mappings"`
@@ -19,12 +19,12 @@ type row struct {
 	Unit     string   `json:"unit,omitempty"`
 	Floor    *float64 `json:"floor,omitempty"`
 	Operator *float64 `json:"operator,omitempty"`
-	// Ratio is of the medians, PairRatio the median of the pairs' ratios.
+	// Ratio is the ratio of the medians, PairRatio the median ratio of a pair.
 	Ratio     *float64 `json:"ratio,omitempty"`
 	PairRatio *float64 `json:"pairRatio,omitempty"`
 }
 
-// rowKey is what rows of two results have in common.
+// rowKey identifies the same row in two results.
 type rowKey struct {
 	scenario string
 	mappings int
@@ -35,36 +35,36 @@ func (r row) key() rowKey { return rowKey{r.Scenario, r.Mappings, r.Name} }
 
 func (r row) title() string { return fmt.Sprintf("%s, %d mappings", r.Scenario, r.Mappings) }
 
-// rowsOf sums up the rounds, in the order in which the operator's figures first appear.
-func rowsOf(rounds []round) []row {
+// newRows summarizes the rounds, in the order of the operator's figures.
+func newRows(rounds []round) []row {
 	var rows []row
 	seen := map[rowKey]bool{}
-	leading := slices.Clone(rounds)
-	slices.SortStableFunc(leading, func(a, b round) int {
+	sorted := slices.Clone(rounds)
+	slices.SortStableFunc(sorted, func(a, b round) int {
 		return cmp.Or(slices.Index(scenarios, a.Scenario)-slices.Index(scenarios, b.Scenario), a.Mappings-b.Mappings,
-			strings.Compare(b.Who, a.Who))
+			strings.Compare(b.Subject, a.Subject))
 	})
-	for _, r := range leading {
+	for _, r := range sorted {
 		for _, f := range r.Figures {
-			made := row{Scenario: r.Scenario, Mappings: r.Mappings, Name: f.Name, Unit: f.Unit}
-			if seen[made.key()] {
+			row := row{Scenario: r.Scenario, Mappings: r.Mappings, Name: f.Name, Unit: f.Unit}
+			if seen[row.key()] {
 				continue
 			}
-			seen[made.key()] = true
-			made.compute(rounds)
-			rows = append(rows, made)
+			seen[row.key()] = true
+			row.compute(rounds)
+			rows = append(rows, row)
 		}
 	}
 	return rows
 }
 
 func (r *row) compute(rounds []round) {
-	floors, operators := r.valuesOf(rounds, theFloor), r.valuesOf(rounds, theOperator)
+	floors, operators := r.values(rounds, subjectFloor), r.values(rounds, subjectOperator)
 	r.Floor, r.Operator = medianOf(floors), medianOf(operators)
 	if r.Floor == nil || r.Operator == nil || *r.Floor == 0 {
 		return
 	}
-	r.Ratio = quotient(r.Operator, r.Floor)
+	r.Ratio = divide(r.Operator, r.Floor)
 	var ratios []float64
 	for pair, operator := range operators {
 		if floor := floors[pair]; floor > 0 {
@@ -74,11 +74,11 @@ func (r *row) compute(rounds []round) {
 	r.PairRatio = new(median(ratios))
 }
 
-// valuesOf are the values of a row by pair.
-func (r *row) valuesOf(rounds []round, who string) map[int]float64 {
+// values returns the values of a subject by pair.
+func (r *row) values(rounds []round, subject string) map[int]float64 {
 	values := map[int]float64{}
 	for _, round := range rounds {
-		if round.Who != who || round.Scenario != r.Scenario || round.Mappings != r.Mappings {
+		if round.Subject != subject || round.Scenario != r.Scenario || round.Mappings != r.Mappings {
 			continue
 		}
 		for _, f := range round.Figures {
@@ -97,32 +97,33 @@ func medianOf(values map[int]float64) *float64 {
 	return new(median(slices.Collect(maps.Values(values))))
 }
 
-// writeTable prints the rows.
 func writeTable(out io.Writer, rows []row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	last := ""
 	for _, r := range rows {
 		if title := r.title(); title != last {
 			last = title
-			fmt.Fprintf(w, "\n%s\t\tfloor\toperator\tratio\tof pairs\n", title)
+			fmt.Fprintf(w, "\n%s\t\tfloor\toperator\tratio\tpair ratio\n", title)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Unit, number(r.Floor), number(r.Operator), number(r.Ratio), number(r.PairRatio))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Unit, formatNumbers(r.Floor, r.Operator, r.Ratio, r.PairRatio))
 	}
 	return w.Flush()
 }
 
-// number shows three digits, or all of a whole number; nothing for none.
-func number(value *float64) string {
-	switch {
-	case value == nil:
-		return "-"
-	case *value == float64(int64(*value)):
-		return strconv.FormatInt(int64(*value), 10)
-	case *value >= 100 || *value <= -100:
-		return strconv.FormatFloat(*value, 'f', 0, 64)
-	default:
-		return strconv.FormatFloat(*value, 'g', 3, 64)
+// formatNumbers formats the values of a row with three digits, whole numbers with all digits, and nil as "-".
+func formatNumbers(values ...*float64) string {
+	cells := make([]string, len(values))
+	for i, value := range values {
+		switch {
+		case value == nil:
+			cells[i] = "-"
+		case *value == float64(int64(*value)):
+			cells[i] = strconv.FormatInt(int64(*value), 10)
+		case *value >= 100 || *value <= -100:
+			cells[i] = strconv.FormatFloat(*value, 'f', 0, 64)
+		default:
+			cells[i] = strconv.FormatFloat(*value, 'g', 3, 64)
+		}
 	}
+	return strings.Join(cells, "\t")
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

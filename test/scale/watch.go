@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,53 +19,56 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// patience is how long nothing may come to pass before something counts as hung.
-const patience = 90 * time.Second
+// stallTimeout is how long to wait without progress before failing.
+const stallTimeout = 90 * time.Second
 
-// maxLine is more than a mapping of 500 groups takes, with all that the API server notes of its fields.
+// maxLine exceeds the size of a mapping with 500 groups and its managedFields.
 const maxLine = 4 << 20
 
-// watcher knows of each mapping for which generation it is Ready, and since when.
+// watcher tracks for which generation each mapping is Ready, and since when.
 type watcher struct {
 	bench *bench
-	end   context.CancelFunc
+	stop  context.CancelFunc
 
-	mu     sync.Mutex
-	ready  []int64 // by mapping, the generation; 0 while not Ready
-	since  []time.Time
-	sizes  []float64
-	failed error
-	moved  chan struct{} // closed, and made anew, by every change
+	mu      sync.Mutex
+	ready   []int64 // the generation, by mapping; 0 if it isn't Ready
+	since   []time.Time
+	sizes   []float64
+	err     error
+	changed chan struct{} // closed and replaced at every change
 }
 
-// watch begins to watch n mappings, none of which is Ready.
+// watch starts to watch n mappings, none of which is Ready.
 func (b *bench) watch(ctx context.Context, n int) (*watcher, error) {
-	one := &metav1.PartialObjectMetadataList{}
-	one.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-	if err := b.admin.List(ctx, one, client.InNamespace(namespace), client.Limit(1)); err != nil {
-		return nil, fmt.Errorf("find where to watch from: %w", err)
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
+	if err := b.admin.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
+		return nil, fmt.Errorf("get the resource version: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watcher{
-		bench: b, end: cancel,
-		ready: make([]int64, n), since: make([]time.Time, n), sizes: make([]float64, n), moved: make(chan struct{}),
+		bench: b, stop: cancel,
+		ready: make([]int64, n), since: make([]time.Time, n), sizes: make([]float64, n), changed: make(chan struct{}),
 	}
-	go w.run(ctx, one.ResourceVersion)
+	go w.run(ctx, list.ResourceVersion)
 	return w, nil
 }
 
 func (w *watcher) run(ctx context.Context, version string) {
 	for ctx.Err() == nil {
-		seen, err := w.read(ctx, version)
+		last, err := w.read(ctx, version)
 		if err != nil && ctx.Err() == nil {
-			w.change(func() { w.failed = err })
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.err = err
+			w.notify()
 			return
 		}
-		version = seen
+		version = last
 	}
 }
 
-// read takes in events until the API server ends the watch, which it does now and then.
+// read handles events until the API server ends the watch, and returns the last resource version.
 func (w *watcher) read(ctx context.Context, version string) (string, error) {
 	url := fmt.Sprintf("%s/apis/%s/namespaces/%s/agentgroupmappings?watch=1&resourceVersion=%s",
 		w.bench.apiURL, v1alpha1.GroupVersion, namespace, version)
@@ -77,101 +82,91 @@ func (w *watcher) read(ctx context.Context, version string) (string, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return version, errors.New("watch the mappings: the API server answers " + response.Status)
+		return version, errors.New("watch the mappings: the API server responded " + response.Status)
 	}
 	lines := bufio.NewReaderSize(response.Body, maxLine)
 	for {
 		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) || strings.HasPrefix(string(line[:min(len(line), 15)]), `{"type":"ERROR"`) {
+		if errors.Is(err, bufio.ErrBufferFull) || bytes.HasPrefix(line, []byte(`{"type":"ERROR"`)) {
 			return version, fmt.Errorf("watch the mappings: %.300s", line)
 		}
 		if err != nil {
 			return version, nil
 		}
-		if e, ok := readEvent(line); ok {
+		if e, ok := parseEvent(line); ok {
 			version = e.version
-			w.take(e)
+			w.handle(e)
 		}
 	}
 }
 
-func (w *watcher) take(e event) {
+func (w *watcher) handle(e event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.index >= len(w.ready) || e.ready == w.ready[e.index] {
 		return
 	}
 	w.ready[e.index], w.since[e.index], w.sizes[e.index] = e.ready, time.Now(), float64(e.size)
-	w.ring()
+	w.notify()
 }
 
-func (w *watcher) change(do func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	do()
-	w.ring()
+// notify reports a change to waitMappingReady. The caller holds mu.
+func (w *watcher) notify() {
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
-func (w *watcher) ring() {
-	close(w.moved)
-	w.moved = make(chan struct{})
+// waitAllReady waits until the process has made all new mappings Ready.
+func (w *watcher) waitAllReady(ctx context.Context, name string, p *process) error {
+	return w.waitReady(ctx, name, slices.Repeat([]int64{1}, len(w.ready)), p)
 }
 
-// untilReady waits until the process made all mappings Ready, as long as there is progress.
-func (w *watcher) untilReady(ctx context.Context, what string, p *process) error {
-	want := make([]int64, len(w.ready))
-	for i := range want {
-		want[i] = 1
-	}
-	return w.until(ctx, what, want, p)
-}
-
-// until waits until the process made each mapping Ready for at least the wanted generation, as long as
-// there is progress.
-func (w *watcher) until(ctx context.Context, what string, want []int64, p *process) error {
-	began := time.Now()
-	ended := w.bench.tell(func() string {
-		return fmt.Sprintf("%s: %d of %d after %.0f s", what, len(want)-len(w.missing(want)), len(want), time.Since(began).Seconds())
+// waitReady waits until each mapping is Ready for at least its wanted generation. It fails if the process ends or
+// makes no progress for stallTimeout.
+func (w *watcher) waitReady(ctx context.Context, name string, want []int64, p *process) error {
+	start := time.Now()
+	stop := w.bench.reportProgress(func() string {
+		return fmt.Sprintf("%s: %d of %d after %.0f s", name, len(want)-len(w.missing(want)), len(want), time.Since(start).Seconds())
 	})
-	defer ended()
-	look := time.NewTicker(50 * time.Millisecond) // the times are taken from the events
-	defer look.Stop()
-	behind, moved := len(want)+1, began
+	defer stop()
+	ticker := time.NewTicker(50 * time.Millisecond) // handle records the exact times
+	defer ticker.Stop()
+	fewest, progress := len(want)+1, start
 	for {
 		missing := w.missing(want)
-		if len(missing) < behind {
-			behind, moved = len(missing), time.Now()
+		if len(missing) < fewest {
+			fewest, progress = len(missing), time.Now()
 		}
-		switch err := errors.Join(w.error(), p.running()); {
+		switch err := errors.Join(w.error(), p.checkRunning()); {
 		case len(missing) == 0:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%s: %d of %d are missing: %s: %w", what, len(missing), len(want), some(missing), err)
-		case time.Since(moved) > patience:
-			return fmt.Errorf("%s: nothing came to pass for %s; %d of %d are missing: %s",
-				what, patience, len(missing), len(want), some(missing))
+			return fmt.Errorf("%s: %d of %d are missing: %s: %w", name, len(missing), len(want), abbreviate(missing), err)
+		case time.Since(progress) > stallTimeout:
+			return fmt.Errorf("%s: no progress for %s; %d of %d are missing: %s",
+				name, stallTimeout, len(missing), len(want), abbreviate(missing))
 		}
 		select {
-		case <-look.C:
+		case <-ticker.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// untilSynced waits until one mapping is Ready for the generation.
-func (w *watcher) untilSynced(ctx context.Context, i int, generation int64) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// waitMappingReady waits until one mapping is Ready for the generation.
+func (w *watcher) waitMappingReady(ctx context.Context, i int, generation int64) error {
+	ctx, cancel := context.WithTimeout(ctx, stallTimeout)
 	defer cancel()
 	for {
 		w.mu.Lock()
-		ready, moved, err := w.ready[i], w.moved, w.failed
+		ready, changed, err := w.ready[i], w.changed, w.err
 		w.mu.Unlock()
 		if err != nil || ready >= generation {
 			return err
 		}
 		select {
-		case <-moved:
+		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not Ready for generation %d: %w", mappingName(i), generation, ctx.Err())
 		}
@@ -181,10 +176,10 @@ func (w *watcher) untilSynced(ctx context.Context, i int, generation int64) erro
 func (w *watcher) error() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failed
+	return w.err
 }
 
-// missing are the mappings that are not Ready for the wanted generation.
+// missing returns the mappings that aren't Ready for the wanted generation.
 func (w *watcher) missing(want []int64) []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -197,7 +192,7 @@ func (w *watcher) missing(want []int64) []int {
 	return missing
 }
 
-// readyTimes are how long after the start each mapping became what it is, sorted.
+// readyTimes returns the times from start until each mapping became Ready, sorted.
 func (w *watcher) readyTimes(start time.Time) []time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,15 +206,15 @@ func (w *watcher) readyTimes(start time.Time) []time.Duration {
 	return times
 }
 
-// size is how big a mapping is, as the API server shows it.
-func (w *watcher) size() float64 {
+// medianSize returns the median size of a mapping in a watch event.
+func (w *watcher) medianSize() float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return median(w.sizes)
 }
 
-// some names up to five mappings.
-func some(mappings []int) string {
+// abbreviate lists the names of up to five mappings.
+func abbreviate(mappings []int) string {
 	var names []string
 	for _, i := range mappings[:min(len(mappings), 5)] {
 		names = append(names, mappingName(i))
@@ -228,4 +223,41 @@ func some(mappings []int) string {
 		names = append(names, "…")
 	}
 	return strings.Join(names, ", ")
+}
+
+// event is the part of a watch event that the benchmark needs.
+type event struct {
+	index   int    // of the mapping
+	version string // its resourceVersion
+	ready   int64  // the generation if it is Ready for the current one, else 0
+	size    int    // of the whole line
+}
+
+// parseEvent parses a line of a watch without decoding it, because the watch shares the CPUs with the measured
+// process. The API server sorts the keys of an object and escapes quotes in strings, so these matches are exact.
+func parseEvent(line []byte) (event, bool) {
+	if bytes.HasPrefix(line, []byte(`{"type":"ERROR"`)) || bytes.HasPrefix(line, []byte(`{"type":"DELETED"`)) {
+		return event{}, false
+	}
+	index, ok := mappingIndex(valueOf(line, `"name":"`))
+	if !ok {
+		return event{}, false
+	}
+	e := event{index: index, version: string(valueOf(line, `"resourceVersion":"`)), size: len(line)}
+	generation := valueOf(line, `"generation":`)
+	ready := []byte(`"observedGeneration":` + string(generation) + `,"reason":"Synced","status":"True","type":"Ready"`)
+	if bytes.Contains(line, ready) {
+		e.ready, _ = strconv.ParseInt(string(generation), 10, 64) // always a number
+	}
+	return e, true
+}
+
+// valueOf returns the value after the first occurrence of a key: a string up to its quote, or a number.
+func valueOf(line []byte, key string) []byte {
+	_, rest, found := bytes.Cut(line, []byte(key))
+	if !found {
+		return nil
+	}
+	end := bytes.IndexAny(rest, `",}`)
+	return rest[:max(end, 0)]
 }

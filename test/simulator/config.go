@@ -10,33 +10,33 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-const usage = `Serves a simulated DeepCall: updateAgentGroupMapping, and /_sim/ to look at it.
+const usage = `Serves a simulated DeepCall: updateAgentGroupMapping, and /_sim/ to inspect and change it.
 
 Usage: simulator [flags]
 
-  --listen ADDRESS      where to listen; port 0 takes a free one (default 127.0.0.1:8089)
-  --tls-cert FILE       serve https with this PEM certificate ...
-  --tls-key FILE        ... and its key
-  --semantics WORD      what becomes of groups that a request leaves out:
-                        "merge" keeps them, "replace" drops them (default merge)
-  --user USER:TOKEN     let this user call with this token; repeatable
-  --session SSID        a session ID that may call; repeatable
-                        without any of both, all well-formed credentials do
-  --agents 1,7          the agents there are (default any)
-  --groups 90,91        the groups there are (default any)
-  --latency 50ms        how long every call takes (default 0s)
-  --jitter 20ms         up to this much more (default 0s)
-  --seed N              of the jitter: one seed, one sequence (default 0)
-  --fault FAULT         what goes wrong, in this order; repeatable
-  --quiet               don't print a line per call
-  --help                this text
+  --listen ADDRESS      address to listen on; port 0 selects a free port (default 127.0.0.1:8089)
+  --tls-cert FILE       PEM certificate for https
+  --tls-key FILE        key of the certificate
+  --semantics WORD      groups that a request omits: "merge" keeps them, "replace"
+                        removes them (default merge)
+  --user USER:TOKEN     accept this user with this token; repeatable
+  --session SSID        accept this session ID; repeatable
+                        (default: accept all well-formed credentials)
+  --agents 1,7          the existing agents (default all)
+  --groups 90,91        the existing groups (default all)
+  --latency 50ms        duration of each request (default 0s)
+  --jitter 20ms         maximum of a random addition to the latency (default 0s)
+  --seed N              seed of the jitter (default 0)
+  --fault FAULT         faults, in this order; repeatable
+  --quiet               do not print a line for each request
+  --help                print this text
 
 ` + deepcalltest.FaultHelp + `
-Look at it with: curl 'http://127.0.0.1:8089/_sim/agents?format=text'
-GET / tells the rest.
+Inspect it with: curl 'http://127.0.0.1:8089/_sim/agents?format=text'
+GET / returns the help of its API.
 `
 
-// config is what the command line says.
+// config is the parsed command line.
 type config struct {
 	listen, tlsCert, tlsKey string
 	quiet                   bool
@@ -44,7 +44,7 @@ type config struct {
 	faults                  []deepcalltest.Fault
 }
 
-// parse reads the command line. Help goes to stdout, complaints to stderr.
+// parse parses the command line. It writes help to stdout and hints to stderr.
 func parse(args []string, stdout, stderr io.Writer) (config, error) {
 	var c config
 	flags := c.flags()
@@ -55,7 +55,7 @@ func parse(args []string, stdout, stderr io.Writer) (config, error) {
 		return c, err
 	}
 	if err == nil {
-		err = c.check(flags.Args())
+		err = c.validate(flags.Args())
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "see simulator --help")
@@ -100,7 +100,7 @@ func (c *config) flags() *flag.FlagSet {
 	return flags
 }
 
-func (c *config) check(rest []string) error {
+func (c *config) validate(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("%q is not a flag", rest[0])
@@ -112,7 +112,7 @@ func (c *config) check(rest []string) error {
 	return nil
 }
 
-// list makes a flag's reader of IDs with commas between them.
+// list returns the parser of a flag with comma-separated IDs.
 func list(into *[]string) func(string) error {
 	return func(s string) error {
 		for id := range strings.SplitSeq(s, ",") {

@@ -1,4 +1,4 @@
-// Command simulator serves a simulated DeepCall, for the demo and by hand.
+// Command simulator serves a simulated DeepCall, for the demo and for manual tests.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// run serves until the context ends.
+// run serves DeepCall until the context ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c, err := parse(args, stdout, stderr)
 	if err != nil {
@@ -52,31 +52,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "listening on %s://%s\n", scheme, listener.Addr())
 
-	web := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
-	go func() { ended <- serve(web, listener, c) }()
+	go func() { ended <- serve(server, listener, c) }()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
-	return shutDown(ctx, sim, web)
+	return shutDown(ctx, sim, server)
 }
 
-func serve(web *http.Server, listener net.Listener, c config) error {
+func serve(server *http.Server, listener net.Listener, c config) error {
 	if c.tlsCert != "" {
-		return web.ServeTLS(listener, c.tlsCert, c.tlsKey)
+		return server.ServeTLS(listener, c.tlsCert, c.tlsKey)
 	}
-	return web.Serve(listener)
+	return server.Serve(listener)
 }
 
-// shutDown ends the calls that would hang, and gives the others a moment.
-func shutDown(ctx context.Context, sim *deepcalltest.Server, web *http.Server) error {
+// shutDown aborts the requests that hang and waits up to two seconds for the others.
+func shutDown(ctx context.Context, sim *deepcalltest.Server, server *http.Server) error {
 	sim.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
-		return web.Close() // idle connections that never sent a request
+	if err := server.Shutdown(ctx); err != nil {
+		return server.Close() // idle connections without a request
 	}
 	return nil
 }

@@ -28,11 +28,11 @@ import (
 
 const good = `{"userId":"1001","token":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"}}}`
 
-// program is a simulator that runs.
+// program is a running simulator.
 type program struct {
 	url   string
 	out   *bufio.Scanner
-	end   func()
+	stop  func()
 	ended chan error
 }
 
@@ -40,7 +40,7 @@ func start(t *testing.T, args ...string) program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
-	p := program{out: bufio.NewScanner(read), end: cancel, ended: make(chan error, 1)}
+	p := program{out: bufio.NewScanner(read), stop: cancel, ended: make(chan error, 1)}
 	go func() {
 		err := run(ctx, append([]string{"--listen=127.0.0.1:0"}, args...), write, io.Discard)
 		_ = write.CloseWithError(err)
@@ -76,7 +76,7 @@ func (p program) post(t *testing.T, client *http.Client, body string) (int, stri
 	return resp.StatusCode, string(raw)
 }
 
-func TestTheProgramServesUntilItIsEnded(t *testing.T) {
+func TestServesUntilItIsStopped(t *testing.T) {
 	p := start(t, "--user=1001:s3cr3t", "--session=abc", "--agents=1,7", "--groups=90, 91",
 		"--fault=status=503,retry-after=2", "--semantics=replace", "--latency=1ns")
 	for _, want := range []struct {
@@ -98,16 +98,16 @@ func TestTheProgramServesUntilItIsEnded(t *testing.T) {
 			t.Fatalf("got HTTP %d %s, want %+v", status, answer, want)
 		}
 		if got := <-line; !strings.Contains(got, want.line) {
-			t.Fatalf("printed was %q, want %q", got, want.line)
+			t.Fatalf("printed %q, want %q", got, want.line)
 		}
 	}
-	p.end()
+	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestTheProgramEndsAlthoughACallHangs(t *testing.T) {
+func TestStopsDespiteAHangingRequest(t *testing.T) {
 	p := start(t, "--quiet", "--fault=hang,applied")
 	failed, sent := make(chan error), make(chan struct{})
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
@@ -123,16 +123,16 @@ func TestTheProgramEndsAlthoughACallHangs(t *testing.T) {
 		failed <- err
 	}()
 	<-sent
-	p.end()
+	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Fatal(err)
 	}
 	if err := <-failed; err == nil {
-		t.Fatal("the call was answered")
+		t.Fatal("the request was answered")
 	}
 }
 
-func TestTheProgramServesTLS(t *testing.T) {
+func TestServesTLS(t *testing.T) {
 	cert, key, roots := certificate(t)
 	p := start(t, "--quiet", "--tls-cert="+cert, "--tls-key="+key)
 	if !strings.HasPrefix(p.url, "https://") {
@@ -145,28 +145,28 @@ func TestTheProgramServesTLS(t *testing.T) {
 	}
 }
 
-func TestWrongFlagsAreRefused(t *testing.T) {
+func TestRejectsInvalidFlags(t *testing.T) {
 	for name, args := range map[string][]string{
-		"a word that is no flag":    {"serve"},
-		"a flag that isn't there":   {"--explode"},
-		"an unknown reading":        {"--semantics=both"},
+		"an argument":               {"serve"},
+		"an unknown flag":           {"--explode"},
+		"unknown semantics":         {"--semantics=both"},
 		"a user without a token":    {"--user=1001"},
 		"an empty session":          {"--session="},
-		"a fault nobody knows":      {"--fault=explode"},
-		"a latency that is a word":  {"--latency=slow"},
+		"an unknown fault":          {"--fault=explode"},
+		"an invalid latency":        {"--latency=slow"},
 		"a certificate without key": {"--tls-cert=a.pem"},
-		"an address that is wrong":  {"--listen=nowhere"},
-		"a certificate not there":   {"--listen=127.0.0.1:0", "--tls-cert=none.pem", "--tls-key=none.pem"},
+		"an invalid address":        {"--listen=nowhere"},
+		"a missing certificate":     {"--listen=127.0.0.1:0", "--tls-cert=none.pem", "--tls-key=none.pem"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
-				t.Fatal("it was accepted")
+				t.Fatal("they were accepted")
 			}
 		})
 	}
 }
 
-func TestTheHelpTellsEveryFlag(t *testing.T) {
+func TestHelpListsEveryFlag(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"--help"}, &out, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Fatal(err)
@@ -179,8 +179,8 @@ func TestTheHelpTellsEveryFlag(t *testing.T) {
 	})
 }
 
-// certificate makes a certificate for 127.0.0.1 and returns its files, and the
-// roots that trust it.
+// certificate creates a certificate for 127.0.0.1. It returns its files and the roots
+// that trust it.
 func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// auditPolicy has the requests of ServiceAccounts recorded, without their bodies, once they are answered.
+// auditPolicy records the completed requests of ServiceAccounts without their bodies.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -21,22 +21,22 @@ rules:
   - level: None
 `
 
-// Audited is a request that the API server answered.
+// Audited is a completed request in the audit log.
 type Audited struct {
 	Verb string
 	User struct{ Username string }
-	// ObjectRef is nil for a request that is about no resource.
+	// ObjectRef is nil for non-resource requests.
 	ObjectRef *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
-	// Annotations tell what the authorizer decided, and why.
+	// Annotations contain the decision of the authorizer and its reason.
 	Annotations map[string]string
 }
 
-// Allowed is true when the authorizer allowed the request.
+// Allowed reports whether the authorizer allowed the request.
 func (a Audited) Allowed() bool {
 	return a.Annotations["authorization.k8s.io/decision"] == "allow"
 }
 
-// WithAudit has the API server record the requests of ServiceAccounts in the file, for ReadAudit.
+// WithAudit makes the API server write the requests of ServiceAccounts to the file, for ReadAudit.
 func WithAudit(path string) Option {
 	return func(environment *envtest.Environment) error {
 		policy := filepath.Join(filepath.Dir(path), "audit-policy.yaml")
@@ -50,7 +50,7 @@ func WithAudit(path string) Option {
 	}
 }
 
-// ReadAudit reads the requests that were recorded since the offset, and returns the next offset.
+// ReadAudit returns the requests in the audit log after offset, and the offset of its end.
 func ReadAudit(path string, offset int64) ([]Audited, int64, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -58,13 +58,13 @@ func ReadAudit(path string, offset int64) ([]Audited, int64, error) {
 	}
 	defer file.Close()
 	if _, err := file.Seek(offset, 0); err != nil {
-		return nil, 0, fmt.Errorf("find the place in the audit log: %w", err)
+		return nil, 0, fmt.Errorf("seek in the audit log: %w", err)
 	}
 	var requests []Audited
 	lines := bufio.NewReader(file)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil { // the file's end; the last line may still be being written
+		if err != nil { // end of file; the last line can be incomplete
 			return requests, offset, nil
 		}
 		offset += int64(len(line))

@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// Block is a block of code in a page.
+// Block is a fenced code block of a Markdown page.
 type Block struct {
-	// Language is what stands behind the fence: sh for commands, console for commands with what they print.
+	// Language is the info string of the fence: sh for commands, console for commands with their output.
 	Language string
-	// Section is the last heading of the second level before it.
+	// Section is the second-level heading above the block.
 	Section string
 	Text    string
 }
 
-// Shown is a command of a console block, and what it prints.
+// Shown is a command of a console block and its output.
 type Shown struct{ Command, Output string }
 
-// Blocks are the blocks of a page of the repository, in one of the languages.
+// Blocks returns the code blocks of a page of the repository that have one of the languages.
 func Blocks(tb testing.TB, page string, languages ...string) []Block {
 	tb.Helper()
 	content, err := os.ReadFile(filepath.Join(Root(), page))
@@ -36,7 +36,7 @@ func Blocks(tb testing.TB, page string, languages ...string) []Block {
 	return blocks
 }
 
-// parseBlocks reads fenced blocks, also within lists, where they are indented.
+// parseBlocks returns all fenced code blocks, including indented ones in lists.
 func parseBlocks(page string) []Block {
 	var blocks []Block
 	var section, indent string
@@ -59,11 +59,11 @@ func parseBlocks(page string) []Block {
 	return blocks
 }
 
-// Shown are the commands of a console block; each begins with a dollar sign.
+// Shown returns the commands of a console block, which start with a dollar sign, and their output.
 func (b Block) Shown() []Shown {
 	var all []Shown
 	for line := range strings.Lines(b.Text) {
-		if command, is := strings.CutPrefix(line, "$ "); is {
+		if command, found := strings.CutPrefix(line, "$ "); found {
 			all = append(all, Shown{Command: strings.TrimSuffix(command, "\n")})
 		} else if len(all) > 0 {
 			all[len(all)-1].Output += line

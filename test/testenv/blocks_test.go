@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestBlocksOfAPageAreReadWithTheirSection(t *testing.T) {
+func TestParseBlocks(t *testing.T) {
 	page := "# Page\n```sh\na\n```\n## One\ntext\n```console\n$ b\nout\n\nmore\n$ c\n```\n- list\n\n  ```sh\n  d <<END\n    x\n  END\n  ```\n"
 	want := []Block{
 		{"sh", "", "a\n"},

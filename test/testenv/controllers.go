@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// StartNamespaceController runs the controller without which no namespace ends, until stop is called.
+// StartNamespaceController runs the controller that completes the deletion of namespaces, until stop is called.
 func (p *ControlPlane) StartNamespaceController() (stop func(), err error) {
 	program := filepath.Join(filepath.Dir(p.Kubectl), "kube-controller-manager")
 	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("there is no %s; run hack/controller-manager.sh: %w", program, err)
+		return nil, fmt.Errorf("%s not found; run hack/controller-manager.sh: %w", program, err)
 	}
 	command := exec.Command(program, "--kubeconfig="+p.Kubeconfig, "--leader-elect=false",
 		"--controllers=namespace-controller", "--secure-port=0")

@@ -10,53 +10,57 @@ import (
 	"net/http"
 )
 
-// Stored hands over every version of every object that is in etcd: those of now, and older ones that are
-// not compacted yet. Keys are like /registry/secrets/NAMESPACE/NAME. It reads etcd itself, by its JSON gateway.
+// Stored calls each for all versions of all objects in etcd: the current ones and those that are not compacted yet. Keys
+// have the form /registry/secrets/NAMESPACE/NAME. It uses the JSON gateway of etcd.
 func (p *ControlPlane) Stored(ctx context.Context, each func(key string, value []byte)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var now struct {
+	body, err := p.postEtcd(ctx, "kv/range", map[string]any{"key": []byte{0}, "range_end": []byte{0}})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	var current struct {
 		Header struct {
 			Revision int64 `json:",string"`
 		}
-		Kvs []pair
+		Kvs []keyValue
 	}
-	all := map[string]any{"key": []byte{0}, "range_end": []byte{0}}
-	if err := p.etcd(ctx, "kv/range", all, &now); err != nil {
-		return err
+	if err := json.NewDecoder(body).Decode(&current); err != nil {
+		return fmt.Errorf("read etcd's response: %w", err)
 	}
-	for _, kv := range now.Kvs {
+	for _, kv := range current.Kvs {
 		each(string(kv.Key), kv.Value)
 	}
-	return p.storedBefore(ctx, now.Header.Revision, 1, each)
+	return p.storedBetween(ctx, 1, current.Header.Revision, each)
 }
 
-type pair struct {
+type keyValue struct {
 	Key, Value  []byte
 	ModRevision int64 `json:"mod_revision,string"`
 }
 
-// watched is a message of etcd's watch.
-type watched struct {
+// watchResponse is a message of etcd's watch.
+type watchResponse struct {
 	Result struct {
 		Canceled        bool
 		CompactRevision int64 `json:"compact_revision,string"`
-		Events          []struct{ Kv pair }
+		Events          []struct{ Kv keyValue }
 	}
 	Error *struct{ Message string }
 }
 
-// storedBefore reads the versions that were written from one revision to another.
-func (p *ControlPlane) storedBefore(ctx context.Context, last, first int64, each func(string, []byte)) error {
-	answer, err := p.askEtcd(ctx, "watch", map[string]any{"create_request": map[string]any{
+// storedBetween calls each for the versions that were written from revision first to revision last.
+func (p *ControlPlane) storedBetween(ctx context.Context, first, last int64, each func(string, []byte)) error {
+	body, err := p.postEtcd(ctx, "watch", map[string]any{"create_request": map[string]any{
 		"key": []byte{0}, "range_end": []byte{0}, "start_revision": first,
 	}})
 	if err != nil {
 		return err
 	}
-	defer answer.Close()
-	for messages := json.NewDecoder(answer); ; {
-		var message watched
+	defer body.Close()
+	for messages := json.NewDecoder(body); ; {
+		var message watchResponse
 		if err := messages.Decode(&message); err != nil {
 			return fmt.Errorf("read etcd's watch: %w", err)
 		}
@@ -64,9 +68,9 @@ func (p *ControlPlane) storedBefore(ctx context.Context, last, first int64, each
 		case message.Error != nil:
 			return errors.New("etcd: " + message.Error.Message)
 		case message.Result.CompactRevision > first:
-			return p.storedBefore(ctx, last, message.Result.CompactRevision, each)
+			return p.storedBetween(ctx, message.Result.CompactRevision, last, each)
 		case message.Result.Canceled:
-			return errors.New("etcd ended the watch")
+			return errors.New("etcd canceled the watch")
 		}
 		for _, event := range message.Result.Events {
 			each(string(event.Kv.Key), event.Kv.Value)
@@ -77,34 +81,23 @@ func (p *ControlPlane) storedBefore(ctx context.Context, last, first int64, each
 	}
 }
 
-func (p *ControlPlane) etcd(ctx context.Context, what string, request, answer any) error {
-	body, err := p.askEtcd(ctx, what, request)
+// postEtcd sends a request to etcd and returns the body of the response.
+func (p *ControlPlane) postEtcd(ctx context.Context, path string, message any) (io.ReadCloser, error) {
+	body, err := json.Marshal(message)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("encode the request to etcd: %w", err)
 	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(answer); err != nil {
-		return fmt.Errorf("read etcd's answer: %w", err)
-	}
-	return nil
-}
-
-func (p *ControlPlane) askEtcd(ctx context.Context, what string, request any) (io.ReadCloser, error) {
-	body, err := json.Marshal(request)
+	url := p.environment.ControlPlane.Etcd.URL.String() + "/v3/" + path
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("write a request to etcd: %w", err)
+		return nil, fmt.Errorf("create the request to etcd: %w", err)
 	}
-	url := p.environment.ControlPlane.Etcd.URL.String() + "/v3/" + what
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("make a request to etcd: %w", err)
+		return nil, fmt.Errorf("send the request to etcd: %w", err)
 	}
-	answer, err := http.DefaultClient.Do(post)
-	if err != nil {
-		return nil, fmt.Errorf("ask etcd: %w", err)
+	if response.StatusCode != http.StatusOK {
+		return nil, errors.Join(errors.New("etcd responded with "+response.Status), response.Body.Close())
 	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, errors.Join(errors.New("etcd answers "+answer.Status), answer.Body.Close())
-	}
-	return answer.Body, nil
+	return response.Body, nil
 }

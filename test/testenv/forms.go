@@ -13,49 +13,49 @@ import (
 	"strings"
 )
 
-// plainEnd is how much of a canary's beginning, and of its end, no escaping changes.
-const plainEnd = 20
+// plainLength is the length of the prefix and the suffix of a canary that no encoding escapes.
+const plainLength = 20
 
-// Canary is a credential that is found wherever it goes, also in part: the text, which must be unique,
-// long and of letters and digits, stands on both sides of what each escaping writes differently.
+// Canary returns a credential that Reveals finds in any encoding, even if only a part of it is present. It surrounds
+// characters that encodings escape with text, which must be unique, long and alphanumeric.
 func Canary(text string) string {
-	if len(text) < plainEnd {
-		panic("too short for a canary: " + text)
+	if len(text) < plainLength {
+		panic("canary too short: " + text)
 	}
 	return text + `"<&>é\%+ 'ß` + text
 }
 
-// Forms are the ways in which a canary, or a good part of it, could be written, by what they are.
+// Forms returns the encodings of a canary, or of a significant part of it, by name.
 func Forms(secret string) map[string]string {
-	start := secret[:plainEnd]
+	start := secret[:plainLength]
 	forms := map[string]string{
-		"as it is":             secret,
-		"its beginning":        start,
-		"its end":              secret[len(secret)-plainEnd:],
-		"quoted for JSON":      inJSON(secret, true),
-		"quoted without HTML":  inJSON(secret, false),
-		"quoted for Go":        inner(strconv.Quote(secret)),
-		"quoted in ASCII":      inner(strconv.QuoteToASCII(secret)),
-		"escaped for a URL":    url.QueryEscape(secret),
-		"escaped for a path":   url.PathEscape(secret),
-		"escaped for HTML":     html.EscapeString(secret),
-		"in hexadecimal":       hex.EncodeToString([]byte(start)),
-		"in HEXADECIMAL":       strings.ToUpper(hex.EncodeToString([]byte(start))),
-		"in a row of a dump":   fmt.Sprintf("% x", start[4:8]),
-		"as a list of numbers": inner(fmt.Sprintf("%d", []byte(start))),
-		"as a list in JSON":    strings.Join(strings.Fields(inner(fmt.Sprintf("%d", []byte(start)))), ","),
+		"verbatim":                   secret,
+		"prefix":                     start,
+		"suffix":                     secret[len(secret)-plainLength:],
+		"JSON":                       quoteJSON(secret, true),
+		"JSON without HTML escaping": quoteJSON(secret, false),
+		"Go string":                  trimDelimiters(strconv.Quote(secret)),
+		"ASCII Go string":            trimDelimiters(strconv.QuoteToASCII(secret)),
+		"URL query":                  url.QueryEscape(secret),
+		"URL path":                   url.PathEscape(secret),
+		"HTML":                       html.EscapeString(secret),
+		"hexadecimal":                hex.EncodeToString([]byte(start)),
+		"upper-case hexadecimal":     strings.ToUpper(hex.EncodeToString([]byte(start))),
+		"hex dump row":               fmt.Sprintf("% x", start[4:8]),
+		"list of bytes":              trimDelimiters(fmt.Sprintf("%d", []byte(start))),
+		"JSON list of bytes":         strings.Join(strings.Fields(trimDelimiters(fmt.Sprintf("%d", []byte(start)))), ","),
 	}
 	for shift := range 3 {
-		forms[fmt.Sprintf("in base64, %d bytes in", shift)] = core(base64.RawStdEncoding, start, shift)
-		forms[fmt.Sprintf("in base64 of a URL, %d bytes in", shift)] = core(base64.RawURLEncoding, start, shift)
+		forms[fmt.Sprintf("base64 at offset %d", shift)] = base64Core(base64.RawStdEncoding, start, shift)
+		forms[fmt.Sprintf("URL base64 at offset %d", shift)] = base64Core(base64.RawURLEncoding, start, shift)
 	}
 	return forms
 }
 
-// Reveals returns the forms of a canary that are in a text, also in the text beside the rows of a dump.
+// Reveals returns the names of the encodings of a canary that the text contains, including the text column of hex dumps.
 func Reveals(text, secret string) []string {
 	var found []string
-	dump := dumped(text)
+	dump := textOfDump(text)
 	for form, value := range Forms(secret) {
 		if strings.Contains(text, value) || strings.Contains(dump, value) {
 			found = append(found, form)
@@ -64,29 +64,29 @@ func Reveals(text, secret string) []string {
 	return found
 }
 
-// core is what stays the same of a value's base64 when shift bytes stand before it.
-func core(encoding *base64.Encoding, value string, shift int) string {
+// base64Core returns the part of the base64 encoding of value, preceded by shift bytes, that depends on value only.
+func base64Core(encoding *base64.Encoding, value string, shift int) string {
 	text := encoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + value))
 	return text[(shift*8+5)/6 : (shift+len(value))*8/6]
 }
 
-func inJSON(text string, escapeHTML bool) string {
+func quoteJSON(text string, escapeHTML bool) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(escapeHTML)
 	if err := encoder.Encode(text); err != nil {
-		panic(err) // a string always encodes
+		panic(err) // encoding a string never fails
 	}
-	return inner(strings.TrimSpace(out.String()))
+	return trimDelimiters(strings.TrimSpace(out.String()))
 }
 
-// inner is a text without its first and last byte.
-func inner(text string) string { return text[1 : len(text)-1] }
+// trimDelimiters removes the first and the last byte.
+func trimDelimiters(text string) string { return text[1 : len(text)-1] }
 
 var dumpRow = regexp.MustCompile(`[0-9a-f]{8}  [0-9a-f ]{48,49} \|(.{1,32}?)\|`)
 
-// dumped is the text that client-go logs beside the rows of a hexadecimal dump.
-func dumped(log string) string {
+// textOfDump returns the text column of the hex dumps that client-go logs.
+func textOfDump(log string) string {
 	var text strings.Builder
 	for _, row := range dumpRow.FindAllStringSubmatch(log, -1) {
 		text.WriteString(row[1])

@@ -10,17 +10,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// InstallMonitoringCRDs has the API server know prometheus-operator's ServiceMonitor and
-// PrometheusRule, by CRDs that are generated from the Go types that hack/monitoring pins.
+// InstallMonitoringCRDs installs the CRDs of ServiceMonitor and PrometheusRule, which it generates from the Go types of
+// prometheus-operator that hack/monitoring pins.
 func (p *ControlPlane) InstallMonitoringCRDs() error {
 	directory, err := os.MkdirTemp("", "monitoring-")
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
+		return fmt.Errorf("create a directory: %w", err)
 	}
 	defer os.RemoveAll(directory)
-	which := exec.Command("go", "tool", "-n", "controller-gen")
-	which.Dir = Root()
-	generator, err := which.Output()
+	locate := exec.Command("go", "tool", "-n", "controller-gen")
+	locate.Dir = Root()
+	generator, err := locate.Output()
 	if err != nil {
 		return fmt.Errorf("build controller-gen: %w", err)
 	}

@@ -9,15 +9,16 @@ import (
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// MappingBuilder builds an AgentGroupMapping: Mapping("asha").Agent("7").Group("90", true).In("support").
+// MappingBuilder builds an AgentGroupMapping, for example Mapping("asha").Agent("7").Group("90", true).In("support").
 type MappingBuilder struct{ mapping v1alpha1.AgentGroupMapping }
 
-// Mapping starts a mapping of agent 7, through the account acme.
+// Mapping returns a builder of a mapping for agent 7 and the account acme.
 func Mapping(name string) *MappingBuilder {
 	b := &MappingBuilder{}
 	b.mapping.Name = name
 	b.mapping.Spec.AccountRef.Name = "acme"
 	b.mapping.Spec.AgentID = "7"
+	b.mapping.Spec.Groups = []v1alpha1.AgentGroup{}
 	return b
 }
 
@@ -33,13 +34,13 @@ func (b *MappingBuilder) Agent(id string) *MappingBuilder {
 	return b
 }
 
-// Account sets the account, of the same namespace.
+// Account sets an account in the mapping's namespace.
 func (b *MappingBuilder) Account(name string) *MappingBuilder {
 	b.mapping.Spec.AccountRef.Name = name
 	return b
 }
 
-// AccountIn sets the account, of another namespace.
+// AccountIn sets an account in another namespace.
 func (b *MappingBuilder) AccountIn(namespace, name string) *MappingBuilder {
 	b.mapping.Spec.AccountRef = v1alpha1.AccountReference{Namespace: namespace, Name: name}
 	return b
@@ -74,10 +75,10 @@ func (b *MappingBuilder) Build() *v1alpha1.AgentGroupMapping {
 	return b.mapping.DeepCopy()
 }
 
-// AccountBuilder builds a DeepCallAccount: Account("acme", url).In("support").
+// AccountBuilder builds a DeepCallAccount, for example Account("acme", url).In("support").
 type AccountBuilder struct{ account v1alpha1.DeepCallAccount }
 
-// Account starts an account at the endpoint, with credentials in the Secret NAME-deepcall.
+// Account returns a builder of an account with credentials in the Secret NAME-deepcall.
 func Account(name, endpoint string) *AccountBuilder {
 	b := &AccountBuilder{}
 	b.account.Name = name
@@ -98,13 +99,13 @@ func (b *AccountBuilder) Limits(requestsPerSecond, burst, maxInFlight int32) *Ac
 	return b
 }
 
-// Timeout sets the time-out of a request.
+// Timeout sets the request timeout.
 func (b *AccountBuilder) Timeout(timeout time.Duration) *AccountBuilder {
 	b.account.Spec.RequestTimeout = &metav1.Duration{Duration: timeout}
 	return b
 }
 
-// Allow sets from which namespaces the account may be used.
+// Allow sets the namespaces that can use the account.
 func (b *AccountBuilder) Allow(allowed v1alpha1.AllowedNamespaces) *AccountBuilder {
 	b.account.Spec.AllowedNamespaces = allowed
 	return b
@@ -115,12 +116,12 @@ func (b *AccountBuilder) Build() *v1alpha1.DeepCallAccount {
 	return b.account.DeepCopy()
 }
 
-// UserToken is the Secret of an account, with a user's ID and token.
+// UserToken returns the Secret of an account with a user ID and a token.
 func UserToken(account, userID, token string) *corev1.Secret {
 	return secret(account, map[string]string{"userId": userID, "token": token})
 }
 
-// Session is the Secret of an account, with a session's ID.
+// Session returns the Secret of an account with a session ID.
 func Session(account, ssid string) *corev1.Secret {
 	return secret(account, map[string]string{"ssid": ssid})
 }

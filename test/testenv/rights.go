@@ -11,13 +11,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Right is one verb on one resource, in one namespace or, without it, in all and beside them.
+// Right is a verb on a resource, in a namespace or, if Namespace is empty, in the whole cluster.
 type Right struct{ Namespace, Group, Resource, Verb string }
 
 func (r Right) String() string {
 	return fmt.Sprintf("%s %s.%s in namespace %q", r.Verb, r.Resource, r.Group, r.Namespace)
 }
 
+// covers reports whether r allows use.
 func (r Right) covers(use Right) bool {
 	if r.Namespace == "" {
 		use.Namespace = ""
@@ -25,7 +26,7 @@ func (r Right) covers(use Right) bool {
 	return r == use
 }
 
-// CompareRights tells which rights are granted and not used, and which are used and come from elsewhere.
+// CompareRights returns the granted rights that are not used, and the used rights that are not granted.
 func CompareRights(granted, used []Right) (superfluous, missing []Right) {
 	for _, right := range granted {
 		if !slices.ContainsFunc(used, right.covers) {
@@ -40,8 +41,8 @@ func CompareRights(granted, used []Right) (superfluous, missing []Right) {
 	return superfluous, missing
 }
 
-// RightsUsed is what the ServiceAccount asked for, by the audit log from the offset on. It fails if
-// any of it was refused.
+// RightsUsed returns the rights that the ServiceAccount used, according to the audit log after offset. It returns an error
+// if one of its requests was forbidden.
 func RightsUsed(path string, offset int64, namespace, name string) ([]Right, error) {
 	requests, _, err := ReadAudit(path, offset)
 	if err != nil {
@@ -55,30 +56,30 @@ func RightsUsed(path string, offset int64, namespace, name string) ([]Right, err
 		}
 		use := Right{ref.Namespace, ref.APIGroup, strings.TrimSuffix(ref.Resource+"/"+ref.Subresource, "/"), request.Verb}
 		if !request.Allowed() {
-			return nil, fmt.Errorf("%s asked for a right it does not have: %s", name, use)
+			return nil, fmt.Errorf("%s used a right that it does not have: %s", name, use)
 		}
 		used = append(used, use)
 	}
 	return used, nil
 }
 
-// RightsGranted is what the roles that are bound to the ServiceAccount grant. It is never nothing.
+// RightsGranted returns the rights of the roles that are bound to the ServiceAccount, and an error if there are none.
 func RightsGranted(ctx context.Context, reader client.Reader, namespace, name string) ([]Right, error) {
-	var everywhere rbacv1.ClusterRoleBindingList
-	var inNamespaces rbacv1.RoleBindingList
-	if err := errors.Join(reader.List(ctx, &everywhere), reader.List(ctx, &inNamespaces)); err != nil {
+	var clusterRoleBindings rbacv1.ClusterRoleBindingList
+	var roleBindings rbacv1.RoleBindingList
+	if err := errors.Join(reader.List(ctx, &clusterRoleBindings), reader.List(ctx, &roleBindings)); err != nil {
 		return nil, fmt.Errorf("list the bindings: %w", err)
 	}
-	bindings := inNamespaces.Items
-	for _, binding := range everywhere.Items {
+	bindings := roleBindings.Items
+	for _, binding := range clusterRoleBindings.Items {
 		bindings = append(bindings, rbacv1.RoleBinding{RoleRef: binding.RoleRef, Subjects: binding.Subjects})
 	}
-	bound := func(subject rbacv1.Subject) bool {
+	isAccount := func(subject rbacv1.Subject) bool {
 		return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == namespace && subject.Name == name
 	}
 	var rights []Right
 	for _, binding := range bindings {
-		if !slices.ContainsFunc(binding.Subjects, bound) {
+		if !slices.ContainsFunc(binding.Subjects, isAccount) {
 			continue
 		}
 		rules, err := rulesOf(ctx, reader, binding.Namespace, binding.RoleRef)

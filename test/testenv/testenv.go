@@ -1,12 +1,14 @@
-// Package testenv gives tests a real kube-apiserver and etcd, and objects that read like sentences.
+// Package testenv provides tests with a kube-apiserver and etcd, builders of objects, and shared helpers.
 package testenv
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"testing"
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -15,18 +17,18 @@ import (
 // ControlPlane is a running kube-apiserver and etcd with the operator's CRDs.
 type ControlPlane struct {
 	environment *envtest.Environment
-	// Config is an administrator's.
+	// Config has administrator permissions.
 	Config *rest.Config
-	// Kubeconfig is the path of an administrator's kubeconfig.
+	// Kubeconfig is the path of a kubeconfig with administrator permissions.
 	Kubeconfig string
-	// Kubectl is the path of the kubectl of the same version.
+	// Kubectl is the path of a kubectl of the same version.
 	Kubectl string
 }
 
 // Option changes a control plane before it starts.
 type Option func(*envtest.Environment) error
 
-// Start starts a control plane from the binaries in KUBEBUILDER_ASSETS, or else in bin/k8s.
+// Start starts a control plane from the binaries in KUBEBUILDER_ASSETS, by default bin/k8s.
 func Start(options ...Option) (*ControlPlane, error) {
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
@@ -64,11 +66,11 @@ func (p *ControlPlane) writeKubeconfig() error {
 	}
 	kubeconfig, err := admin.KubeConfig()
 	if err != nil {
-		return fmt.Errorf("make the kubeconfig: %w", err)
+		return fmt.Errorf("create the kubeconfig: %w", err)
 	}
 	directory, err := os.MkdirTemp("", "deepcall-operator-")
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
+		return fmt.Errorf("create a directory: %w", err)
 	}
 	p.Kubeconfig = filepath.Join(directory, "kubeconfig")
 	if err := os.WriteFile(p.Kubeconfig, kubeconfig, 0o600); err != nil {
@@ -77,12 +79,23 @@ func (p *ControlPlane) writeKubeconfig() error {
 	return nil
 }
 
-// Stop ends the control plane and removes its files.
+// Stop stops the control plane and removes its files.
 func (p *ControlPlane) Stop() error {
 	return errors.Join(p.environment.Stop(), os.RemoveAll(filepath.Dir(p.Kubeconfig)))
 }
 
-// Root is the top of the repository.
+// Main calls run, which runs the tests, and exits with its code. It is the body of a TestMain.
+func Main(m *testing.M, run func(*testing.M) (code int, err error)) {
+	flag.Parse() // exits on invalid flags before run starts processes
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// Root returns the root directory of the repository.
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..")

@@ -1,9 +1,9 @@
-{{/* The chart's name, for labels. */}}
+{{/* The chart name, for labels. */}}
 {{- define "deepcall-operator.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What all names begin with. Releases may have dots and begin with a digit; Services may not. */}}
+{{/* The prefix of all names. Release names can contain dots and start with a digit; Service names can't. */}}
 {{- define "deepcall-operator.fullname" -}}
 {{- $name := include "deepcall-operator.name" . }}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
@@ -11,8 +11,8 @@
 {{- regexMatch "^[a-z]" $full | ternary $full (printf "deepcall-%s" $full) }}
 {{- end }}
 
-{{/* The name of an object: .root is the top, .suffix what it ends in. Of a name that is too long the
-beginning is cut, and a hash keeps it apart from others that begin alike. */}}
+{{/* The name of an object with the root context .root and the suffix .suffix. The prefix of a long name is
+truncated, and a hash keeps names with the same truncated prefix unique. */}}
 {{- define "deepcall-operator.named" -}}
 {{- $full := include "deepcall-operator.fullname" .root }}
 {{- $name := printf "%s-%s" $full .suffix }}
@@ -29,18 +29,18 @@ beginning is cut, and a hash keeps it apart from others that begin alike. */}}
 {{- else if .Values.serviceAccount.create }}
 {{- include "deepcall-operator.named" (dict "root" . "suffix" "controller-manager") }}
 {{- else }}
-{{- fail "serviceAccount.name is needed when serviceAccount.create is false" }}
+{{- fail "serviceAccount.name is required when serviceAccount.create is false" }}
 {{- end }}
 {{- end }}
 
-{{/* The labels by which the Pods are found; they never change. */}}
+{{/* The selector labels of the Pods. They are immutable. */}}
 {{- define "deepcall-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "deepcall-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 control-plane: controller-manager
 {{- end }}
 
-{{/* All labels of an object: .root is the top, .labels are its own. */}}
+{{/* All labels of an object with the root context .root and its own labels .labels. */}}
 {{- define "deepcall-operator.labels" -}}
 {{- $labels := include "deepcall-operator.selectorLabels" .root | fromYaml }}
 {{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion }}
@@ -50,8 +50,8 @@ control-plane: controller-manager
 {{- merge $labels (default dict .labels) .root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* The metadata of an object: .root is the top; .suffix ends its name, or .name is all of it;
-.namespace, .labels and .annotations are its own. */}}
+{{/* The metadata of an object with the root context .root, the name .name or the name suffix .suffix, and its own
+.namespace, .labels and .annotations. */}}
 {{- define "deepcall-operator.metadata" -}}
 {{- $metadata := dict "name" .name }}
 {{- if .suffix }}
@@ -68,17 +68,17 @@ control-plane: controller-manager
 {{- toYaml $metadata }}
 {{- end }}
 
-{{/* "true" if the metrics are served securely. The right to ask who may read them can't be had with
-Roles, so that is not possible with watchNamespaces. */}}
+{{/* "true" if the metrics are secure. Authorizing their readers needs a ClusterRole, so they can't be secure with
+watchNamespaces. */}}
 {{- define "deepcall-operator.metricsSecure" -}}
-{{- $asked := .Values.metrics.secure }}
-{{- if and (kindIs "bool" $asked) $asked .Values.watchNamespaces }}
-{{- fail "metrics.secure can't be true with watchNamespaces: to ask the API server who may read the metrics takes a ClusterRole; leave metrics.secure out, and the metrics are plain http" }}
+{{- $secure := .Values.metrics.secure }}
+{{- if and (kindIs "bool" $secure) $secure .Values.watchNamespaces }}
+{{- fail "metrics.secure can't be true with watchNamespaces, because it needs a ClusterRole; remove metrics.secure to serve metrics over http" }}
 {{- end }}
-{{- if and .Values.metrics.enabled (not .Values.watchNamespaces) (or (kindIs "invalid" $asked) $asked) }}true{{ end }}
+{{- if and .Values.metrics.enabled (not .Values.watchNamespaces) (or (kindIs "invalid" $secure) $secure) }}true{{ end }}
 {{- end }}
 
-{{/* The scheme of the metrics, which names their port, too. */}}
+{{/* The scheme of the metrics, which is also the name of their port. */}}
 {{- define "deepcall-operator.metricsScheme" -}}
 {{- include "deepcall-operator.metricsSecure" . | empty | ternary "http" "https" }}
 {{- end }}

@@ -1,5 +1,5 @@
-{{/* A role whose rules are those of a file of files/rbac: .root is the top, .file the file's name,
-.kind and .namespace say what becomes of it. */}}
+{{/* A role with the rules of the file .file in files/rbac, the root context .root, and its own .kind and
+.namespace. */}}
 {{- define "deepcall-operator.role" -}}
 {{- $role := .root.Files.Get (printf "files/rbac/%s" .file) | fromYaml }}
 ---
@@ -11,7 +11,7 @@ rules:
   {{- toYaml $role.rules | nindent 2 }}
 {{- end }}
 
-{{/* The same, and bound to the manager's ServiceAccount, or to the list .subjects. */}}
+{{/* The same role with a binding to the manager's ServiceAccount. */}}
 {{- define "deepcall-operator.boundRole" -}}
 {{- $role := .root.Files.Get (printf "files/rbac/%s" .file) | fromYaml }}
 {{- include "deepcall-operator.role" . }}

@@ -2,22 +2,22 @@ package deepcalltest
 
 import "slices"
 
-// Account is somebody who may call: with UserID and Token, or with a session.
+// Account is a DeepCall account, which authenticates with UserID and Token or with a session.
 type Account struct {
 	UserID    string   `json:"userId"`
 	Token     string   `json:"token"`
-	Sessions  []string `json:"sessions"`  // the ssids that are valid
-	Suspended bool     `json:"suspended"` // its calls answer 1039
-	Denied    bool     `json:"denied"`    // its calls answer 1015
+	Sessions  []string `json:"sessions"`  // the valid session IDs
+	Suspended bool     `json:"suspended"` // its requests are answered 1039
+	Denied    bool     `json:"denied"`    // its requests are answered 1015
 }
 
-// SetAccounts replaces all accounts. Without any, everybody may call.
+// SetAccounts replaces all accounts. Without accounts, all credentials are accepted.
 func (s *Server) SetAccounts(accounts ...Account) {
 	s.update(func() { s.accounts = cloneAccounts(accounts) })
 }
 
-// UpdateAccount changes the account of that user, which it creates if it isn't
-// there. Accounts of a session alone have an empty user ID.
+// UpdateAccount changes the user's account, which it creates if necessary. Accounts
+// that only have a session have an empty user ID.
 func (s *Server) UpdateAccount(userID string, change func(*Account)) {
 	s.update(func() {
 		i := slices.IndexFunc(s.accounts, func(a Account) bool { return a.UserID == userID })
@@ -29,37 +29,37 @@ func (s *Server) UpdateAccount(userID string, change func(*Account)) {
 	})
 }
 
-// RotateToken gives the user another token; the old one answers 1014.
+// RotateToken replaces the user's token. Requests with the old one are answered 1014.
 func (s *Server) RotateToken(userID, token string) {
 	s.UpdateAccount(userID, func(a *Account) { a.Token = token })
 }
 
-// RotateSession ends the user's sessions and opens those given.
+// RotateSession replaces the user's sessions.
 func (s *Server) RotateSession(userID string, ssids ...string) {
 	s.UpdateAccount(userID, func(a *Account) { a.Sessions = slices.Clone(ssids) })
 }
 
-// Suspend suspends the user's account (1039), or takes that back.
+// Suspend suspends (1039) or reactivates the user's account.
 func (s *Server) Suspend(userID string, suspended bool) {
 	s.UpdateAccount(userID, func(a *Account) { a.Suspended = suspended })
 }
 
-// Deny takes the permission from the user's account (1015), or gives it back.
+// Deny revokes (1015) or grants the permission of the user's account.
 func (s *Server) Deny(userID string, denied bool) {
 	s.UpdateAccount(userID, func(a *Account) { a.Denied = denied })
 }
 
-// authenticate returns the code that refuses the credentials, or 200. The
-// ledger's user is completed with the one whose session it is.
-func (s *Server) authenticate(q request) (code int, userID string) {
-	if q.auth.code != 0 {
-		return q.auth.code, q.auth.userID
+// authenticate returns 200 or the error code for the credentials, and the user. For a
+// session that is the user who owns it.
+func (s *Server) authenticate(p payload) (code int, userID string) {
+	if p.auth.code != 0 {
+		return p.auth.code, p.auth.userID
 	}
 	if len(s.accounts) == 0 {
-		return codeSuccess, q.auth.userID
+		return codeSuccess, p.auth.userID
 	}
 	for _, a := range s.accounts {
-		if !q.auth.matches(a) {
+		if !p.auth.matches(a) {
 			continue
 		}
 		switch {
@@ -70,7 +70,7 @@ func (s *Server) authenticate(q request) (code int, userID string) {
 		}
 		return codeSuccess, a.UserID
 	}
-	return codeInvalidToken, q.auth.userID
+	return codeInvalidToken, p.auth.userID
 }
 
 func cloneAccounts(accounts []Account) []Account {

@@ -17,7 +17,7 @@ const help = `A simulated DeepCall.
 
   POST   ` + Path + `
          {"userId":"1001","token":"...","agentId":"7","group":{"90":{"receive_call":"Y"}}}
-         or "ssid" in place of "userId" and "token"; below any path prefix
+         or "ssid" instead of "userId" and "token"; under any path prefix
 
   GET    /_sim/agents              agents and their groups
   GET    /_sim/agents/{id}         the groups of one agent
@@ -26,24 +26,24 @@ const help = `A simulated DeepCall.
   GET    /_sim/groups              the groups that were configured or created
   PUT    /_sim/groups/{id}         create a group
   DELETE /_sim/groups/{id}         delete a group, also from its agents
-  GET    /_sim/calls               every call; ?agent=7 for one agent
-  GET    /_sim/stats               the calls in numbers
-  PUT    /_sim/accounts            create or change an account; what is left out stays:
+  GET    /_sim/requests            all requests; ?agent=7 for one agent
+  GET    /_sim/stats               statistics of the requests
+  PUT    /_sim/accounts            create or change an account; omitted fields keep their values:
                                    {"userId":"1001","token":"...","sessions":["..."],
                                    "suspended":true,"denied":true}
   GET    /_sim/accounts            the accounts, credentials masked
-  GET    /_sim/faults              the faults to come
+  GET    /_sim/faults              the pending faults
   POST   /_sim/faults              add a fault, or a list: {"code":1505,"times":2,"agent":"7"}
-  DELETE /_sim/faults              forget the faults to come
-  POST   /_sim/release             let the calls that hang go on
+  DELETE /_sim/faults              delete the pending faults
+  POST   /_sim/release             release the requests that hang
   PUT    /_sim/latency             {"latency":"200ms","jitter":"50ms"}
-  POST   /_sim/reset               start again, without any calls, faults or changes
+  POST   /_sim/reset               reset to the initial state, without requests, faults or changes
 
-Answers are JSON. GET of agents, agents/{id} and calls has ?format=text for people.
+Answers are JSON. GET of agents, agents/{id} and requests supports ?format=text.
 
 ` + FaultHelp
 
-// adminHandler serves what is not DeepCall's.
+// adminHandler serves the simulator's own API.
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.getHelp)
@@ -51,22 +51,22 @@ func (s *Server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /_sim/agents", s.getAgents)
 	mux.HandleFunc("GET /_sim/agents/{id}", s.getAgent)
 	mux.HandleFunc("PUT /_sim/agents/{id}", s.putAgent)
-	mux.HandleFunc("DELETE /_sim/agents/{id}", s.byID(s.RemoveAgents))
+	mux.HandleFunc("DELETE /_sim/agents/{id}", s.handleID(s.RemoveAgents))
 	mux.HandleFunc("GET /_sim/groups", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, append([]string{}, s.Groups()...))
 	})
-	mux.HandleFunc("PUT /_sim/groups/{id}", s.byID(s.AddGroups))
-	mux.HandleFunc("DELETE /_sim/groups/{id}", s.byID(s.RemoveGroups))
-	mux.HandleFunc("GET /_sim/calls", s.getCalls)
+	mux.HandleFunc("PUT /_sim/groups/{id}", s.handleID(s.AddGroups))
+	mux.HandleFunc("DELETE /_sim/groups/{id}", s.handleID(s.RemoveGroups))
+	mux.HandleFunc("GET /_sim/requests", s.getRequests)
 	mux.HandleFunc("GET /_sim/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Stats()) })
 	mux.HandleFunc("GET /_sim/accounts", s.getAccounts)
 	mux.HandleFunc("PUT /_sim/accounts", s.putAccount)
 	mux.HandleFunc("GET /_sim/faults", s.getFaults)
 	mux.HandleFunc("POST /_sim/faults", s.postFaults)
-	mux.HandleFunc("DELETE /_sim/faults", s.doing(s.ClearFaults))
-	mux.HandleFunc("POST /_sim/release", s.doing(s.Release))
+	mux.HandleFunc("DELETE /_sim/faults", s.handleAction(s.ClearFaults))
+	mux.HandleFunc("POST /_sim/release", s.handleAction(s.Release))
 	mux.HandleFunc("PUT /_sim/latency", s.putLatency)
-	mux.HandleFunc("POST /_sim/reset", s.doing(s.Reset))
+	mux.HandleFunc("POST /_sim/reset", s.handleAction(s.Reset))
 	return mux
 }
 
@@ -115,17 +115,17 @@ func (s *Server) putAgent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) getCalls(w http.ResponseWriter, r *http.Request) {
-	calls := s.Calls()
+func (s *Server) getRequests(w http.ResponseWriter, r *http.Request) {
+	requests := s.Requests()
 	if r.URL.Query().Has("agent") {
-		calls = s.CallsFor(r.URL.Query().Get("agent"))
+		requests = s.RequestsFor(r.URL.Query().Get("agent"))
 	}
 	if !wantsText(r) {
-		writeJSON(w, append([]Call{}, calls...))
+		writeJSON(w, append([]Request{}, requests...))
 		return
 	}
 	var b strings.Builder
-	for _, c := range calls {
+	for _, c := range requests {
 		b.WriteString(c.String() + "\n")
 	}
 	writeText(w, b.String())
@@ -157,9 +157,9 @@ func (s *Server) putAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.UpdateAccount(change.UserID, func(a *Account) {
-		set(&a.Token, change.Token)
-		set(&a.Suspended, change.Suspended)
-		set(&a.Denied, change.Denied)
+		setIfPresent(&a.Token, change.Token)
+		setIfPresent(&a.Suspended, change.Suspended)
+		setIfPresent(&a.Denied, change.Denied)
 		if change.Sessions != nil {
 			a.Sessions = change.Sessions
 		}
@@ -203,16 +203,16 @@ func (s *Server) putLatency(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// byID makes a handler of a change to the thing that the path names.
-func (s *Server) byID(change func(...string)) http.HandlerFunc {
+// handleID returns a handler that applies a change to the ID in the path.
+func (s *Server) handleID(change func(...string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		change(r.PathValue("id"))
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// doing makes a handler of an action.
-func (s *Server) doing(action func()) http.HandlerFunc {
+// handleAction returns a handler that runs an action.
+func (s *Server) handleAction(action func()) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		action()
 		w.WriteHeader(http.StatusNoContent)
@@ -232,6 +232,6 @@ func agentTable(agents map[string]map[string]string) string {
 		}
 		fmt.Fprintf(table, "%s\t%d/%d\t%s\n", printable(id), receiving, len(groups), formatGroups(groups, len(groups)))
 	}
-	_ = table.Flush() // a strings.Builder takes everything
+	_ = table.Flush() // a strings.Builder does not fail
 	return b.String()
 }

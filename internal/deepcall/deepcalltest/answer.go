@@ -12,17 +12,17 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-// answer is what a call gets to see.
+// answer is the answer to a request.
 type answer struct {
 	status  int // HTTP
-	code    int // DeepCall; 0 if the body isn't DeepCall's
+	code    int // DeepCall's, 0 for a body of another kind
 	header  http.Header
 	body    []byte
-	outcome string // for people
+	outcome string // for the ledger
 }
 
-// answerFor returns the fault's answer or, if it has none, the verdict's.
-func answerFor(f Fault, verdict int) answer {
+// answerFor returns the answer of the fault or, if it has none, that for the code.
+func answerFor(f Fault, code int) answer {
 	a := answer{status: cmp.Or(f.Status, http.StatusOK)}
 	switch {
 	case f.Body != nil:
@@ -30,11 +30,11 @@ func answerFor(f Fault, verdict int) answer {
 		a.outcome = fmt.Sprintf("HTTP %d, %d raw bytes", a.status, len(f.Body))
 		a.header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	case f.Code == 0 && f.Status != 0:
-		a = plain(f.Status)
+		a = statusAnswer(f.Status)
 	default:
-		a.code = cmp.Or(f.Code, verdict)
-		a.body = wire(a.code)
-		a.outcome = strings.TrimSpace(strconv.Itoa(a.code) + " " + word(a.code))
+		a.code = cmp.Or(f.Code, code)
+		a.body = encodeAnswer(a.code)
+		a.outcome = strings.TrimSpace(strconv.Itoa(a.code) + " " + outcome(a.code))
 		if a.status != http.StatusOK {
 			a.outcome = fmt.Sprintf("HTTP %d, %s", a.status, a.outcome)
 		}
@@ -45,13 +45,13 @@ func answerFor(f Fault, verdict int) answer {
 }
 
 func wrongMethod() answer {
-	a := plain(http.StatusMethodNotAllowed)
+	a := statusAnswer(http.StatusMethodNotAllowed)
 	a.header.Set("Allow", http.MethodPost)
 	return a
 }
 
-// plain is an HTTP status as a gateway in front of DeepCall would answer it.
-func plain(status int) answer {
+// statusAnswer returns the answer of a gateway in front of DeepCall.
+func statusAnswer(status int) answer {
 	return answer{
 		status:  status,
 		header:  http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
@@ -60,15 +60,15 @@ func plain(status int) answer {
 	}
 }
 
-// wire is DeepCall's JSON for a code, byte for byte as in the vendor's example.
-func wire(code int) []byte {
+// encodeAnswer returns DeepCall's JSON for a code, formatted as in the vendor's example.
+func encodeAnswer(code int) []byte {
 	body, err := json.Marshal(struct {
 		Status  string `json:"status"`
 		Message string `json:"message"`
 		Code    int    `json:"code"`
 	}{status(code), message(code), code})
 	if err != nil {
-		panic(err) // two strings and a number
+		panic(err) // strings and numbers can be encoded
 	}
 	return body
 }
@@ -80,7 +80,7 @@ func status(code int) string {
 	return "error"
 }
 
-// message is the text that DeepCall sends with a code.
+// message returns the text that DeepCall sends with a code.
 func message(code int) string {
 	if code == codeSuccess {
 		return "Agent group mapping updated successfully"
@@ -89,23 +89,23 @@ func message(code int) string {
 	if !ok {
 		return "Unknown error"
 	}
-	return strings.TrimPrefix(entry.Message, fmt.Sprintf("DeepCall error %d: ", code))
+	return entry.Description
 }
 
-// word is the text for a code in the ledger.
-func word(code int) string {
+// outcome returns the ledger's text for a code.
+func outcome(code int) string {
 	if code == codeSuccess {
 		return "success"
 	}
 	return message(code)
 }
 
-// send ends the call and writes its answer.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, f *flight, a answer) {
+// send completes the request and writes its answer.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, e *exchange, a answer) {
 	switch {
-	case f.Applied && a.code != codeSuccess:
+	case e.Applied && a.code != codeSuccess:
 		a.outcome += ", though applied"
-	case !f.Applied && a.code == codeSuccess:
+	case !e.Applied && a.code == codeSuccess:
 		a.outcome += ", though not applied"
 	}
 	maps.Copy(w.Header(), a.header)
@@ -114,26 +114,26 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, f *flight, a answe
 	} else {
 		a.body = nil
 	}
-	if f.fault.Drip > 0 && len(a.body) > 0 {
-		s.drip(w, r, f, a)
+	if e.fault.Drip > 0 && len(a.body) > 0 {
+		s.drip(w, r, e, a)
 		return
 	}
-	s.end(f, a)
+	s.end(e, a)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that left is no concern here
+	_, _ = w.Write(a.body) // the client can have disconnected
 }
 
-// drip sends the answer byte by byte. The call ends before the last of them.
-func (s *Server) drip(w http.ResponseWriter, r *http.Request, f *flight, a answer) {
+// drip sends the answer byte by byte. It completes the request before the last byte.
+func (s *Server) drip(w http.ResponseWriter, r *http.Request, e *exchange, a answer) {
 	flusher := http.NewResponseController(w)
 	w.WriteHeader(a.status)
 	for i := range a.body {
 		_ = flusher.Flush()
-		if !s.pause(r.Context(), f.fault.Drip) {
-			s.cut(f, "cut in the answer")
+		if !s.pause(r.Context(), e.fault.Drip) {
+			s.abort(e, "cut in the answer")
 		}
 		if i == len(a.body)-1 {
-			s.end(f, a)
+			s.end(e, a)
 		}
 		_, _ = w.Write(a.body[i : i+1])
 	}

@@ -6,63 +6,64 @@ import (
 	"time"
 )
 
-// Fault is one way for calls to go wrong. Build it with a constructor and refine
-// it: Code(1505).ForAgent("7").Times(2). Effects can be combined.
+// Fault is a failure of requests. It is built by a constructor and refined by methods:
+// Code(1505).ForAgent("7").Times(2). Effects can be combined.
 //
-// A fault that replaces the answer (Code, Status, Body, Cut) also keeps the
-// request from being applied, unless Applies is set.
+// With a fault that replaces the answer (Code, Status, Body, Cut), the request is not
+// applied unless Applies is set.
 type Fault struct {
 	Code    int           // answer this DeepCall code
 	Status  int           // answer this HTTP status
 	Header  http.Header   // add these headers to the answer
 	Body    []byte        // answer these bytes, if not nil
 	Cut     bool          // close the connection instead of answering
-	Hang    bool          // hold the call until the client leaves, or Release
-	Late    bool          // with Hang: hold it also when the client has left, then go on
+	Hang    bool          // hold the request until the client disconnects, or Release
+	Late    bool          // with Hang: hold it until Release, then apply it in any case
 	Drip    time.Duration // pause this long before every byte of the answer
-	Applies bool          // apply the request first, if it is a good one
+	Applies bool          // apply the request first, if it is valid
 
-	Agent string // only calls for this agent, if not empty
-	Skip  int    // let this many matching calls pass first
-	Count int    // how many calls fail: 0 is one, below 0 is all of them
+	Agent string // only requests for this agent, if not empty
+	Skip  int    // let this many matching requests pass first
+	Count int    // how many requests fail; 0 means one, a negative number all
 }
 
-// Code answers a DeepCall code, such as 1505.
+// Code returns a fault that answers a DeepCall code, such as 1505.
 func Code(code int) Fault { return Fault{Code: code} }
 
-// Status answers an HTTP status, with its text for a body.
+// Status returns a fault that answers an HTTP status, with its text as the body.
 func Status(status int) Fault { return Fault{Status: status} }
 
-// Body answers these bytes.
+// Body returns a fault that answers these bytes.
 func Body(raw []byte) Fault { return Fault{Body: append([]byte{}, raw...)} }
 
-// Hang holds the call, before it is applied, until the client leaves or Release
-// lets it go on. With AfterApplying it holds back the answer instead.
+// Hang returns a fault that holds the request, before it is applied, until the client
+// disconnects or Release is called. With AfterApplying it holds the answer instead.
 func Hang() Fault { return Fault{Hang: true} }
 
-// Late holds the call until Release and applies it then, even if the client has
-// left long ago: a request that was lost on its way and arrives after all.
+// Late returns a fault that holds the request until Release is called and then applies
+// it, even if the client has disconnected: a request that is delayed on its way.
 func Late() Fault { return Fault{Hang: true, Late: true} }
 
-// CutBefore closes the connection without applying the request.
+// CutBefore returns a fault that closes the connection without applying the request.
 func CutBefore() Fault { return Fault{Cut: true} }
 
-// CutAfter applies the request and closes the connection: the answer is lost.
+// CutAfter returns a fault that applies the request and closes the connection, so that
+// the answer is lost.
 func CutAfter() Fault { return Fault{Cut: true, Applies: true} }
 
-// Drip sends the true answer byte by byte, pausing before each.
+// Drip returns a fault that sends the real answer byte by byte, with a pause before each.
 func Drip(pause time.Duration) Fault { return Fault{Drip: pause} }
 
-// Times makes the fault hit n calls; -1 is every call, for ever.
+// Times applies the fault to n requests, or to all for -1.
 func (f Fault) Times(n int) Fault { f.Count = n; return f }
 
-// ForAgent makes the fault hit calls for that agent only.
+// ForAgent applies the fault to requests for the agent only.
 func (f Fault) ForAgent(id string) Fault { f.Agent = id; return f }
 
-// AfterCalls lets n calls that match pass before the fault begins.
-func (f Fault) AfterCalls(n int) Fault { f.Skip = n; return f }
+// AfterRequests lets n matching requests pass before the fault applies.
+func (f Fault) AfterRequests(n int) Fault { f.Skip = n; return f }
 
-// AfterApplying applies the request, so that the answer lies.
+// AfterApplying applies the request despite the answer.
 func (f Fault) AfterApplying() Fault { f.Applies = true; return f }
 
 // WithHeader adds a header to the answer.
@@ -78,18 +79,18 @@ func (f Fault) WithHeader(name, value string) Fault {
 // RetryAfter adds a Retry-After header: seconds, or an HTTP date.
 func (f Fault) RetryAfter(value string) Fault { return f.WithHeader("Retry-After", value) }
 
-// replaces reports whether the client gets something else than the true answer.
+// replaces reports whether the fault replaces the real answer.
 func (f Fault) replaces() bool { return f.Code != 0 || f.Status != 0 || f.Body != nil || f.Cut }
 
-// processes reports whether the request is looked at and applied.
+// processes reports whether the request is validated and applied.
 func (f Fault) processes() bool { return f.Applies || !f.replaces() }
 
-// isZero reports whether there is no effect at all.
+// isZero reports whether the fault has no effect.
 func (f Fault) isZero() bool {
 	return !f.replaces() && !f.Hang && f.Drip == 0 && len(f.Header) == 0
 }
 
-// Script adds faults. A call gets the first that matches it.
+// Script adds faults. The first fault that matches a request applies to it.
 func (s *Server) Script(faults ...Fault) {
 	s.update(func() {
 		for _, f := range faults {
@@ -102,19 +103,18 @@ func (s *Server) Script(faults ...Fault) {
 	})
 }
 
-// ClearFaults forgets all faults. Calls that hang already go on hanging: see
-// Release.
+// ClearFaults deletes all faults. Requests that hang already are not released.
 func (s *Server) ClearFaults() { s.update(func() { s.script = nil }) }
 
-// Faults returns the faults that are still to come.
+// Faults returns the pending faults.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.script)
 }
 
-// takeFault returns the fault of this call, and counts it as used. The caller
-// holds mu.
+// takeFault returns the fault of a request for the agent and counts it as used. The
+// caller holds mu.
 func (s *Server) takeFault(agent string) Fault {
 	for i := range s.script {
 		f := &s.script[i]

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// result is what a client got.
+// result is the result of a request, as its client sees it.
 type result struct {
 	http   int
 	header http.Header
@@ -25,7 +25,7 @@ type result struct {
 	err    error
 }
 
-// body is a request for agent 7 by user 1001.
+// body returns the body of a request of user 1001 for agent 7.
 func body(groups string) string { return bodyFor("7", groups) }
 
 func bodyFor(agent, groups string) string {
@@ -50,7 +50,7 @@ func do(ctx context.Context, method, url, body string) result {
 	if err != nil {
 		return result{err: err}
 	}
-	transport := &http.Transport{DisableKeepAlives: true} // so that a cut is never replayed
+	transport := &http.Transport{DisableKeepAlives: true} // so that no request is retried
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -63,13 +63,13 @@ func do(ctx context.Context, method, url, body string) result {
 	return r
 }
 
-// direct calls the handler without a network, as a test on fake time needs it.
+// direct calls the handler without a network, for tests with fake time.
 func direct(ctx context.Context, sim *Server, body string) (r result) {
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, Path, strings.NewReader(body))
 	w := httptest.NewRecorder()
 	defer func() {
-		if cut := recover(); cut != nil {
-			r = result{err: cut.(error)}
+		if aborted := recover(); aborted != nil {
+			r = result{err: aborted.(error)}
 		}
 	}()
 	sim.ServeHTTP(w, req)
@@ -95,9 +95,9 @@ func wantAgent(t *testing.T, sim *Server, agent, groups string) {
 func wantApplied(t *testing.T, sim *Server, groups string) {
 	t.Helper()
 	wantAgent(t, sim, "7", groups)
-	calls := sim.Calls()
-	if last := calls[len(calls)-1]; last.Applied != (groups != "") {
-		t.Fatalf("the ledger says applied=%v, and the agent has %q", last.Applied, groups)
+	requests := sim.Requests()
+	if last := requests[len(requests)-1]; last.Applied != (groups != "") {
+		t.Fatalf("the ledger has applied=%v, the agent has %q", last.Applied, groups)
 	}
 }
 
@@ -109,20 +109,20 @@ func show(groups map[string]string) string {
 	return strings.Join(out, " ")
 }
 
-// lines is a writer that any goroutine may write to.
-type lines struct {
+// syncBuffer is a buffer that is safe for concurrent use.
+type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
 }
 
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

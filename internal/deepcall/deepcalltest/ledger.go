@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// AuthKind is how a call says who makes it.
+// AuthKind is the kind of credentials in a request.
 type AuthKind string
 
-// The kinds of credentials. AuthBoth is refused by DeepCall.
+// The kinds of credentials. DeepCall rejects AuthBoth.
 const (
 	AuthNone    AuthKind = "none"
 	AuthToken   AuthKind = "token"
@@ -18,137 +18,137 @@ const (
 	AuthBoth    AuthKind = "both"
 )
 
-// Call is the ledger's entry of one call. Token and ssid are nowhere in it,
-// unless Options.KeepBodies leaves them in Body.
-type Call struct {
-	Seq           int               `json:"seq"` // 1, 2, … as they came in
+// Request is the ledger's entry of a request. It does not contain the token or the session
+// ID, except in Body with Options.KeepBodies.
+type Request struct {
+	Seq           int               `json:"seq"` // 1, 2, … in order of arrival
 	Start         time.Time         `json:"start"`
-	End           time.Time         `json:"end,omitzero"` // zero while the server is at it
+	End           time.Time         `json:"end,omitzero"` // zero while the request is served
 	Method        string            `json:"method"`
 	ContentType   string            `json:"contentType,omitempty"`
-	ContentLength int64             `json:"contentLength"` // -1: sent without one
+	ContentLength int64             `json:"contentLength"` // -1 if absent
 	Agent         string            `json:"agent"`
 	Groups        map[string]string `json:"groups,omitempty"` // as sent
 	Auth          AuthKind          `json:"auth,omitempty"`
-	UserID        string            `json:"userId,omitempty"`  // the one whose session it is, for a session
-	Status        int               `json:"status,omitempty"`  // HTTP status answered; 0: no answer
-	Code          int               `json:"code,omitempty"`    // DeepCall code answered; 0: none
-	Outcome       string            `json:"outcome,omitempty"` // the same, and the rest, in words
+	UserID        string            `json:"userId,omitempty"`  // for a session, its owner
+	Status        int               `json:"status,omitempty"`  // HTTP status of the answer, 0 without an answer
+	Code          int               `json:"code,omitempty"`    // DeepCall's code of the answer, 0 if it has none
+	Outcome       string            `json:"outcome,omitempty"` // a description of the result
 	Applied       bool              `json:"applied"`
-	Order         int               `json:"order,omitempty"`      // 1, 2, … as they were applied
-	Fault         string            `json:"fault,omitempty"`      // in the text form
-	Overlaps      []int             `json:"overlaps,omitempty"`   // earlier calls for this agent in flight at Start
-	ClientGone    bool              `json:"clientGone,omitempty"` // the client left before its answer
+	Order         int               `json:"order,omitempty"`      // 1, 2, … in order of application
+	Fault         string            `json:"fault,omitempty"`      // its text form
+	Overlaps      []int             `json:"overlaps,omitempty"`   // earlier requests for the agent in flight at Start
+	ClientGone    bool              `json:"clientGone,omitempty"` // the client disconnected before the answer
 	Body          []byte            `json:"-"`
 }
 
-// noticeTime is how much later than the client leaves the server may learn of it.
-// A call that comes in within that time doesn't overlap the one left behind.
-const noticeTime = 250 * time.Millisecond
+// disconnectLag is how long the server can take to notice that a client disconnected.
+// A request that arrives within that time does not overlap the abandoned one.
+const disconnectLag = 250 * time.Millisecond
 
-// ledger is the record of all calls. A call is in flight as its client sees it:
-// until the answer is about to be sent, or the client has left.
+// ledger records all requests. A request is in flight as its client sees it: until the
+// answer is about to be sent, or the client has disconnected.
 type ledger struct {
-	calls         []*Call
-	open          map[string][]*Call // by agent, in flight
+	requests      []*Request
+	open          map[string][]*Request // in flight, by agent
 	inFlight, max int
 	ended, order  int
-	overlaps      int // calls with Overlaps
+	overlaps      int // requests with Overlaps
 }
 
-func newLedger() *ledger { return &ledger{open: map[string][]*Call{}} }
+func newLedger() *ledger { return &ledger{open: map[string][]*Request{}} }
 
-func (l *ledger) begin(c *Call) {
-	c.Seq = len(l.calls) + 1
-	if c.Agent != "" {
-		for _, other := range l.open[c.Agent] {
-			c.Overlaps = append(c.Overlaps, other.Seq)
+func (l *ledger) begin(r *Request) {
+	r.Seq = len(l.requests) + 1
+	if r.Agent != "" {
+		for _, other := range l.open[r.Agent] {
+			r.Overlaps = append(r.Overlaps, other.Seq)
 		}
 	}
-	if len(c.Overlaps) > 0 {
+	if len(r.Overlaps) > 0 {
 		l.overlaps++
 	}
-	l.calls = append(l.calls, c)
-	l.open[c.Agent] = append(l.open[c.Agent], c)
+	l.requests = append(l.requests, r)
+	l.open[r.Agent] = append(l.open[r.Agent], r)
 	l.inFlight++
 	l.max = max(l.max, l.inFlight)
 }
 
-// land takes a call out of those in flight.
-func (l *ledger) land(c *Call) {
-	open := l.open[c.Agent]
-	i := slices.Index(open, c)
+// remove removes a request from those in flight.
+func (l *ledger) remove(r *Request) {
+	open := l.open[r.Agent]
+	i := slices.Index(open, r)
 	if i < 0 {
 		return
 	}
 	l.inFlight--
-	l.open[c.Agent] = slices.Delete(open, i, i+1)
-	if len(l.open[c.Agent]) == 0 {
-		delete(l.open, c.Agent)
+	l.open[r.Agent] = slices.Delete(open, i, i+1)
+	if len(l.open[r.Agent]) == 0 {
+		delete(l.open, r.Agent)
 	}
 }
 
-func (l *ledger) clientGone(c *Call, now time.Time) {
-	if !c.End.IsZero() || c.ClientGone {
+func (l *ledger) clientGone(r *Request, now time.Time) {
+	if !r.End.IsZero() || r.ClientGone {
 		return
 	}
-	c.ClientGone = true
-	l.land(c)
-	for _, later := range slices.Backward(l.calls) {
-		if later == c || now.Sub(later.Start) >= noticeTime {
+	r.ClientGone = true
+	l.remove(r)
+	for _, later := range slices.Backward(l.requests) {
+		if later == r || now.Sub(later.Start) >= disconnectLag {
 			return
 		}
-		l.forgetOverlap(later, c.Seq)
+		l.removeOverlap(later, r.Seq)
 	}
 }
 
-func (l *ledger) forgetOverlap(c *Call, seq int) {
-	i := slices.Index(c.Overlaps, seq)
+func (l *ledger) removeOverlap(r *Request, seq int) {
+	i := slices.Index(r.Overlaps, seq)
 	if i < 0 {
 		return
 	}
-	c.Overlaps = slices.Delete(c.Overlaps, i, i+1)
-	if len(c.Overlaps) == 0 {
+	r.Overlaps = slices.Delete(r.Overlaps, i, i+1)
+	if len(r.Overlaps) == 0 {
 		l.overlaps--
 	}
 }
 
-func (l *ledger) applied(c *Call) {
+func (l *ledger) applied(r *Request) {
 	l.order++
-	c.Applied, c.Order = true, l.order
+	r.Applied, r.Order = true, l.order
 }
 
-func (l *ledger) end(c *Call, now time.Time) {
-	c.End = now
+func (l *ledger) end(r *Request, now time.Time) {
+	r.End = now
 	l.ended++
-	l.land(c)
+	l.remove(r)
 }
 
-func (c *Call) clone() Call {
-	out := *c
-	out.Groups = maps.Clone(c.Groups)
-	out.Overlaps = slices.Clone(c.Overlaps)
-	out.Body = slices.Clone(c.Body)
+func (r *Request) clone() Request {
+	out := *r
+	out.Groups = maps.Clone(r.Groups)
+	out.Overlaps = slices.Clone(r.Overlaps)
+	out.Body = slices.Clone(r.Body)
 	return out
 }
 
-// Calls returns all calls in the order they came in, also those in flight.
-func (s *Server) Calls() []Call {
-	return s.callsIf(func(*Call) bool { return true })
+// Requests returns all requests in order of arrival, including those in flight.
+func (s *Server) Requests() []Request {
+	return s.filterRequests(func(*Request) bool { return true })
 }
 
-// CallsFor returns the calls for one agent.
-func (s *Server) CallsFor(agent string) []Call {
-	return s.callsIf(func(c *Call) bool { return c.Agent == agent })
+// RequestsFor returns the requests for an agent.
+func (s *Server) RequestsFor(agent string) []Request {
+	return s.filterRequests(func(r *Request) bool { return r.Agent == agent })
 }
 
-func (s *Server) callsIf(wanted func(*Call) bool) []Call {
+func (s *Server) filterRequests(wanted func(*Request) bool) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []Call
-	for _, c := range s.ledger.calls {
-		if wanted(c) {
-			out = append(out, c.clone())
+	var out []Request
+	for _, r := range s.ledger.requests {
+		if wanted(r) {
+			out = append(out, r.clone())
 		}
 	}
 	return out
@@ -156,12 +156,12 @@ func (s *Server) callsIf(wanted func(*Call) bool) []Call {
 
 // Stats are the ledger's totals.
 type Stats struct {
-	Calls       int `json:"calls"`       // all of them
-	Ended       int `json:"ended"`       // that the server is done with
-	Applied     int `json:"applied"`     // that changed an agent
-	InFlight    int `json:"inFlight"`    // that a client waits for
-	MaxInFlight int `json:"maxInFlight"` // the most at one time
-	Overlaps    int `json:"overlaps"`    // that came while another for the same agent was in flight
+	Requests    int `json:"requests"`    // all requests
+	Ended       int `json:"ended"`       // completed
+	Applied     int `json:"applied"`     // applied
+	InFlight    int `json:"inFlight"`    // in flight
+	MaxInFlight int `json:"maxInFlight"` // the highest number in flight at a time
+	Overlaps    int `json:"overlaps"`    // arrived while another for the same agent was in flight
 }
 
 // Stats returns the ledger's totals.
@@ -170,29 +170,29 @@ func (s *Server) Stats() Stats {
 	defer s.mu.Unlock()
 	l := s.ledger
 	return Stats{
-		Calls: len(l.calls), Ended: l.ended, Applied: l.order,
+		Requests: len(l.requests), Ended: l.ended, Applied: l.order,
 		InFlight: l.inFlight, MaxInFlight: l.max, Overlaps: l.overlaps,
 	}
 }
 
-// Overlaps returns how many calls came in while another call for the same agent
-// was in flight.
+// Overlaps returns the number of requests that arrived while another one for the same
+// agent was in flight.
 func (s *Server) Overlaps() int { return s.Stats().Overlaps }
 
-// InFlight returns how many calls a client waits for.
+// InFlight returns the number of requests in flight.
 func (s *Server) InFlight() int { return s.Stats().InFlight }
 
-// MaxInFlight returns the most calls that were in flight at one time.
+// MaxInFlight returns the highest number of requests in flight at a time.
 func (s *Server) MaxInFlight() int { return s.Stats().MaxInFlight }
 
-// WaitForCalls returns all calls as soon as n have ended. An error is the
-// context's.
-func (s *Server) WaitForCalls(ctx context.Context, n int) ([]Call, error) {
+// WaitForRequests waits until n requests have ended and returns all requests. Its error is
+// the context's.
+func (s *Server) WaitForRequests(ctx context.Context, n int) ([]Request, error) {
 	err := s.Wait(ctx, func() bool { return s.Stats().Ended >= n })
-	return s.Calls(), err
+	return s.Requests(), err
 }
 
-// WaitForInFlight returns as soon as n calls are in flight.
+// WaitForInFlight waits until n requests are in flight. Its error is the context's.
 func (s *Server) WaitForInFlight(ctx context.Context, n int) error {
 	return s.Wait(ctx, func() bool { return s.InFlight() >= n })
 }

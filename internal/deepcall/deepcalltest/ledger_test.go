@@ -9,79 +9,79 @@ import (
 	"time"
 )
 
-func TestTheLedgerTellsWhatHappened(t *testing.T) {
+func TestLedgerRecordsRequests(t *testing.T) {
 	sim, url := Start(t, Options{Accounts: []Account{{UserID: "1001", Token: "s3cr3t", Sessions: []string{"abc"}}}})
 	sim.Script(Code(1505).ForAgent("8"))
 	post(t.Context(), url, body("90=Y 91=N"))
 	post(t.Context(), url, bodyFor("8", "90=Y"))
 	post(t.Context(), url, `{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":"N"}}}`)
-	calls := sim.Calls()
-	for i, want := range []Call{
+	requests := sim.Requests()
+	for i, want := range []Request{
 		{Seq: 1, Agent: "7", Auth: AuthToken, UserID: "1001", Status: 200, Code: 200, Applied: true, Order: 1},
 		{Seq: 2, Agent: "8", Auth: AuthToken, UserID: "1001", Status: 200, Code: 1505, Fault: "code=1505,agent=8"},
 		{Seq: 3, Agent: "7", Auth: AuthSession, UserID: "1001", Status: 200, Code: 200, Applied: true, Order: 2},
 	} {
-		got := calls[i]
+		got := requests[i]
 		if got.Seq != want.Seq || got.Agent != want.Agent || got.Auth != want.Auth || got.UserID != want.UserID ||
 			got.Status != want.Status || got.Code != want.Code || got.Applied != want.Applied ||
 			got.Order != want.Order || got.Fault != want.Fault {
-			t.Errorf("call %d is %+v", i+1, got)
+			t.Errorf("request %d is %+v", i+1, got)
 		}
 		if got.Method != "POST" || got.ContentLength <= 0 || got.End.Before(got.Start) || got.Start.IsZero() {
-			t.Errorf("call %d is %+v", i+1, got)
+			t.Errorf("request %d is %+v", i+1, got)
 		}
 	}
-	if show(calls[0].Groups) != "90=Y 91=N" {
-		t.Errorf("the groups are %v", calls[0].Groups)
+	if show(requests[0].Groups) != "90=Y 91=N" {
+		t.Errorf("the groups are %v", requests[0].Groups)
 	}
-	if calls := sim.CallsFor("7"); len(calls) != 2 || calls[1].Seq != 3 {
-		t.Errorf("the calls for agent 7 are %v", calls)
+	if requests := sim.RequestsFor("7"); len(requests) != 2 || requests[1].Seq != 3 {
+		t.Errorf("the requests for agent 7 are %v", requests)
 	}
-	if stats := sim.Stats(); stats != (Stats{Calls: 3, Ended: 3, Applied: 2, MaxInFlight: 1}) {
+	if stats := sim.Stats(); stats != (Stats{Requests: 3, Ended: 3, Applied: 2, MaxInFlight: 1}) {
 		t.Errorf("the stats are %+v", stats)
 	}
 }
 
-func TestCredentialsAreMasked(t *testing.T) {
+func TestLedgerMasksCredentials(t *testing.T) {
 	for name, body := range map[string]string{
 		"a token":                     `{"userId":"1001","token":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"}}}`,
 		"a session":                   `{"ssid":"s3cr3t","agentId":"7","group":{"90":{"receive_call":"Y"}}}`,
 		"a token given twice":         `{"token":"s3cr3t","token":"s3cr3t2","userId":"1001"}`,
 		"a token of the wrong type":   `{"token":["s3cr3t"],"userId":"1001"}`,
-		"a body that is no JSON":      `{"token":"s3cr3t"`,
+		"a body that is not JSON":     `{"token":"s3cr3t"`,
 		"a body that is a plain text": `"s3cr3t"`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log lines
+			var log syncBuffer
 			sim, url := Start(t, Options{Log: &log})
 			post(t.Context(), url, body)
-			seen := log.String() + string(sim.Calls()[0].Body) + do(t.Context(), "GET", url+"/_sim/calls", "").raw
-			if strings.Contains(seen, "s3cr3t") {
-				t.Fatalf("the credentials are in %s", seen)
+			recorded := log.String() + string(sim.Requests()[0].Body) + do(t.Context(), "GET", url+"/_sim/requests", "").raw
+			if strings.Contains(recorded, "s3cr3t") {
+				t.Fatalf("the credentials are in %s", recorded)
 			}
 		})
 	}
-	t.Run("unless a test wants to see the body", func(t *testing.T) {
+	t.Run("unless bodies are kept", func(t *testing.T) {
 		sim, url := Start(t, Options{KeepBodies: true})
 		post(t.Context(), url, body("90=Y"))
-		if string(sim.Calls()[0].Body) != body("90=Y") {
-			t.Fatalf("the body is %s", sim.Calls()[0].Body)
+		if string(sim.Requests()[0].Body) != body("90=Y") {
+			t.Fatalf("the body is %s", sim.Requests()[0].Body)
 		}
-		if raw := do(t.Context(), "GET", url+"/_sim/calls", "").raw; strings.Contains(raw, "s3cr3t") {
-			t.Fatalf("over HTTP one sees %s", raw)
+		if raw := do(t.Context(), "GET", url+"/_sim/requests", "").raw; strings.Contains(raw, "s3cr3t") {
+			t.Fatalf("over HTTP, the credentials are in %s", raw)
 		}
 	})
-	t.Run("and the rest of the body is kept", func(t *testing.T) {
+	t.Run("and keeps the rest of the body", func(t *testing.T) {
 		sim, url := Start(t, Options{})
 		post(t.Context(), url, body("90=Y"))
 		want := `{"agentId":"7","group":{"90":{"receive_call":"Y"}},"token":"***","userId":"1001"}`
-		if got := string(sim.Calls()[0].Body); got != want {
+		if got := string(sim.Requests()[0].Body); got != want {
 			t.Fatalf("the body is %s", got)
 		}
 	})
 }
 
-func TestCallsForOneAgentAtTheSameTimeOverlap(t *testing.T) {
+func TestConcurrentRequestsForAnAgentOverlap(t *testing.T) {
 	sim, url := Start(t, Options{})
 	sim.Script(Hang().Times(3))
 	done := make(chan result)
@@ -92,7 +92,7 @@ func TestCallsForOneAgentAtTheSameTimeOverlap(t *testing.T) {
 		}
 	}
 	if sim.InFlight() != 3 {
-		t.Fatalf("%d calls are in flight", sim.InFlight())
+		t.Fatalf("%d requests are in flight", sim.InFlight())
 	}
 	sim.Release()
 	for range 3 {
@@ -102,16 +102,16 @@ func TestCallsForOneAgentAtTheSameTimeOverlap(t *testing.T) {
 	if sim.Overlaps() != 1 || sim.InFlight() != 0 || sim.MaxInFlight() != 3 {
 		t.Fatalf("the stats are %+v", sim.Stats())
 	}
-	calls := sim.Calls()
-	if got := calls[2].Overlaps; len(got) != 1 || got[0] != 1 {
-		t.Fatalf("call 3 overlaps %v", got)
+	requests := sim.Requests()
+	if got := requests[2].Overlaps; len(got) != 1 || got[0] != 1 {
+		t.Fatalf("request 3 overlaps %v", got)
 	}
-	if !strings.HasSuffix(calls[2].String(), "  OVERLAPS #1") {
-		t.Fatalf("its line is %s", calls[2])
+	if !strings.HasSuffix(requests[2].String(), "  OVERLAPS #1") {
+		t.Fatalf("its line is %s", requests[2])
 	}
 }
 
-func TestCallsOneAfterAnotherDontOverlap(t *testing.T) {
+func TestSequentialRequestsDoNotOverlap(t *testing.T) {
 	sim, url := Start(t, Options{})
 	for range 50 {
 		wantCode(t, post(t.Context(), url, body("90=Y")), 200)
@@ -121,19 +121,19 @@ func TestCallsOneAfterAnotherDontOverlap(t *testing.T) {
 	}
 }
 
-func TestACallWhoseClientLeftIsNotInFlight(t *testing.T) {
+func TestAbandonedRequestsAreNotInFlight(t *testing.T) {
 	now := time.Unix(0, 0)
 	for name, tc := range map[string]struct {
-		noticed  time.Duration // after the next call came in
+		noticed  time.Duration // after the next request arrived
 		overlaps int
 	}{
-		"if that is noticed before the next call":      {-time.Millisecond, 0},
-		"if that is noticed right after the next call": {100 * time.Millisecond, 0},
-		"but it was, if it left long after":            {time.Second, 1},
+		"if noticed before the next request":     {-time.Millisecond, 0},
+		"if noticed soon after the next request": {100 * time.Millisecond, 0},
+		"unless noticed long after it":           {time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLedger()
-			first, next := &Call{Agent: "7", Start: now}, &Call{Agent: "7", Start: now.Add(time.Minute)}
+			first, next := &Request{Agent: "7", Start: now}, &Request{Agent: "7", Start: now.Add(time.Minute)}
 			l.begin(first)
 			if tc.noticed < 0 {
 				l.clientGone(first, next.Start.Add(tc.noticed))
@@ -149,18 +149,18 @@ func TestACallWhoseClientLeftIsNotInFlight(t *testing.T) {
 	}
 }
 
-func TestWaitingEndsWithTheContext(t *testing.T) {
+func TestWaitEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := New(Options{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := sim.WaitForCalls(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := sim.WaitForRequests(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v", err)
 		}
 	})
 }
 
-func TestResetStartsAgain(t *testing.T) {
+func TestReset(t *testing.T) {
 	sim, url := Start(t, Options{Agents: []string{"7"}})
 	sim.AddAgents("8")
 	sim.SetLatency(time.Nanosecond, 0)
@@ -177,48 +177,48 @@ func TestResetStartsAgain(t *testing.T) {
 		t.Fatalf("left are %+v, %v, %v", sim.Stats(), sim.Faults(), sim.Agents())
 	}
 	wantCode(t, post(t.Context(), url, body("90=Y")), 200)
-	if calls := sim.Calls(); len(calls) != 1 || calls[0].Seq != 1 || calls[0].Order != 1 {
-		t.Fatalf("the calls are %v", calls)
+	if requests := sim.Requests(); len(requests) != 1 || requests[0].Seq != 1 || requests[0].Order != 1 {
+		t.Fatalf("the requests are %v", requests)
 	}
 }
 
-func TestTheLineOfACall(t *testing.T) {
+func TestRequestString(t *testing.T) {
 	start := time.Date(2026, 1, 2, 12, 0, 1, 123e6, time.UTC)
-	call := Call{
+	request := Request{
 		Seq: 3, Start: start, End: start.Add(2 * time.Millisecond), Agent: "7",
 		Groups: map[string]string{"100": "Y", "90": "Y", "91": "N"}, Outcome: "200 success",
 	}
-	with := func(change func(*Call)) Call { c := call.clone(); change(&c); return c }
+	with := func(change func(*Request)) Request { c := request.clone(); change(&c); return c }
 	for name, tc := range map[string]struct {
-		call Call
-		want string
+		request Request
+		want    string
 	}{
-		"is easy to read": {call, "12:00:01.123 #3 agent 7  90=Y 91=N 100=Y  -> 200 success  (2ms)"},
-		"quotes what may confuse a terminal": {
-			with(func(c *Call) { c.Agent, c.Groups = "\x1b[31m", map[string]string{"90 91": "maybe "} }),
+		"formats a request": {request, "12:00:01.123 #3 agent 7  90=Y 91=N 100=Y  -> 200 success  (2ms)"},
+		"quotes special characters": {
+			with(func(c *Request) { c.Agent, c.Groups = "\x1b[31m", map[string]string{"90 91": "maybe "} }),
 			`12:00:01.123 #3 agent "\x1b[31m"  "90 91"="maybe "  -> 200 success  (2ms)`,
 		},
-		"says when there was no agent": {
-			with(func(c *Call) { c.Agent, c.Groups, c.Outcome = "", nil, "1047 Invalid request (empty body)" }),
+		"shows that there was no agent": {
+			with(func(c *Request) { c.Agent, c.Groups, c.Outcome = "", nil, "1047 Invalid request (empty body)" }),
 			"12:00:01.123 #3 no agent  -> 1047 Invalid request (empty body)  (2ms)",
 		},
-		"says when the call isn't over": {
-			with(func(c *Call) { c.Groups, c.End = nil, time.Time{} }),
+		"shows that the request is in flight": {
+			with(func(c *Request) { c.Groups, c.End = nil, time.Time{} }),
 			"12:00:01.123 #3 agent 7  -> in flight",
 		},
-		"says when nobody waited for the answer": {
-			with(func(c *Call) { c.Groups, c.ClientGone, c.Overlaps = nil, true, []int{1, 2} }),
+		"shows that the client disconnected": {
+			with(func(c *Request) { c.Groups, c.ClientGone, c.Overlaps = nil, true, []int{1, 2} }),
 			"12:00:01.123 #3 agent 7  -> 200 success  (2ms)  client left  OVERLAPS #1  OVERLAPS #2",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tc.call.String(); got != tc.want {
+			if got := tc.request.String(); got != tc.want {
 				t.Fatalf("got  %s\nwant %s", got, tc.want)
 			}
 		})
 	}
-	t.Run("is written once per call", func(t *testing.T) {
-		var log lines
+	t.Run("is logged once per request", func(t *testing.T) {
+		var log syncBuffer
 		_, url := Start(t, Options{Log: &log})
 		post(t.Context(), url, body("90=Y"))
 		post(t.Context(), url, "")
@@ -226,7 +226,7 @@ func TestTheLineOfACall(t *testing.T) {
 			t.Fatalf("the log is %s", got)
 		}
 	})
-	t.Run("doesn't show hundreds of groups", func(t *testing.T) {
+	t.Run("truncates long lists of groups", func(t *testing.T) {
 		groups := map[string]string{}
 		for id := range 500 {
 			groups[strings.Repeat("1", id+1)] = "Y"

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// The answers that the simulator gives by itself. Their texts, and all other
-// codes, are in the catalogue of package deepcall.
+// The codes of the answers that need no fault. Their texts are in the catalogue of
+// package deepcall.
 const (
 	codeSuccess          = 200
 	codeInvalidParams    = 1000
@@ -27,22 +27,22 @@ const (
 
 const masked = "***"
 
-// request is a request's body as far as it can be read. Agent and groups are
-// there for the ledger even when the request is wrong.
-type request struct {
+// payload is the body of a request, as far as it can be parsed. It holds the agent and
+// the groups of an invalid request too, for the ledger.
+type payload struct {
 	fields map[string]json.RawMessage
 	auth   auth
 	agent  string
-	groups map[string]string // as sent; a value that isn't {"receive_call": "..."} as its JSON
-	body   int               // the code that refuses the body as such, or 0
-	shape  int               // the code that refuses agentId and group, or 0
+	groups map[string]string // as sent; values other than {"receive_call": "..."} as JSON
+	body   int               // the error code for the body as a whole, or 0
+	shape  int               // the error code for agentId and group, or 0
 }
 
-// auth is who a request says it comes from.
+// auth holds the credentials of a request.
 type auth struct {
 	kind                AuthKind
 	userID, token, ssid string
-	code                int // the code that refuses the fields, or 0
+	code                int // the error code for the fields, or 0
 }
 
 func (a auth) matches(acc Account) bool {
@@ -52,22 +52,22 @@ func (a auth) matches(acc Account) bool {
 	return acc.UserID == a.userID && acc.Token != "" && acc.Token == a.token
 }
 
-func decode(body []byte) request {
+func decode(body []byte) payload {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return request{body: codeEmptyBody}
+		return payload{body: codeEmptyBody}
 	}
 	if !json.Valid(body) {
-		return request{body: codeInvalidParams}
+		return payload{body: codeInvalidParams}
 	}
-	var q request
+	var q payload
 	if json.Unmarshal(body, &q.fields) != nil || q.fields == nil {
-		return request{body: codeInvalidType}
+		return payload{body: codeInvalidType}
 	}
 	if len(q.fields) == 0 {
 		q.body = codeEmptyBody
 	}
 	q.auth = decodeAuth(q.fields)
-	q.agent, q.shape = text(q.fields, "agentId", codeInvalidParams)
+	q.agent, q.shape = stringField(q.fields, "agentId", codeInvalidParams)
 	groups, code := decodeGroups(q.fields)
 	q.groups = groups
 	q.shape = cmp.Or(unknownField(q.fields), q.shape, code)
@@ -78,9 +78,9 @@ func decodeAuth(fields map[string]json.RawMessage) auth {
 	_, hasSSID := fields["ssid"]
 	_, hasUser := fields["userId"]
 	_, hasToken := fields["token"]
-	userID, userCode := text(fields, "userId", codeNoUserID)
-	token, tokenCode := text(fields, "token", codeNoToken)
-	ssid, ssidCode := text(fields, "ssid", codeNoToken)
+	userID, userCode := stringField(fields, "userId", codeNoUserID)
+	token, tokenCode := stringField(fields, "token", codeNoToken)
+	ssid, ssidCode := stringField(fields, "ssid", codeNoToken)
 	switch {
 	case hasSSID && (hasUser || hasToken):
 		return auth{kind: AuthBoth, userID: userID, code: codeInvalidParams}
@@ -92,7 +92,7 @@ func decodeAuth(fields map[string]json.RawMessage) auth {
 	return auth{kind: AuthNone, code: codeNoUserID}
 }
 
-// decodeGroups returns the groups as sent, and the code that refuses their shape.
+// decodeGroups returns the groups as sent and the error code for their format, or 0.
 func decodeGroups(fields map[string]json.RawMessage) (map[string]string, int) {
 	raw, ok := fields["group"]
 	if !ok {
@@ -105,12 +105,12 @@ func decodeGroups(fields map[string]json.RawMessage) (map[string]string, int) {
 	if len(entries) == 0 {
 		return nil, codeInvalidGroup
 	}
-	groups, refused := map[string]string{}, 0
+	groups, errorCode := map[string]string{}, 0
 	for _, id := range slices.Sorted(maps.Keys(entries)) {
 		value, code := decodeReceive(entries[id])
-		groups[id], refused = value, cmp.Or(refused, code)
+		groups[id], errorCode = value, cmp.Or(errorCode, code)
 	}
-	return groups, refused
+	return groups, errorCode
 }
 
 func decodeReceive(raw json.RawMessage) (string, int) {
@@ -118,7 +118,7 @@ func decodeReceive(raw json.RawMessage) (string, int) {
 	if json.Unmarshal(raw, &entry) != nil || entry == nil {
 		return string(raw), codeInvalidType
 	}
-	value, code := text(entry, "receive_call", codeInvalidParams)
+	value, code := stringField(entry, "receive_call", codeInvalidParams)
 	switch {
 	case code != 0:
 		return string(raw), code
@@ -139,9 +139,9 @@ func unknownField(fields map[string]json.RawMessage) int {
 	return 0
 }
 
-// text returns a field that must be a string; missing is the code for one that
-// isn't there or is empty.
-func text(fields map[string]json.RawMessage, name string, missing int) (string, int) {
+// stringField returns a field that must be a string, and an error code or 0. missing is
+// the code for an absent or empty field.
+func stringField(fields map[string]json.RawMessage, name string, missing int) (string, int) {
 	raw, ok := fields[name]
 	if !ok {
 		return "", missing
@@ -156,9 +156,9 @@ func text(fields map[string]json.RawMessage, name string, missing int) (string, 
 	return value, 0
 }
 
-// maskedBody is the request's body with the credentials struck out. Of a body
-// that can't be read nothing is kept: there is no telling what is in it.
-func (q request) maskedBody() []byte {
+// maskedBody returns the body with masked credentials. It returns nothing of a body that
+// can't be parsed, since credentials can be anywhere in it.
+func (q payload) maskedBody() []byte {
 	if q.fields == nil {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
-func TestRequestsAreJudgedAsTheVendorsPageSays(t *testing.T) {
+func TestRequestsAreAnsweredAsDocumented(t *testing.T) {
 	good := `"group":{"90":{"receive_call":"Y"}}`
 	for name, tc := range map[string]struct {
 		body string
@@ -19,7 +19,7 @@ func TestRequestsAreJudgedAsTheVendorsPageSays(t *testing.T) {
 		"an empty body":               {``, 1047},
 		"only white space":            {" \n", 1047},
 		"an empty object":             {`{}`, 1047},
-		"no JSON":                     {`agentId=7`, 1000},
+		"not JSON":                    {`agentId=7`, 1000},
 		"two objects":                 {`{} {}`, 1000},
 		"a list":                      {`[]`, 1001},
 		"null":                        {`null`, 1001},
@@ -47,8 +47,8 @@ func TestRequestsAreJudgedAsTheVendorsPageSays(t *testing.T) {
 		"a bare Y":                    {`{"ssid":"abc","agentId":"7","group":{"90":"Y"}}`, 1001},
 		"no receive_call":             {`{"ssid":"abc","agentId":"7","group":{"90":{}}}`, 1000},
 		"receive_call as a boolean":   {`{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":true}}}`, 1001},
-		"receive_call in small":       {`{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":"y"}}}`, 1505},
-		"a field nobody knows":        {`{"ssid":"abc","agentId":"7","agent":"7",` + good + `}`, 1521},
+		"receive_call in lower case":  {`{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":"y"}}}`, 1505},
+		"an unknown field":            {`{"ssid":"abc","agentId":"7","agent":"7",` + good + `}`, 1521},
 		"a field beside receive_call": {`{"ssid":"abc","agentId":"7","group":{"90":{"receive_call":"Y","x":1}}}`, 1521},
 		"bad credentials, bad agent":  {`{"ssid":"wrong","agentId":"8",` + good + `}`, 1014},
 	} {
@@ -64,14 +64,14 @@ func TestRequestsAreJudgedAsTheVendorsPageSays(t *testing.T) {
 			})
 			r := post(t.Context(), url, tc.body)
 			wantCode(t, r, tc.code)
-			if call := sim.Calls()[0]; call.Code != tc.code || call.Applied != (tc.code == 200) {
-				t.Fatalf("the ledger has %+v", call)
+			if request := sim.Requests()[0]; request.Code != tc.code || request.Applied != (tc.code == 200) {
+				t.Fatalf("the ledger has %+v", request)
 			}
 		})
 	}
 }
 
-func TestTheAnswerIsByteForByteAsOnTheVendorsPage(t *testing.T) {
+func TestAnswersAreFormattedAsDocumented(t *testing.T) {
 	sim, url := Start(t, Options{})
 	sim.Deny("1001", true)
 	sim.RotateToken("1001", "s3cr3t")
@@ -84,7 +84,7 @@ func TestTheAnswerIsByteForByteAsOnTheVendorsPage(t *testing.T) {
 	}
 }
 
-func TestEveryCodeOfTheCatalogueHasItsText(t *testing.T) {
+func TestAllCodesOfTheCatalogueHaveAText(t *testing.T) {
 	for _, entry := range deepcall.Catalogue() {
 		if entry.Code == 0 {
 			continue
@@ -94,23 +94,23 @@ func TestEveryCodeOfTheCatalogueHasItsText(t *testing.T) {
 		}
 	}
 	if message(4711) != "Unknown error" {
-		t.Error("a code nobody knows has no text")
+		t.Error("an unknown code has no text")
 	}
 }
 
-func TestTheEndpointIsServed(t *testing.T) {
+func TestPathsAndMethods(t *testing.T) {
 	for name, tc := range map[string]struct {
 		method, path string
 		status       int
 	}{
-		"at its path":                {http.MethodPost, Path, 200},
-		"with a slash at the end":    {http.MethodPost, Path + "/", 200},
-		"below a prefix":             {http.MethodPost, "/brand/deepcall" + Path, 200},
-		"by no other method":         {http.MethodPut, Path, 405},
-		"and nothing beside it":      {http.MethodPost, "/api/v2/Agent/other", 404},
-		"not with something after":   {http.MethodPost, Path + "/7", 404},
-		"not by another spelling":    {http.MethodPost, strings.ToLower(Path), 404},
-		"not by GET, as if to read ": {http.MethodGet, Path, 405},
+		"serves the path":                       {http.MethodPost, Path, 200},
+		"serves the path with a trailing slash": {http.MethodPost, Path + "/", 200},
+		"serves the path under a prefix":        {http.MethodPost, "/prefix/deepcall" + Path, 200},
+		"rejects PUT":                           {http.MethodPut, Path, 405},
+		"rejects another path":                  {http.MethodPost, "/api/v2/Agent/other", 404},
+		"rejects a longer path":                 {http.MethodPost, Path + "/7", 404},
+		"rejects another spelling":              {http.MethodPost, strings.ToLower(Path), 404},
+		"rejects GET":                           {http.MethodGet, Path, 405},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sim, url := Start(t, Options{})
@@ -125,12 +125,12 @@ func TestTheEndpointIsServed(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsTooLargeIsCut(t *testing.T) {
+func TestTooLargeBodiesAreRejected(t *testing.T) {
 	sim, url := Start(t, Options{})
 	if r := post(t.Context(), url, strings.Repeat(" ", maxBody+1)); r.err == nil {
 		t.Fatalf("got HTTP %d", r.http)
 	}
-	if _, err := sim.WaitForCalls(t.Context(), 1); err != nil {
+	if _, err := sim.WaitForRequests(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 }

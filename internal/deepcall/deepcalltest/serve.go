@@ -8,167 +8,167 @@ import (
 	"time"
 )
 
-// maxBody is more than 500 groups with the longest IDs take.
+// maxBody bounds the body of a request. 500 groups with the longest IDs fit.
 const maxBody = 1 << 20
 
-// flight is a call while it is being served.
-type flight struct {
-	*Call
-	request request
+// exchange is a request while it is served.
+type exchange struct {
+	*Request
+	payload payload
 	fault   Fault
 	latency time.Duration
-	release <-chan struct{} // of the time the call came in, so that no Release is missed
-	ledger  *ledger         // the same for as long as there is no Reset
+	release <-chan struct{} // taken at arrival, so that no Release is missed
+	ledger  *ledger         // to detect a Reset
 }
 
-// serveCall takes a call through its phases: wait, hold, apply, answer. Whether
-// the client is still there matters only to a call that hangs or drips: a real
-// server goes on with a request that was given up.
-func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
+// serveRequest takes a request through its phases: wait, hang, apply, answer. A client
+// that disconnects affects only requests that hang or drip: like a real server, the
+// simulator applies the others.
+func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	f := s.begin(r, body)
-	stop := context.AfterFunc(r.Context(), func() { s.clientGone(f) })
+	e := s.begin(r, body)
+	stop := context.AfterFunc(r.Context(), func() { s.clientGone(e) })
 	defer stop()
 	if err != nil {
-		s.cut(f, "request can't be read")
+		s.abort(e, "request can't be read")
 	}
 	if r.Method != http.MethodPost {
-		s.send(w, r, f, wrongMethod())
+		s.send(w, r, e, wrongMethod())
 		return
 	}
-	if !s.pause(context.WithoutCancel(r.Context()), f.latency) {
-		s.cut(f, "server closed")
+	if !s.pause(context.WithoutCancel(r.Context()), e.latency) {
+		s.abort(e, "server closed")
 	}
-	if !f.fault.Applies {
-		s.hold(r.Context(), f)
+	if !e.fault.Applies {
+		s.hang(r.Context(), e)
 	}
-	var verdict int
-	if f.fault.processes() {
-		verdict = s.process(f)
+	var code int
+	if e.fault.processes() {
+		code = s.process(e)
 	}
-	if f.fault.Applies {
-		s.hold(r.Context(), f)
+	if e.fault.Applies {
+		s.hang(r.Context(), e)
 	}
-	if f.fault.Cut {
-		s.cut(f, "cut")
+	if e.fault.Cut {
+		s.abort(e, "cut")
 	}
-	s.send(w, r, f, answerFor(f.fault, verdict))
+	s.send(w, r, e, answerFor(e.fault, code))
 }
 
-// begin writes the call into the ledger and draws its fault and its latency.
-func (s *Server) begin(r *http.Request, body []byte) *flight {
-	q := decode(body)
-	c := &Call{
+// begin adds the request to the ledger and selects its fault and its latency.
+func (s *Server) begin(r *http.Request, body []byte) *exchange {
+	decoded := decode(body)
+	c := &Request{
 		Start: now(), Method: r.Method,
 		ContentType: r.Header.Get("Content-Type"), ContentLength: r.ContentLength,
-		Agent: q.agent, Groups: q.groups, Auth: q.auth.kind, UserID: q.auth.userID,
-		Body: q.maskedBody(),
+		Agent: decoded.agent, Groups: decoded.groups, Auth: decoded.auth.kind, UserID: decoded.auth.userID,
+		Body: decoded.maskedBody(),
 	}
-	f := &flight{Call: c, request: q}
+	e := &exchange{Request: c, payload: decoded}
 	s.update(func() {
 		if s.opts.KeepBodies {
 			c.Body = body
 		}
-		f.ledger, f.release = s.ledger, s.release
-		f.latency = s.latency + draw(s.jitter, s.spread)
+		e.ledger, e.release = s.ledger, s.release
+		e.latency = s.latency + randomDuration(s.random, s.jitter)
 		if r.Method == http.MethodPost {
-			f.fault = s.takeFault(q.agent)
+			e.fault = s.takeFault(decoded.agent)
 		}
-		taken := f.fault
-		taken.Count = 0
-		c.Fault = taken.String()
+		recorded := e.fault
+		recorded.Count = 0
+		c.Fault = recorded.String()
 		s.ledger.begin(c)
 	})
-	return f
+	return e
 }
 
-// hold keeps a call that hangs until it is released. It doesn't return if the
-// server is closed or, unless the call is to arrive late, the client leaves.
-func (s *Server) hold(ctx context.Context, f *flight) {
-	if !f.fault.Hang {
+// hang holds a request with such a fault until it is released. It does not return if
+// the server is closed or, unless the fault is Late, the client disconnects.
+func (s *Server) hang(ctx context.Context, e *exchange) {
+	if !e.fault.Hang {
 		return
 	}
 	gone := ctx.Done()
-	if f.fault.Late {
+	if e.fault.Late {
 		gone = nil
 	}
 	select {
-	case <-f.release:
+	case <-e.release:
 	case <-gone:
-		s.cut(f, "client left")
+		s.abort(e, "client left")
 	case <-s.closed:
-		s.cut(f, "server closed")
+		s.abort(e, "server closed")
 	}
 }
 
-// process judges the request and applies a good one, in one step.
-func (s *Server) process(f *flight) (code int) {
+// process validates the request and applies it if it is valid, in one step.
+func (s *Server) process(e *exchange) (code int) {
 	s.update(func() {
-		q := f.request
-		code, f.UserID = s.judge(q)
-		if code != codeSuccess || f.ledger != s.ledger {
+		r := e.payload
+		code, e.UserID = s.validate(r)
+		if code != codeSuccess || e.ledger != s.ledger {
 			return
 		}
-		s.world.apply(s.opts.Semantics, q.agent, q.groups)
-		s.ledger.applied(f.Call)
+		s.store.apply(s.opts.Semantics, r.agent, r.groups)
+		s.ledger.applied(e.Request)
 	})
 	return code
 }
 
-// judge returns the code that the request deserves, and whose request it is.
-func (s *Server) judge(q request) (code int, userID string) {
-	if q.body != 0 {
-		return q.body, ""
+// validate returns the code that answers the request, and its user.
+func (s *Server) validate(p payload) (code int, userID string) {
+	if p.body != 0 {
+		return p.body, ""
 	}
-	code, userID = s.authenticate(q)
+	code, userID = s.authenticate(p)
 	switch {
 	case code != codeSuccess:
 		return code, userID
-	case q.shape != 0:
-		return q.shape, userID
-	case !s.world.agents.has(q.agent):
+	case p.shape != 0:
+		return p.shape, userID
+	case !s.store.agents.has(p.agent):
 		return codeInvalidAgent, userID
 	}
-	for id := range q.groups {
-		if !s.world.groups.has(id) {
+	for id := range p.groups {
+		if !s.store.groups.has(id) {
 			return codeInvalidGroup, userID
 		}
 	}
 	return codeSuccess, userID
 }
 
-func (s *Server) clientGone(f *flight) {
-	s.update(func() { f.ledger.clientGone(f.Call, now()) })
+func (s *Server) clientGone(e *exchange) {
+	s.update(func() { e.ledger.clientGone(e.Request, now()) })
 }
 
-// cut ends the call and closes its connection without an answer.
-func (s *Server) cut(f *flight, why string) {
-	s.end(f, answer{outcome: why + " " + f.stage()})
-	panic(http.ErrAbortHandler) // what net/http wants to see for this
+// abort ends the request and closes its connection without an answer.
+func (s *Server) abort(e *exchange, why string) {
+	s.end(e, answer{outcome: why + " " + e.stage()})
+	panic(http.ErrAbortHandler) // net/http closes the connection
 }
 
-// end completes the ledger's entry. This comes before the answer is sent, so
-// that whoever has the answer finds the entry, and may make the next call.
-func (s *Server) end(f *flight, a answer) {
-	var done Call
+// end completes the ledger's entry. It is called before the answer is sent, so that a
+// client that has the answer finds the entry and can send the next request.
+func (s *Server) end(e *exchange, a answer) {
+	var done Request
 	s.update(func() {
-		f.Status, f.Code, f.Outcome = a.status, a.code, a.outcome
-		f.ledger.end(f.Call, now())
-		done = f.clone()
+		e.Status, e.Code, e.Outcome = a.status, a.code, a.outcome
+		e.ledger.end(e.Request, now())
+		done = e.clone()
 	})
 	s.logLine(done.String())
 }
 
-func (f *flight) stage() string {
-	if f.Applied {
+func (e *exchange) stage() string {
+	if e.Applied {
 		return "after applying"
 	}
 	return "before applying"
 }
 
-func draw(r *rand.Rand, most time.Duration) time.Duration {
-	if most <= 0 {
+func randomDuration(r *rand.Rand, limit time.Duration) time.Duration {
+	if limit <= 0 {
 		return 0
 	}
-	return time.Duration(r.Int64N(int64(most)))
+	return time.Duration(r.Int64N(int64(limit)))
 }

@@ -1,13 +1,13 @@
-// Package deepcalltest is a DeepCall that runs in the process: an
-// [http.Handler] that answers updateAgentGroupMapping as the vendor's page
-// describes it, keeps a ledger of every call, and fails on request.
+// Package deepcalltest simulates DeepCall. Its server is an [http.Handler] that answers
+// updateAgentGroupMapping as the vendor documents it, records all requests in a ledger,
+// and injects faults.
 //
 //	sim := deepcalltest.New(deepcalltest.Options{
 //		Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}},
 //	})
 //	sim.Script(deepcalltest.Code(1505).ForAgent("7").Times(2))
 //
-// What it holds can be looked at and changed over HTTP below /_sim/.
+// Its state can be read and changed over HTTP under /_sim/.
 package deepcalltest
 
 import (
@@ -20,37 +20,36 @@ import (
 	"time"
 )
 
-// Path is the path of the one DeepCall endpoint that is simulated. It is served
-// below any prefix, with or without a trailing slash.
+// Path is the path of updateAgentGroupMapping. It is served under any prefix, with or
+// without a trailing slash.
 const Path = "/api/v2/Agent/updateAgentGroupMapping"
 
-// Semantics is how DeepCall treats groups that a request leaves out. The
-// vendor's page can be read both ways.
+// Semantics is how DeepCall treats groups that a request omits. The vendor's page can be
+// read both ways.
 type Semantics string
 
 const (
-	// Merge leaves groups that a request doesn't name as they are.
+	// Merge does not change groups that a request omits.
 	Merge Semantics = "merge"
-	// Replace makes the request's groups the whole set of the agent.
+	// Replace removes groups that a request omits from the agent.
 	Replace Semantics = "replace"
 )
 
-// Options is how a simulated DeepCall starts out. The zero value knows every
-// agent and group, takes any well-formed credentials, and answers at once.
+// Options configures a simulated DeepCall. With the zero value, all agents and groups
+// exist, all well-formed credentials are accepted, and answers are immediate.
 type Options struct {
 	Semantics  Semantics     // Merge if empty
-	Accounts   []Account     // who may call; empty: anybody with well-formed credentials
-	Agents     []string      // the agents there are; empty: any
-	Groups     []string      // the groups there are; empty: any
-	Latency    time.Duration // how long every call takes
-	Jitter     time.Duration // up to this much is added to Latency
-	Seed       uint64        // of the jitter: one seed, one sequence
-	Log        io.Writer     // gets one line per call, if set
-	KeepBodies bool          // keep credentials in Call.Body, instead of masking them
+	Accounts   []Account     // if empty, all well-formed credentials are accepted
+	Agents     []string      // the existing agents; all if empty
+	Groups     []string      // the existing groups; all if empty
+	Latency    time.Duration // the duration of each request
+	Jitter     time.Duration // a random duration up to this is added to Latency
+	Seed       uint64        // of the jitter, which it makes reproducible
+	Log        io.Writer     // receives a line for each request, if set
+	KeepBodies bool          // do not mask the credentials in Request.Body
 }
 
-// Server is the simulated DeepCall. All its methods may be called at any time,
-// from any goroutine.
+// Server is the simulated DeepCall. It is safe for concurrent use.
 type Server struct {
 	opts   Options
 	admin  http.Handler
@@ -59,18 +58,18 @@ type Server struct {
 	logMu  sync.Mutex
 
 	mu       sync.Mutex
-	world    world
+	store    store
 	accounts []Account
 	script   []Fault
 	ledger   *ledger
 	latency  time.Duration
-	spread   time.Duration // of the latency
-	jitter   *rand.Rand
-	release  chan struct{} // closed, and made anew, by Release
-	changed  chan struct{} // closed, and made anew, by every change
+	jitter   time.Duration
+	random   *rand.Rand
+	release  chan struct{} // closed and replaced by Release
+	changed  chan struct{} // closed and replaced by every change
 }
 
-// New returns a simulated DeepCall. Close it to end calls that hang.
+// New returns a simulated DeepCall. Close ends requests that hang.
 func New(o Options) *Server {
 	s := &Server{
 		closed:  make(chan struct{}),
@@ -80,30 +79,30 @@ func New(o Options) *Server {
 	}
 	s.close = sync.OnceFunc(func() { close(s.closed) })
 	s.admin = s.adminHandler()
-	s.start()
+	s.init()
 	return s
 }
 
-// start brings the state to what the options say. Callers after New hold mu.
-func (s *Server) start() {
-	s.world = newWorld(s.opts.Agents, s.opts.Groups)
+// init sets the state to that of the options. Callers other than New hold mu.
+func (s *Server) init() {
+	s.store = newStore(s.opts.Agents, s.opts.Groups)
 	s.accounts = cloneAccounts(s.opts.Accounts)
 	s.script = nil
 	s.ledger = newLedger()
-	s.latency, s.spread = s.opts.Latency, s.opts.Jitter
-	s.jitter = rand.New(rand.NewPCG(s.opts.Seed, s.opts.Seed)) // repeatable on purpose
+	s.latency, s.jitter = s.opts.Latency, s.opts.Jitter
+	s.random = rand.New(rand.NewPCG(s.opts.Seed, s.opts.Seed)) // reproducible
 }
 
-// Reset takes the server back to its options. Calls in flight are released and
-// answered, but neither applied nor recorded any more.
+// Reset sets the server back to its options. Requests in flight are released and
+// answered, but neither applied nor recorded.
 func (s *Server) Reset() {
 	s.update(func() {
-		s.start()
+		s.init()
 		s.releaseAll()
 	})
 }
 
-// Release lets the calls that hang now go on. Later ones hang again.
+// Release releases the requests that hang now. Later ones hang again.
 func (s *Server) Release() { s.update(s.releaseAll) }
 
 func (s *Server) releaseAll() {
@@ -111,17 +110,17 @@ func (s *Server) releaseAll() {
 	s.release = make(chan struct{})
 }
 
-// Close cuts the calls that hang, drip or wait, and every later one. Call it
-// before closing the HTTP server around it, which waits for them.
+// Close aborts the requests that hang, drip or wait, and all later ones. It must be
+// called before the HTTP server is closed, which waits for them.
 func (s *Server) Close() { s.close() }
 
-// SetLatency changes how long every later call takes.
+// SetLatency changes the latency of later requests.
 func (s *Server) SetLatency(latency, jitter time.Duration) {
-	s.update(func() { s.latency, s.spread = latency, jitter })
+	s.update(func() { s.latency, s.jitter = latency, jitter })
 }
 
-// Wait returns when done says so, and asks it again after every change of the
-// server. It returns the context's error if that ends first.
+// Wait waits until done returns true. It calls done after every change of the server,
+// and returns the context's error if that ends first.
 func (s *Server) Wait(ctx context.Context, done func() bool) error {
 	for {
 		s.mu.Lock()
@@ -138,16 +137,16 @@ func (s *Server) Wait(ctx context.Context, done func() bool) error {
 	}
 }
 
-// ServeHTTP answers the DeepCall endpoint, and /_sim/ for people and tests.
+// ServeHTTP serves DeepCall's endpoint and the simulator's API under /_sim/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), Path) {
-		s.serveCall(w, r)
+		s.serveRequest(w, r)
 		return
 	}
 	s.admin.ServeHTTP(w, r)
 }
 
-// update makes a change under the lock and wakes those who wait for one.
+// update applies a change under the lock and notifies Wait.
 func (s *Server) update(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,84 +13,79 @@ func quoted(text string) string {
 
 const ok = "200 OK"
 
-// length is a header field that gives the length of an honest answer.
+// length is the header field with the length of an answer.
 var length = fmt.Sprintf("Content-Length: %d", len(hostile))
 
-// chunk is one chunk of a chunked body.
+// chunk returns a chunk of a chunked body.
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
 
 const chunked = "Transfer-Encoding: chunked"
 
-// Answers whose length is not what it seems.
+// lengths are answers with a wrong or missing length.
 var lengths = []attack{
-	{name: "a length too long, and silence", slow: true, want: "Timeout", serve: saysAndHangs(head(ok, "Content-Length: 4000"), hostile)},
-	{name: "a length too long, and the end", want: "UnreadableAnswer", serve: saysAndCloses(head(ok, "Content-Length: 4000"), hostile)},
-	{name: "a length too short", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, "Content-Length: 9"), hostile)},
-	{name: "a length of 0 before an answer", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, "Content-Length: 0"), hostile)},
-	{name: "a length too short by the white space after", serve: saysAndDrains(head(ok, length), hostile, " \n\n")},
-	{name: "a negative length", want: "ConnectionFailed", serve: saysAndDrains(head(ok, "Content-Length: -1"), hostile)},
-	{name: "a length that is no number", want: "ConnectionFailed", serve: saysAndDrains(head(ok, "Content-Length: 0x32"), hostile)},
-	{name: "an enormous length", want: "ConnectionFailed", serve: saysAndDrains(head(ok, "Content-Length: 99999999999999999999"), hostile)},
-	{name: "the longest length", slow: true, want: "Timeout", serve: saysAndHangs(head(ok, "Content-Length: 9223372036854775807"), hostile)},
-	{name: "two lengths", want: "ConnectionFailed", serve: saysAndDrains(head(ok, length, "Content-Length: 9"), hostile)},
-	{name: "two lengths in one field", want: "ConnectionFailed", serve: saysAndDrains(head(ok, "Content-Length: 50, 9"), hostile)},
-	{name: "the same length twice", serve: says(head(ok, length, length), hostile)},
-	{name: "no length, and the end", serve: saysAndCloses(head(ok), hostile)},
-	{name: "no length, and silence", slow: true, want: "Timeout", serve: saysAndHangs(head(ok), hostile)},
-	{name: "no length, and no end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok)); v.flood(strings.Repeat(" ", 4096)) }},
-	{name: "a length and no end", want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok, "Content-Length: 9000000000"), hostile)
-		v.flood(strings.Repeat(" ", 4096))
+	{name: "too long, then silence", slow: true, want: "Timeout", onRequest: respondAndHang(head(ok, "Content-Length: 4000"), hostile)},
+	{name: "too long, then the end", want: "UnreadableAnswer", onRequest: respondAndClose(head(ok, "Content-Length: 4000"), hostile)},
+	{name: "too short", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, "Content-Length: 9"), hostile)},
+	{name: "0 before an answer", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, "Content-Length: 0"), hostile)},
+	{name: "too short by trailing white space", onRequest: respondAndDrain(head(ok, length), hostile, " \n\n")},
+	{name: "negative", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, "Content-Length: -1"), hostile)},
+	{name: "not a number", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, "Content-Length: 0x32"), hostile)},
+	{name: "over 64 bits", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, "Content-Length: 99999999999999999999"), hostile)},
+	{name: "the highest", slow: true, want: "Timeout", onRequest: respondAndHang(head(ok, "Content-Length: 9223372036854775807"), hostile)},
+	{name: "two that differ", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, length, "Content-Length: 9"), hostile)},
+	{name: "two in one field", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, "Content-Length: 50, 9"), hostile)},
+	{name: "two that are equal", onRequest: respond(head(ok, length, length), hostile)},
+	{name: "none, then the end", onRequest: respondAndClose(head(ok), hostile)},
+	{name: "none, then silence", slow: true, want: "Timeout", onRequest: respondAndHang(head(ok), hostile)},
+	{name: "none, and no end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok)); c.flood(strings.Repeat(" ", 4096)) }},
+	{name: "without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok, "Content-Length: 9000000000"), hostile)
+		c.flood(strings.Repeat(" ", 4096))
 	}},
-	{name: "a second answer behind the first", serve: saysAndDrains(answer(hostile), answer(poison))},
-	{name: "a second answer behind an error", want: "ServerError", serve: saysAndDrains(answerWith("500 Oops", "oops"), answer(poison))},
-	{name: "the request behind the answer", serve: func(v *visit) { v.say(answer(hostile), v.body); v.drain() }},
+	{name: "a second answer behind the first", onRequest: respondAndDrain(answer(hostile), answer(poison))},
+	{name: "a second answer behind an error", want: "ServerError", onRequest: respondAndDrain(answerWith("500 Oops", "oops"), answer(poison))},
+	{name: "the request behind the answer", onRequest: func(c *serverConn) { c.send(answer(hostile), c.body); c.drain() }},
 }
 
-// Chunked answers.
+// chunks are chunked answers.
 var chunks = []attack{
-	{name: "chunks of one byte", serve: func(v *visit) {
+	{name: "chunks of one byte", onRequest: func(c *serverConn) {
 		text := ""
 		for _, b := range hostile {
 			text += chunk(string(b))
 		}
-		v.say(head(ok, chunked), text, "0\r\n\r\n")
+		c.send(head(ok, chunked), text, "0\r\n\r\n")
 	}},
-	{name: "chunks, and a length too", serve: says(head(ok, chunked, "Content-Length: 9"), chunk(hostile), "0\r\n\r\n")},
-	{name: "chunks without end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok, chunked)); v.flood(chunk(strings.Repeat(" ", 1024))) }},
-	{name: "chunks of one byte without end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok, chunked)); v.flood(strings.Repeat(chunk(" "), 512)) }},
-	{name: "a chunk cut", want: "UnreadableAnswer", serve: saysAndCloses(head(ok, chunked), "100\r\n", hostile)},
-	{name: "chunks cut before the last", want: "UnreadableAnswer", serve: saysAndCloses(head(ok, chunked), chunk(hostile))},
-	{name: "chunks, and silence before the last", slow: true, want: "Timeout", serve: saysAndHangs(head(ok, chunked), chunk(hostile))},
-	{name: "a chunk's size that is no number", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, chunked), "zz\r\n", hostile, "\r\n0\r\n\r\n")},
-	{name: "a negative chunk", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, chunked), "-1\r\n", hostile, "\r\n0\r\n\r\n")},
-	{name: "a chunk's size over 64 bits", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, chunked), "10000000000000032\r\n", hostile, "\r\n0\r\n\r\n")},
-	{name: "a chunk longer than its size", want: "UnreadableAnswer", serve: saysAndDrains(head(ok, chunked), "9\r\n", hostile, "\r\n0\r\n\r\n")},
-	{name: "a chunk's size without end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok, chunked)); v.flood("0000000000000000") }},
-	{name: "a chunk's extension without end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok, chunked), "1;x="); v.flood("xxxxxxxxxxxxxxxx") }},
-	{name: "extensions of every chunk", want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok, chunked))
-		v.flood("1;" + strings.Repeat("x", 2000) + "\r\n \r\n")
+	{name: "chunks and a length", onRequest: respond(head(ok, chunked, "Content-Length: 9"), chunk(hostile), "0\r\n\r\n")},
+	{name: "chunks without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok, chunked)); c.flood(chunk(strings.Repeat(" ", 1024))) }},
+	{name: "chunks of one byte without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok, chunked)); c.flood(strings.Repeat(chunk(" "), 512)) }},
+	{name: "a truncated chunk", want: "UnreadableAnswer", onRequest: respondAndClose(head(ok, chunked), "100\r\n", hostile)},
+	{name: "chunks without the last", want: "UnreadableAnswer", onRequest: respondAndClose(head(ok, chunked), chunk(hostile))},
+	{name: "chunks, then silence before the last", slow: true, want: "Timeout", onRequest: respondAndHang(head(ok, chunked), chunk(hostile))},
+	{name: "a chunk's size that is not a number", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, chunked), "zz\r\n", hostile, "\r\n0\r\n\r\n")},
+	{name: "a negative chunk", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, chunked), "-1\r\n", hostile, "\r\n0\r\n\r\n")},
+	{name: "a chunk's size over 64 bits", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, chunked), "10000000000000032\r\n", hostile, "\r\n0\r\n\r\n")},
+	{name: "a chunk longer than its size", want: "UnreadableAnswer", onRequest: respondAndDrain(head(ok, chunked), "9\r\n", hostile, "\r\n0\r\n\r\n")},
+	{name: "a chunk's size without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok, chunked)); c.flood("0000000000000000") }},
+	{name: "a chunk's extension without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok, chunked), "1;x="); c.flood("xxxxxxxxxxxxxxxx") }},
+	{name: "extensions of every chunk", want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok, chunked))
+		c.flood("1;" + strings.Repeat("x", 2000) + "\r\n \r\n")
 	}},
-	{name: "a trailer that says otherwise", serve: says(head(ok, chunked, "Trailer: Status"), chunk(hostile), "0\r\nStatus: error\r\n\r\n")},
-	{name: "a trailer that gives a length", want: "ConnectionFailed", serve: saysAndDrains(head(ok, chunked, "Trailer: Content-Length"), chunk(hostile), "0\r\nContent-Length: 9\r\n\r\n")},
-	{name: "a trailer without end", want: "UnreadableAnswer", serve: func(v *visit) { v.say(head(ok, chunked), chunk(hostile), "0\r\n"); v.flood("X: x\r\n") }},
-	{name: "a transfer encoding nobody knows", want: "ConnectionFailed", serve: saysAndDrains(head(ok, "Transfer-Encoding: gzip, chunked"), chunk(hostile), "0\r\n\r\n")},
-	{name: "chunked twice", want: "ConnectionFailed", serve: saysAndDrains(head(ok, chunked, chunked), chunk(hostile), "0\r\n\r\n")},
+	{name: "a trailer with another status", onRequest: respond(head(ok, chunked, "Trailer: Status"), chunk(hostile), "0\r\nStatus: error\r\n\r\n")},
+	{name: "a trailer with a length", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, chunked, "Trailer: Content-Length"), chunk(hostile), "0\r\nContent-Length: 9\r\n\r\n")},
+	{name: "a trailer without end", want: "UnreadableAnswer", onRequest: func(c *serverConn) { c.send(head(ok, chunked), chunk(hostile), "0\r\n"); c.flood("X: x\r\n") }},
+	{name: "an unknown transfer encoding", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, "Transfer-Encoding: gzip, chunked"), chunk(hostile), "0\r\n\r\n")},
+	{name: "chunked twice", want: "ConnectionFailed", onRequest: respondAndDrain(head(ok, chunked, chunked), chunk(hostile), "0\r\n\r\n")},
 }
 
-// Encodings that were not asked for.
+// encodings are content encodings that the client did not ask for.
 var encodings = []attack{
-	{name: "gzip, said so", want: "UnreadableAnswer", serve: says(answer(zipped(hostile), "Content-Encoding: gzip"))},
-	{name: "gzip, not true", serve: says(answer(hostile, "Content-Encoding: gzip"))},
-	{name: "a gzip bomb of 16 MiB", want: "UnreadableAnswer", serve: says(answer(bomb, "Content-Encoding: gzip"))},
-	{name: "a gzip bomb in chunks", want: "UnreadableAnswer", serve: says(head(ok, "Content-Encoding: gzip", chunked), chunk(bomb), "0\r\n\r\n")},
-	{name: "brotli, said so", want: "UnreadableAnswer", serve: says(answer("\x0b\x18\x80", "Content-Encoding: br"))},
+	{name: "gzip", want: "UnreadableAnswer", onRequest: respond(answer(zipped(hostile), "Content-Encoding: gzip"))},
+	{name: "gzip in the header only", onRequest: respond(answer(hostile, "Content-Encoding: gzip"))},
+	{name: "a gzip bomb of 16 MiB", want: "UnreadableAnswer", onRequest: respond(answer(bomb, "Content-Encoding: gzip"))},
+	{name: "a gzip bomb in chunks", want: "UnreadableAnswer", onRequest: respond(head(ok, "Content-Encoding: gzip", chunked), chunk(bomb), "0\r\n\r\n")},
+	{name: "brotli", want: "UnreadableAnswer", onRequest: respond(answer("\x0b\x18\x80", "Content-Encoding: br"))},
 }
 
 var bomb = zipped(strings.Repeat(" ", 16<<20))
-
-// saysAndDrains serves some text, after which the client should have enough.
-func saysAndDrains(text ...string) func(*visit) {
-	return func(v *visit) { v.say(strings.Join(text, "")); v.drain() }
-}

@@ -8,138 +8,172 @@ import (
 	"time"
 )
 
-// cert is a handshake with a certificate that was changed before it was signed.
+// cert returns a handshake with a certificate that is changed before it is signed.
 func cert(change func(*x509.Certificate)) func(net.Conn, <-chan struct{}) net.Conn {
-	return shake(ours.server(change))
+	return handshakeWith(trustedCA.server(change))
 }
 
-// config is a handshake with a good certificate, and something else that is not.
+// config returns a handshake with a valid certificate and a changed configuration.
 func config(change func(*tls.Config)) func(net.Conn, <-chan struct{}) net.Conn {
-	c := ours.server()
+	c := trustedCA.server()
 	change(c)
-	return shake(c)
+	return handshakeWith(c)
 }
 
-// raw serves something else than a handshake, once the client's first bytes are there.
-func raw(serve func(v *visit)) func(net.Conn, <-chan struct{}) net.Conn {
-	return func(conn net.Conn, end <-chan struct{}) net.Conn {
+// raw returns a replacement of the handshake that starts after the client's first bytes.
+func raw(attack func(c *serverConn)) func(net.Conn, <-chan struct{}) net.Conn {
+	return func(conn net.Conn, stopping <-chan struct{}) net.Conn {
 		first := make([]byte, 4096)
 		n, _ := conn.Read(first)
-		serve(&visit{Conn: conn, body: string(first[:n]), end: end})
+		attack(&serverConn{Conn: conn, body: string(first[:n]), stopping: stopping})
 		return nil
 	}
 }
 
-// handshakes fail before anything is sent, so that it is certain that nothing was applied.
+// handshakes are attacks in the handshake. Those that make it fail are certain not to be applied.
 var handshakes = append(failing(map[string]func(net.Conn, <-chan struct{}) net.Conn{
 	"an expired certificate": cert(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
-	"a certificate of tomorrow": cert(func(c *x509.Certificate) {
+	"a certificate that is not yet valid": cert(func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = time.Now().Add(24*time.Hour), time.Now().Add(48*time.Hour)
 	}),
-	"another host's certificate":           cert(func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 2)} }),
-	"a certificate that names no host":     cert(func(c *x509.Certificate) { c.IPAddresses = nil }),
-	"a host in the common name alone":      cert(func(c *x509.Certificate) { c.IPAddresses, c.Subject.CommonName = nil, "127.0.0.1" }),
-	"the address as a DNS name":            cert(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"127.0.0.1"} }),
-	"a wildcard for everything":            cert(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"*"} }),
-	"a certificate for clients":            cert(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }),
-	"a certificate with an unknown demand": cert(func(c *x509.Certificate) { c.ExtraExtensions = unknownDemand }),
-	"an unknown authority":                 shake(theirs.server()),
-	"an authority of the same name":        shake(newAuthority("Ours").server()),
-	"a self-signed certificate":            shake(theirs.own()),
-	"a certificate signed by no authority": shake(ours.chained(false)),
-	"a chain with a link missing":          shake(ours.chained(true)),
-	"another key than the certificate's":   shake(ours.withKeyOf(theirs)),
-	"TLS 1.0 only":                         config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS10 }),
-	"TLS 1.1 only":                         config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }),
+	"another host's certificate":          cert(func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 2)} }),
+	"a certificate without a host":        cert(func(c *x509.Certificate) { c.IPAddresses = nil }),
+	"a host in the common name alone":     cert(func(c *x509.Certificate) { c.IPAddresses, c.Subject.CommonName = nil, "127.0.0.1" }),
+	"the address as a DNS name":           cert(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"127.0.0.1"} }),
+	"a wildcard for everything":           cert(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"*"} }),
+	"a certificate for clients":           cert(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }),
+	"an unknown critical extension":       cert(func(c *x509.Certificate) { c.ExtraExtensions = unknownExtension }),
+	"an unknown authority":                handshakeWith(otherCA.server()),
+	"an authority of the same name":       handshakeWith(newAuthority("Trusted").server()),
+	"a self-signed certificate":           handshakeWith(otherCA.selfSigned()),
+	"a certificate signed by another one": handshakeWith(trustedCA.serverWithBadChain(false)),
+	"a chain without its middle":          handshakeWith(trustedCA.serverWithBadChain(true)),
+	"another key than the certificate's":  handshakeWith(trustedCA.serverWithKeyOf(otherCA)),
+	"TLS 1.0 only":                        config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS10 }),
+	"TLS 1.1 only":                        config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }),
 	"weak ciphers only": config(func(c *tls.Config) {
 		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA}
 	}),
-	"mail only":                              config(func(c *tls.Config) { c.NextProtos = []string{"imap"} }),
-	"a client's certificate wanted, TLS 1.2": config(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }),
-	"plain HTTP":                             raw(func(v *visit) { v.say(answerWith("400 Bad Request", hostile)) }),
-	"plain HTTP that waits for no question": func(conn net.Conn, _ <-chan struct{}) net.Conn {
+	"another application protocol":           config(func(c *tls.Config) { c.NextProtos = []string{"imap"} }),
+	"a required client certificate, TLS 1.2": config(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }),
+	"plain HTTP":                             raw(func(c *serverConn) { c.send(answerWith("400 Bad Request", hostile)) }),
+	"plain HTTP before the hello": func(conn net.Conn, _ <-chan struct{}) net.Conn {
 		_, _ = io.WriteString(conn, answer(hostile))
 		return nil
 	},
-	"SSH":                             raw(func(v *visit) { v.say("SSH-2.0-OpenSSH_9.6\r\n") }),
+	"SSH":                             raw(func(c *serverConn) { c.send("SSH-2.0-OpenSSH_9.6\r\n") }),
 	"closed at once":                  func(net.Conn, <-chan struct{}) net.Conn { return nil },
-	"closed after the client's hello": raw(func(*visit) {}),
-	"reset after the client's hello":  raw(func(v *visit) { v.reset() }),
-	"the client's hello sent back":    raw(func(v *visit) { v.say(v.body) }),
-	"an alert":                        raw(func(v *visit) { v.say("\x15\x03\x01\x00\x02\x02\x28") }),
-	"an alert to close":               raw(func(v *visit) { v.say("\x15\x03\x03\x00\x02\x01\x00") }),
-	"alerts without end":              raw(func(v *visit) { v.flood("\x15\x03\x03\x00\x02\x01\x5a") }),
-	"empty records without end":       raw(func(v *visit) { v.flood("\x16\x03\x03\x00\x00") }),
-	"a record that is too long":       raw(func(v *visit) { v.say("\x16\x03\x03\xff\xff"); v.flood("\x00") }),
-	"a hello that is too long":        raw(func(v *visit) { v.say("\x16\x03\x03\x40\x00\x02\xff\xff\xff"); v.flood("\x00") }),
-	"a hello of SSL 2":                raw(func(v *visit) { v.say("\x80\x2e\x04\x00\x01\x00\x02") }),
-	"noise":                           raw(func(v *visit) { v.flood("\x00\x01\xfe\xff\x7f\x80") }),
+	"closed after the client's hello": raw(func(*serverConn) {}),
+	"reset after the client's hello":  raw(func(c *serverConn) { c.reset() }),
+	"the client's hello sent back":    raw(func(c *serverConn) { c.send(c.body) }),
+	"an alert":                        raw(func(c *serverConn) { c.send("\x15\x03\x01\x00\x02\x02\x28") }),
+	"an alert to close":               raw(func(c *serverConn) { c.send("\x15\x03\x03\x00\x02\x01\x00") }),
+	"alerts without end":              raw(func(c *serverConn) { c.flood("\x15\x03\x03\x00\x02\x01\x5a") }),
+	"empty records without end":       raw(func(c *serverConn) { c.flood("\x16\x03\x03\x00\x00") }),
+	"a record that is too long":       raw(func(c *serverConn) { c.send("\x16\x03\x03\xff\xff"); c.flood("\x00") }),
+	"a hello that is too long":        raw(func(c *serverConn) { c.send("\x16\x03\x03\x40\x00\x02\xff\xff\xff"); c.flood("\x00") }),
+	"a hello of SSL 2":                raw(func(c *serverConn) { c.send("\x80\x2e\x04\x00\x01\x00\x02") }),
+	"noise":                           raw(func(c *serverConn) { c.flood("\x00\x01\xfe\xff\x7f\x80") }),
 }), []attack{
-	{name: "silence", slow: true, want: "Timeout", certain: true, unseen: 1, shake: raw(func(v *visit) { v.hang() })},
-	{name: "a hello byte by byte", slow: true, want: "Timeout", certain: true, unseen: 1, shake: raw(func(v *visit) {
-		v.say("\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")
-		v.drip("\x00")
+	{name: "silence", slow: true, want: "Timeout", certain: true, incomplete: true, handshake: raw(func(c *serverConn) { c.hang() })},
+	{name: "a hello byte by byte", slow: true, want: "Timeout", certain: true, incomplete: true, handshake: raw(func(c *serverConn) {
+		c.send("\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")
+		c.drip("\x00")
 	})},
-	// Under TLS 1.3 the client learns of it once the handshake is over, when the request may be on its way.
-	{name: "a client's certificate wanted, TLS 1.3", want: "ConnectionFailed", either: true, unseen: 1, shake: config(func(c *tls.Config) {
+	// With TLS 1.3 the client learns of it after its handshake, when the request can have been sent.
+	{name: "a required client certificate, TLS 1.3", want: "ConnectionFailed", eitherCertainty: true, incomplete: true, handshake: config(func(c *tls.Config) {
 		c.ClientAuth, c.MinVersion = tls.RequireAnyClientCert, tls.VersionTLS13
 	})},
-	{name: "HTTP/2 only, which Go's servers do not insist on", serve: says(answer(hostile)), shake: config(func(c *tls.Config) { c.NextProtos = []string{"h2"} })},
-	{name: "TLS 1.2", serve: says(answer(hostile)), shake: config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })},
-	{name: "a chain of two", serve: says(answer(hostile)), shake: shake(ours.whole())},
+	{name: "HTTP/2 only, which Go's servers do not enforce", onRequest: respond(answer(hostile)), handshake: config(func(c *tls.Config) { c.NextProtos = []string{"h2"} })},
+	{
+		name: "TLS 1.2, and data right after the handshake", want: "ConnectionFailed", eitherCertainty: true, incomplete: true,
+		handshake: config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), onConnect: func(c *serverConn) { c.send(token, "\r\n\r\n"); c.drain() },
+	},
+	{name: "TLS 1.2", onRequest: respond(answer(hostile)), handshake: config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })},
+	{name: "a chain of two", onRequest: respond(answer(hostile)), handshake: handshakeWith(trustedCA.serverWithChain())},
 }...)
 
-// records go wrong once the connection is made.
+// handshakeCauses are the causes that errors name. Those of other handshakes depend on the network.
+var handshakeCauses = map[string]string{
+	"an expired certificate":                 "the server's certificate has expired",
+	"a certificate that is not yet valid":    "the server's certificate is not yet valid",
+	"another host's certificate":             "the server's certificate is for another host name",
+	"a certificate without a host":           "the server's certificate is for another host name",
+	"a host in the common name alone":        "the server's certificate is for another host name",
+	"the address as a DNS name":              "the server's certificate is for another host name",
+	"a wildcard for everything":              "the server's certificate is for another host name",
+	"a certificate for clients":              "the server's certificate is not for servers",
+	"an unknown critical extension":          "the server's certificate is invalid",
+	"an unknown authority":                   "the server's certificate is signed by an unknown authority",
+	"an authority of the same name":          "the server's certificate is signed by an unknown authority",
+	"a self-signed certificate":              "the server's certificate is signed by an unknown authority",
+	"a certificate signed by another one":    "the server's certificate is signed by an unknown authority",
+	"a chain without its middle":             "the server's certificate is signed by an unknown authority",
+	"TLS 1.0 only":                           "the server does not support TLS 1.2 or newer",
+	"TLS 1.1 only":                           "the server does not support TLS 1.2 or newer",
+	"weak ciphers only":                      "the server rejected the TLS handshake",
+	"another application protocol":           "the server rejected the TLS handshake",
+	"a required client certificate, TLS 1.2": "the server rejected the TLS handshake",
+	"plain HTTP":                             "the server answered in plain HTTP",
+	"plain HTTP before the hello":            "the server answered in plain HTTP",
+	"SSH":                                    "the server does not speak TLS",
+	"closed after the client's hello":        "the server closed the connection during the TLS handshake",
+	"reset after the client's hello":         "the server closed the connection during the TLS handshake",
+	"an alert":                               "the server rejected the TLS handshake",
+	"a hello of SSL 2":                       "the server does not speak TLS",
+}
+
+// records are attacks on the records of a TLS connection.
 var records = []attack{
-	// Without the alert that ends a connection in good order, an answer without a length may lack its end.
-	{name: "an answer cut off, which had no length", secure: true, want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok), hostile[:len(hostile)-1])
-		_ = v.tcp().CloseWrite()
-		v.drainRaw()
+	// Without the closing alert, an answer without a length can be incomplete.
+	{name: "an answer without a length, truncated", tlsOnly: true, want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok), hostile[:len(hostile)-1])
+		_ = c.tcp().CloseWrite()
+		c.drainRaw()
 	}},
-	{name: "an answer cut off within a record", secure: true, want: "UnreadableAnswer|ConnectionFailed", serve: func(v *visit) {
-		v.say(head(ok))
-		_, _ = io.WriteString(v.tcp(), "\x17\x03\x03\x00\x40"+hostile[:20])
-		_ = v.tcp().CloseWrite()
-		v.drainRaw()
+	{name: "an answer truncated within a record", tlsOnly: true, want: "UnreadableAnswer|ConnectionFailed", onRequest: func(c *serverConn) {
+		c.send(head(ok))
+		_, _ = io.WriteString(c.tcp(), "\x17\x03\x03\x00\x40"+hostile[:20])
+		_ = c.tcp().CloseWrite()
+		c.drainRaw()
 	}},
-	{name: "nothing but the end cut off", secure: true, serve: func(v *visit) {
-		v.say(head(ok), hostile)
-		_ = v.tcp().CloseWrite()
-		v.drainRaw()
+	{name: "an answer without the closing alert", tlsOnly: true, onRequest: func(c *serverConn) {
+		c.send(head(ok), hostile)
+		_ = c.tcp().CloseWrite()
+		c.drainRaw()
 	}},
-	{name: "an alert amid the answer", secure: true, want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok, length), hostile[:20])
-		_, _ = io.WriteString(v.tcp(), "\x15\x03\x03\x00\x02\x02\x14")
-		v.drainRaw()
+	{name: "an alert within the answer", tlsOnly: true, want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok, length), hostile[:20])
+		_, _ = io.WriteString(c.tcp(), "\x15\x03\x03\x00\x02\x02\x14")
+		c.drainRaw()
 	}},
-	{name: "plain text amid the answer", secure: true, want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok, length), hostile[:20])
-		_, _ = io.WriteString(v.tcp(), hostile[20:])
-		v.drainRaw()
+	{name: "plain text within the answer", tlsOnly: true, want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok, length), hostile[:20])
+		_, _ = io.WriteString(c.tcp(), hostile[20:])
+		c.drainRaw()
 	}},
-	{name: "plain text for an answer", secure: true, want: "ConnectionFailed", serve: func(v *visit) {
-		_, _ = io.WriteString(v.tcp(), answer(hostile))
-		v.drainRaw()
+	{name: "plain text instead of an answer", tlsOnly: true, want: "ConnectionFailed", onRequest: func(c *serverConn) {
+		_, _ = io.WriteString(c.tcp(), answer(hostile))
+		c.drainRaw()
 	}},
-	{name: "a new handshake amid the answer, in plain", secure: true, want: "UnreadableAnswer", serve: func(v *visit) {
-		v.say(head(ok, length), hostile[:20])
-		_, _ = io.WriteString(v.tcp(), "\x16\x03\x03\x00\x04\x00\x00\x00\x00") // HelloRequest
-		v.drainRaw()
+	{name: "a new handshake in plain text", tlsOnly: true, want: "UnreadableAnswer", onRequest: func(c *serverConn) {
+		c.send(head(ok, length), hostile[:20])
+		_, _ = io.WriteString(c.tcp(), "\x16\x03\x03\x00\x04\x00\x00\x00\x00") // HelloRequest
+		c.drainRaw()
 	}},
 }
 
-// failing are the handshakes that can't succeed.
-func failing(how map[string]func(net.Conn, <-chan struct{}) net.Conn) []attack {
-	attacks := make([]attack, 0, len(how))
-	for name, shake := range how {
-		attacks = append(attacks, attack{name: name, want: "TLSFailed", certain: true, unseen: 1, shake: shake})
+// failing returns attacks with handshakes that must fail.
+func failing(handshakes map[string]func(net.Conn, <-chan struct{}) net.Conn) []attack {
+	attacks := make([]attack, 0, len(handshakes))
+	for name, handshake := range handshakes {
+		attacks = append(attacks, attack{name: name, want: "TLSFailed", cause: handshakeCauses[name], certain: true, incomplete: true, handshake: handshake})
 	}
 	return attacks
 }
 
-// drainRaw reads until the client closes, below TLS.
-func (v *visit) drainRaw() {
-	_, _ = io.Copy(io.Discard, v.tcp())
-	v.closed = true
+// drainRaw reads below TLS until the client closes the connection.
+func (c *serverConn) drainRaw() {
+	_, _ = io.Copy(io.Discard, c.tcp())
+	c.closed = true
 }

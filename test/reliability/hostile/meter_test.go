@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// meter counts what the client reads.
+// meter counts the bytes that the client reads.
 type meter struct{ wire, body atomic.Int64 }
 
-// wrap counts below the transport, on the connections, and above, on the bodies.
+// wrap counts the bytes of the connections and of the bodies.
 func (m *meter) wrap(next http.RoundTripper) http.RoundTripper {
 	transport := next.(*http.Transport)
 	for _, dial := range []*func(context.Context, string, string) (net.Conn, error){&transport.DialContext, &transport.DialTLSContext} {
@@ -25,35 +25,32 @@ func (m *meter) wrap(next http.RoundTripper) http.RoundTripper {
 			if err != nil {
 				return nil, err
 			}
-			return &metered{Conn: conn, read: &m.wire}, nil
+			return &meteredConn{Conn: conn, read: &m.wire}, nil
 		}
 	}
-	return above{transport, &m.body}
+	return meteredTransport{transport, &m.body}
 }
 
-type metered struct {
+type meteredConn struct {
 	net.Conn
 	read *atomic.Int64
 }
 
-func (c *metered) Read(p []byte) (int, error) {
+func (c *meteredConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.read.Add(int64(n))
 	return n, err
 }
 
-// NetConn is how the client finds its own connection in this one.
-func (c *metered) NetConn() net.Conn { return c.Conn }
-
-type above struct {
+type meteredTransport struct {
 	*http.Transport
 	read *atomic.Int64
 }
 
-func (a above) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := a.Transport.RoundTrip(req)
+func (m meteredTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := m.Transport.RoundTrip(req)
 	if err == nil {
-		resp.Body = &meteredBody{resp.Body, a.read}
+		resp.Body = &meteredBody{resp.Body, m.read}
 	}
 	return resp, err
 }
@@ -69,28 +66,28 @@ func (b *meteredBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// diary is what the standard logger is told, by net/http for one.
-type diary struct {
+// logCapture captures the output of the standard logger, which net/http uses.
+type logCapture struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (d *diary) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.Write(p)
+func (l *logCapture) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
 }
 
-func (d *diary) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.String()
+func (l *logCapture) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
-func keepDiary(t *testing.T) *diary {
+func captureLog(t *testing.T) *logCapture {
 	t.Helper()
-	d, before := &diary{}, log.Writer()
-	log.SetOutput(d)
+	l, before := &logCapture{}, log.Writer()
+	log.SetOutput(l)
 	t.Cleanup(func() { log.SetOutput(before) })
-	return d
+	return l
 }

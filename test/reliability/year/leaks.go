@@ -13,45 +13,45 @@ import (
 )
 
 const (
-	// mostSeries bound the operator's own metrics: two accounts, and the catalogue's answers seen.
-	mostSeries = 150
-	// From its first calm day on, a process's heap may grow so much, and so much for each call. Its first event, which
-	// takes 200 KiB once, is left out.
-	someBytes    = 64 << 10
-	bytesPerCall = 32
+	// maxSeries bounds the operator's own metrics: two accounts, and the codes that DeepCall returned.
+	maxSeries = 150
+	// After its first calm day, the heap of a process can grow by heapGrowth, and by heapGrowthPerRequest for
+	// each request. The first event, which allocates 200 KiB once, sets a new baseline.
+	heapGrowth           = 64 << 10
+	heapGrowthPerRequest = 32
 )
 
-// checkMetrics holds the metrics against what there is, and bounds their number.
-func (w *world) checkMetrics() {
-	families, err := w.process.registry.Gather()
+// checkMetrics compares the metrics with the state, and bounds the number of series.
+func (e *testEnv) checkMetrics() {
+	families, err := e.process.registry.Gather()
 	if err != nil {
-		w.violate("metrics: %v", err)
+		e.violate("metrics: %v", err)
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	now := time.Now()
-	series, counted := 0, 0
+	series, mappings := 0, 0
 	for _, family := range families {
 		series += len(family.Metric)
 		for _, metric := range family.Metric {
 			account := labelOf(metric, "account")
-			well := account != "" && len(w.troubled(account, now, now)) == 0 && !w.anyLost(account, now)
+			healthy := account != "" && len(e.faultsBetween(account, now, now)) == 0 && !e.anyGroupDeleted(account, now)
 			switch value := metric.GetGauge().GetValue(); {
 			case family.GetName() == "deepcall_mappings":
-				counted += int(value)
-			case family.GetName() == "deepcall_calls_in_flight" && value != 0:
-				w.violateLocked("leak: %v calls of %s are in flight at a quiet time", value, account)
-			case family.GetName() == "deepcall_resync_lag_seconds" && well && value > 1:
-				w.violateLocked("drift: a resync of %s has been due for %v s", account, value)
+				mappings += int(value)
+			case family.GetName() == "deepcall_api_requests_in_flight" && value != 0:
+				e.violateLocked("leak: %v requests of %s are in flight while the manager is idle", value, account)
+			case family.GetName() == "deepcall_resync_lag_seconds" && healthy && value > 1:
+				e.violateLocked("drift: a resync of %s has been due for %v s", account, value)
 			}
 		}
 	}
-	if series > mostSeries {
-		w.violateLocked("leak: %d series", series)
+	if series > maxSeries {
+		e.violateLocked("leak: %d series", series)
 	}
-	if stored, _ := w.kube.list(mappingKind, ""); counted != len(stored) {
-		w.violateLocked("leak: the metrics count %d mappings, and there are %d", counted, len(stored))
+	if stored, _ := e.apiServer.list(mappingKind, ""); mappings != len(stored) {
+		e.violateLocked("leak: the metrics count %d mappings, but there are %d", mappings, len(stored))
 	}
 }
 
@@ -64,65 +64,64 @@ func labelOf(metric *dto.Metric, name string) string {
 	return ""
 }
 
-// checkMemory compares a process's goroutines and heap with what they were in its first calm days.
-func (w *world) checkMemory() {
-	if !w.wellFor(hour) {
+// resourceUsage is what a process uses after a number of requests.
+type resourceUsage struct {
+	goroutines goroutineCounts
+	heap       uint64
+	requests   int
+}
+
+// checkMemory compares the goroutines and the heap of the process with those of its first calm day.
+func (e *testEnv) checkMemory() {
+	if !e.healthyFor(hour) {
 		return
 	}
-	w.renew() // the ledgers, which are the test's own
-	w.kube.forget()
+	e.replaceServers() // their ledgers are part of the heap
+	e.apiServer.compact()
 	runtime.GC()
-	runtime.GC() // the first one leaves the pools
+	runtime.GC() // the first one doesn't empty the pools
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	p, now, calls := w.process, goroutines(), w.callsSoFar()
-	if p.goroutines == nil {
-		p.goroutines, p.heap, p.since = now, memory.HeapAlloc, calls
+	p, usage := e.process, &resourceUsage{countGoroutines(), memory.HeapAlloc, e.requestCount()}
+	if p.baseline == nil {
+		p.baseline = usage
 		return
 	}
-	if more := now.beyond(p.goroutines, withFirstEvent); more != "" {
-		w.violate("leak: there are more goroutines than on the process's first calm day:%s", more)
+	if excess := usage.goroutines.exceeding(p.baseline.goroutines, firstEventGoroutines); excess != "" {
+		e.violate("leak: there are more goroutines than on the first calm day of the process:%s", excess)
 	}
-	if now.beyond(p.goroutines, nil) != "" { // there was the first event
-		p.goroutines, p.heap, p.since = now, memory.HeapAlloc, calls
+	if usage.goroutines.exceeding(p.baseline.goroutines, nil) != "" { // since the first event
+		p.baseline = usage
 		return
 	}
-	p.judged = calls - p.since
-	if most := p.heap + someBytes + uint64(bytesPerCall*p.judged); memory.HeapAlloc > most {
-		w.violate("leak: %d bytes of heap, where there were %d, after %d calls", memory.HeapAlloc, p.heap, p.judged)
+	p.leakChecked = usage.requests - p.baseline.requests
+	if limit := p.baseline.heap + heapGrowth + uint64(heapGrowthPerRequest*p.leakChecked); usage.heap > limit {
+		e.violate("leak: the heap has grown from %d to %d bytes in %d requests", p.baseline.heap, usage.heap, p.leakChecked)
 	}
 }
 
-func (w *world) callsSoFar() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.calls
+func (e *testEnv) requestCount() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.requests
 }
 
-// wellFor is true when no account was in trouble for so long.
-func (w *world) wellFor(d time.Duration) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	return len(w.troubled("acme", now.Add(-d), now))+len(w.troubled("beta", now.Add(-d), now)) == 0
-}
+// goroutineCounts counts goroutines by the function that started them.
+type goroutineCounts map[string]int
 
-// census counts goroutines by what started them.
-type census map[string]int
+var createdBy = regexp.MustCompile(`(?m)^created by (\S+)`)
 
-var startedBy = regexp.MustCompile(`(?m)^created by (\S+)`)
-
-func goroutines() census {
+func countGoroutines() goroutineCounts {
 	buffer := make([]byte, 4<<20)
-	counts := census{}
-	for _, found := range startedBy.FindAllSubmatch(buffer[:runtime.Stack(buffer, true)], -1) {
+	counts := goroutineCounts{}
+	for _, found := range createdBy.FindAllSubmatch(buffer[:runtime.Stack(buffer, true)], -1) {
 		counts[string(found[1])]++
 	}
 	return counts
 }
 
-// withFirstEvent are the goroutines that the first event of a process starts, and their number.
-var withFirstEvent = census{
+// firstEventGoroutines are the goroutines that the first event of a process starts.
+var firstEventGoroutines = goroutineCounts{
 	"k8s.io/apimachinery/pkg/watch.NewBroadcaster":                                          1,
 	"k8s.io/apimachinery/pkg/watch.NewLongQueueBroadcaster":                                 1,
 	"k8s.io/client-go/tools/events.(*eventBroadcasterImpl).StartRecordingToSinkWithContext": 2,
@@ -131,13 +130,13 @@ var withFirstEvent = census{
 	"k8s.io/client-go/tools/record.(*eventBroadcasterImpl).StartEventWatcher":               2,
 }
 
-// beyond tells what there is more of than before, but for what was to be expected; empty if nothing.
-func (c census) beyond(before, expected census) string {
-	more := ""
-	for _, what := range slices.Sorted(maps.Keys(c)) {
-		if c[what] > before[what] && c[what] > expected[what] {
-			more += fmt.Sprintf("\n  %d by %s, where there were %d", c[what], what, before[what])
+// exceeding describes the goroutines whose count exceeds both before and expected. It is empty if there are none.
+func (c goroutineCounts) exceeding(before, expected goroutineCounts) string {
+	excess := ""
+	for _, function := range slices.Sorted(maps.Keys(c)) {
+		if n := c[function]; n > before[function] && n > expected[function] {
+			excess += fmt.Sprintf("\n  %d of %s instead of %d", n, function, before[function])
 		}
 	}
-	return more
+	return excess
 }

@@ -19,98 +19,97 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller"
 )
 
-// process is one life of the manager.
+// process is a running manager.
 type process struct {
 	registry *prometheus.Registry
 	cancel   context.CancelFunc
 	stopped  chan error
-	// before are the goroutines there were without it.
-	before census
-	// goroutines and heap are those of the first calm day, and since how many calls there were until then, of all
-	// processes; judged are the calls from then on.
-	goroutines    census
-	heap          uint64
-	since, judged int
+	// before are the goroutines before the start.
+	before goroutineCounts
+	// baseline is the usage on the first calm day, and leakChecked the number of requests since then.
+	baseline    *resourceUsage
+	leakChecked int
 }
 
-// restConfig leads to kube.
-func restConfig(d *door) *rest.Config {
+func restConfig(t *transport) *rest.Config {
 	return &rest.Config{
-		Host: "https://kube.test", Transport: d, QPS: -1,
+		Host: "https://kube.test", Transport: t, QPS: -1,
 		ContentConfig: rest.ContentConfig{ContentType: "application/json"},
 	}
 }
 
-// mapper knows the kinds without asking.
-func mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+// newMapper returns a RESTMapper that needs no discovery.
+func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	m := meta.NewDefaultRESTMapper(nil)
-	for _, each := range kinds {
+	for _, k := range kinds {
 		scope := meta.RESTScopeNamespace
-		if each == namespaceKind {
+		if k == namespaceKind {
 			scope = meta.RESTScopeRoot
 		}
-		m.Add(schema.GroupVersionKind{Group: each.group, Version: each.version, Kind: each.name}, scope)
+		m.Add(schema.GroupVersionKind{Group: k.group, Version: k.version, Kind: k.name}, scope)
 	}
 	return m, nil
 }
 
-func newAdmin(k *kube) (client.Client, error) {
-	web, err := rest.HTTPClientFor(restConfig(&door{kube: k}))
+// newAdmin returns a client whose writes aren't counted.
+func newAdmin(server *apiServer) (client.Client, error) {
+	config := restConfig(&transport{server: server})
+	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err
 	}
-	known, err := mapper(nil, nil)
+	mapper, err := newMapper(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return client.New(restConfig(&door{kube: k}), client.Options{HTTPClient: web, Scheme: scheme, Mapper: known})
+	return client.New(config, client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper})
 }
 
-// start runs a manager as cmd does, but for what needs a socket.
-func (w *world) start() {
+// start runs a manager as cmd does, without its listeners.
+func (e *testEnv) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{registry: prometheus.NewRegistry(), cancel: cancel, stopped: make(chan error, 1), before: goroutines()}
+	p := &process{registry: prometheus.NewRegistry(), cancel: cancel, stopped: make(chan error, 1), before: countGoroutines()}
 	skip := true
-	mgr, err := ctrl.NewManager(restConfig(&door{kube: w.kube, wrote: w.wrote}), ctrl.Options{
+	mgr, err := ctrl.NewManager(restConfig(&transport{server: e.apiServer, onWrite: e.onWrite}), ctrl.Options{
 		Scheme:         scheme,
-		MapperProvider: mapper,
+		MapperProvider: newMapper,
 		Metrics:        metricsserver.Options{BindAddress: "0"},
 		Controller:     config.Controller{SkipNameValidation: &skip},
-		Logger:         w.log.logger(),
+		Logger:         e.log.logger(),
 	})
 	if err == nil {
 		err = controller.Setup(ctx, mgr, controller.Options{
-			MaxConcurrentReconciles: 16, Metrics: p.registry, WrapTransport: w.toDeepCall,
+			MaxConcurrentReconciles: 16, Metrics: p.registry, WrapTransport: e.routeToSimulators,
 		})
 	}
 	if err != nil {
 		cancel()
-		w.t.Fatalf("the manager can't be made: %v", err)
+		e.t.Fatalf("create the manager: %v", err)
 	}
 	go func() { p.stopped <- mgr.Start(ctx) }()
-	w.process = p
+	e.process = p
 }
 
-// stop ends the manager in good order, and looks what it leaves behind.
-func (w *world) stop() {
-	w.process.cancel()
-	if err := <-w.process.stopped; err != nil {
-		w.violate("the manager ended: %v", err)
+// stop shuts the manager down and checks that no goroutine is left.
+func (e *testEnv) stop() {
+	e.process.cancel()
+	if err := <-e.process.stopped; err != nil {
+		e.violate("the manager failed: %v", err)
 	}
 	synctest.Wait()
-	w.rest(minute)
-	if left := goroutines().beyond(w.process.before, nil); left != "" {
-		w.violate("leak: goroutines are left after the manager has stopped:%s", left)
+	e.advance(minute)
+	if excess := countGoroutines().exceeding(e.process.before, nil); excess != "" {
+		e.violate("leak: goroutines are left after the manager has stopped:%s", excess)
 	}
-	w.process = nil
+	e.process = nil
 }
 
-// toDeepCall leads each account to its brand. The connection that the client would make is not used.
-func (w *world) toDeepCall(http.RoundTripper) http.RoundTripper {
+// routeToSimulators sends each request to the simulator of its account instead of the network.
+func (e *testEnv) routeToSimulators(http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		for _, b := range w.brands {
-			if request.URL.Scheme+"://"+request.URL.Host == b.endpoint() {
-				return b.RoundTrip(request)
+		for _, s := range e.simulators {
+			if request.URL.Scheme+"://"+request.URL.Host == s.endpoint() {
+				return s.RoundTrip(request)
 			}
 		}
 		return nil, errors.New("no such host")
@@ -121,29 +120,29 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// restart stops the manager, and starts another.
-func (w *world) restart() {
-	well := w.wellFor(hour)
-	w.settle()
-	w.stop()
-	w.renew()
-	w.mu.Lock()
-	w.tally.restarts++
-	if !well {
-		w.changed = time.Now()
+// restart replaces the manager.
+func (e *testEnv) restart() {
+	healthy := e.healthyFor(hour)
+	e.waitUntilIdle()
+	e.stop()
+	e.replaceServers()
+	e.mu.Lock()
+	e.stats.restarts++
+	if !healthy {
+		e.lastChange = time.Now()
 	}
-	for _, a := range w.answers {
-		*a = answers{} // what is counted per process begins anew
+	for _, d := range e.denials {
+		*d = denial{} // the manager counts them per process
 	}
-	w.mu.Unlock()
-	w.start()
+	e.mu.Unlock()
+	e.start()
 }
 
-// renew takes other simulators. Nothing may be in flight.
-func (w *world) renew() {
-	for name, b := range w.brands {
-		if overlaps := b.renew(); overlaps > 0 {
-			w.violate("R3: %d calls of %s overlapped with another for the same agent", overlaps, name)
+// replaceServers replaces the servers of the simulators, while no request is in flight.
+func (e *testEnv) replaceServers() {
+	for account, s := range e.simulators {
+		if overlaps := s.replaceServer(); overlaps > 0 {
+			e.violate("R3: %d requests of %s overlapped with another one for the same agent", overlaps, account)
 		}
 	}
 }

@@ -12,155 +12,148 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// watch answers with a stream of changes, for as long as the client asked.
-func (d *door) watch(request *http.Request, t target) (*http.Response, error) {
+// watch responds with a stream of events that ends after the client's timeout.
+func (t *transport) watch(request *http.Request, info requestInfo) (*http.Response, error) {
 	query := request.URL.Query()
 	if query.Get("fieldSelector")+query.Get("labelSelector") != "" {
-		return failed(request, apierrors.NewBadRequest("a watch with a selector is not known here")), nil
+		return errorResponse(request, apierrors.NewBadRequest("watches with a selector are not supported")), nil
 	}
 	seconds, err := strconv.Atoi(query.Get("timeoutSeconds"))
 	if err != nil {
-		return failed(request, apierrors.NewBadRequest("a watch without an end")), nil //nolint:nilerr // the answer tells it
+		return errorResponse(request, apierrors.NewBadRequest("a watch needs a timeout")), nil //nolint:nilerr // the response carries the error
 	}
 	closed := make(chan struct{})
-	s := &stream{
-		kube: d.kube, target: t, metadataOnly: wantsMetadata(request),
-		closed: closed, gone: request.Context().Done(),
-		lasts: time.Duration(seconds) * time.Second,
+	w := &watchStream{
+		server: t.server, info: info, metadataOnly: wantsMetadata(request),
+		closed: closed, disconnected: request.Context().Done(),
+		timeout: time.Duration(seconds) * time.Second,
 	}
 	switch version := query.Get("resourceVersion"); {
 	case query.Get("sendInitialEvents") == "true", version == "", version == "0":
-		s.fresh = true
+		w.sendInitial = true
 	default:
-		if s.version, err = strconv.ParseInt(version, 10, 64); err != nil {
-			return failed(request, apierrors.NewBadRequest(err.Error())), nil
+		if w.version, err = strconv.ParseInt(version, 10, 64); err != nil {
+			return errorResponse(request, apierrors.NewBadRequest(err.Error())), nil
 		}
-		if !d.kube.remembers(s.version) {
-			return failed(request, apierrors.NewResourceExpired("too old resource version")), nil
+		if _, _, _, ok := t.server.eventsSince(w.version); !ok {
+			return errorResponse(request, apierrors.NewResourceExpired("too old resource version")), nil
 		}
 	}
 	var out *io.PipeReader
-	out, s.in = io.Pipe()
-	go s.run()
-	end := sync.OnceFunc(func() {
+	out, w.in = io.Pipe()
+	go w.run()
+	stop := sync.OnceFunc(func() {
 		close(closed)
-		s.in.Close()
+		w.in.Close()
 	})
-	return respond(request, http.StatusOK, &ending{PipeReader: out, end: end}), nil
+	return newResponse(request, http.StatusOK, &watchBody{PipeReader: out, stop: stop}), nil
 }
 
-// remembers is true when all changes since a version are still known.
-func (k *kube) remembers(version int64) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.changes) == 0 || version >= k.changes[0].version-1
-}
-
-// since returns the changes after a version, the newest version, and what is closed by the next change.
-// Not ok means that they are no longer all known.
-func (k *kube) since(version int64) (changes []change, newest int64, news <-chan struct{}, ok bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.changes) > 0 && version < k.changes[0].version-1 {
+// eventsSince returns the events after a resource version, the newest version, and a channel that the next
+// change closes. It returns false if some of the events have been dropped.
+func (s *apiServer) eventsSince(version int64) (events []watchEvent, newest int64, changed <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.events) > 0 && version < s.events[0].version-1 {
 		return nil, 0, nil, false
 	}
-	first := len(k.changes)
-	for first > 0 && k.changes[first-1].version > version {
+	first := len(s.events)
+	for first > 0 && s.events[first-1].version > version {
 		first--
 	}
-	return append([]change(nil), k.changes[first:]...), k.version, k.news, true
+	return append([]watchEvent(nil), s.events[first:]...), s.version, s.changed, true
 }
 
-// ending is a body that ends when it is closed. Were reading it an error then, client-go would make an
-// event of that, and the filter that apimachinery puts around a watch of metadata would stay behind
-// with it for ever, which no bubble forgives.
-type ending struct {
+// watchBody is a response body that returns io.EOF, not an error, after it was closed. client-go would turn
+// an error into a watch event, and the filter that apimachinery puts around a metadata watch would block on
+// that event forever. A bubble doesn't allow leaked goroutines.
+type watchBody struct {
 	*io.PipeReader
-	end func()
+	stop func()
 }
 
-func (e *ending) Close() error {
-	e.end()
+func (b *watchBody) Close() error {
+	b.stop()
 	return nil
 }
 
-// stream is one watch.
-type stream struct {
-	kube         *kube
-	target       target
-	metadataOnly bool
-	fresh        bool // begins with what there is
-	version      int64
-	lasts        time.Duration
-	in           *io.PipeWriter
-	closed, gone <-chan struct{}
+// watchStream writes the events of one watch.
+type watchStream struct {
+	server               *apiServer
+	info                 requestInfo
+	metadataOnly         bool
+	sendInitial          bool // start with the existing objects
+	version              int64
+	timeout              time.Duration
+	in                   *io.PipeWriter
+	closed, disconnected <-chan struct{}
 }
 
-func (s *stream) run() {
-	defer s.in.Close()
-	end := time.NewTimer(s.lasts)
-	defer end.Stop()
-	if s.fresh && !s.begin() {
+func (w *watchStream) run() {
+	defer w.in.Close()
+	timeout := time.NewTimer(w.timeout)
+	defer timeout.Stop()
+	if w.sendInitial && !w.sendExisting() {
 		return
 	}
 	for {
-		changes, newest, news, ok := s.kube.since(s.version)
+		events, newest, changed, ok := w.server.eventsSince(w.version)
 		if !ok {
-			s.tell("ERROR", apierrors.NewResourceExpired("too old resource version").Status())
+			w.send("ERROR", apierrors.NewResourceExpired("too old resource version").Status())
 			return
 		}
-		for _, c := range changes {
-			if !s.concerns(c) {
+		for _, e := range events {
+			if !w.matches(e) {
 				continue
 			}
-			if pause(s.closed, apiLatency) != nil || !s.tell(c.what, seen(c.object, s.metadataOnly)) {
+			if sleep(w.closed, apiLatency) != nil || !w.send(e.eventType, render(e.object, w.metadataOnly)) {
 				return
 			}
 		}
-		s.version = newest
+		w.version = newest
 		select {
-		case <-news:
-		case <-s.closed:
+		case <-changed:
+		case <-w.closed:
 			return
-		case <-s.gone:
+		case <-w.disconnected:
 			return
-		case <-end.C:
-			s.bookmark(nil) // so that the next watch need not begin with a list
+		case <-timeout.C:
+			w.sendBookmark(nil) // so that the next watch doesn't need a list
 			return
 		}
 	}
 }
 
-// begin tells what there is, and then that this was it.
-func (s *stream) begin() bool {
-	items, version := s.kube.list(s.target.kind, s.target.key.Namespace)
+// sendExisting sends the existing objects and the bookmark that ends them.
+func (w *watchStream) sendExisting() bool {
+	items, version := w.server.list(w.info.kind, w.info.key.Namespace)
 	for _, item := range items {
-		if !s.tell("ADDED", seen(item, s.metadataOnly)) {
+		if !w.send("ADDED", render(item, w.metadataOnly)) {
 			return false
 		}
 	}
-	s.version = version
-	return s.bookmark(object{metav1.InitialEventsAnnotationKey: "true"})
+	w.version = version
+	return w.sendBookmark(object{metav1.InitialEventsAnnotationKey: "true"})
 }
 
-func (s *stream) concerns(c change) bool {
-	namespace := s.target.key.Namespace
-	return c.kind == s.target.kind && (namespace == "" || keyOf(c.object).Namespace == namespace)
+func (w *watchStream) matches(e watchEvent) bool {
+	namespace := w.info.key.Namespace
+	return e.kind == w.info.kind && (namespace == "" || keyOf(e.object).Namespace == namespace)
 }
 
-func (s *stream) bookmark(annotations object) bool {
-	metadata := object{"resourceVersion": strconv.FormatInt(s.version, 10)}
+func (w *watchStream) sendBookmark(annotations object) bool {
+	metadata := object{"resourceVersion": strconv.FormatInt(w.version, 10)}
 	if annotations != nil {
 		metadata["annotations"] = annotations
 	}
-	mark := object{"apiVersion": s.target.kind.apiVersion(), "kind": s.target.kind.name, "metadata": metadata}
-	return s.tell("BOOKMARK", seen(mark, s.metadataOnly))
+	bookmark := object{"apiVersion": w.info.kind.apiVersion(), "kind": w.info.kind.name, "metadata": metadata}
+	return w.send("BOOKMARK", render(bookmark, w.metadataOnly))
 }
 
-func (s *stream) tell(what string, o any) bool {
-	raw, err := json.Marshal(object{"type": what, "object": o})
+func (w *watchStream) send(eventType string, o any) bool {
+	raw, err := json.Marshal(object{"type": eventType, "object": o})
 	if err == nil {
-		_, err = s.in.Write(append(raw, '\n'))
+		_, err = w.in.Write(append(raw, '\n'))
 	}
 	return err == nil
 }

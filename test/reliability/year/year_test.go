@@ -14,14 +14,14 @@ import (
 )
 
 var (
-	sweep = flag.String("sweep", "quick", "how much to play: quick is a month, full a year")
-	seed  = flag.Uint64("seed", 1, "the seed of the story")
-	days  = flag.Int("days", 0, "how many days to play, instead of what -sweep says")
-	tell  = flag.Bool("tell", false, "log what happens")
+	sweep   = flag.String("sweep", "quick", "the length of the run: quick is a month, full is a year")
+	seed    = flag.Uint64("seed", 1, "the seed of the schedule")
+	days    = flag.Int("days", 0, "the length of the run in days; overrides -sweep")
+	verbose = flag.Bool("log-schedule", false, "log the schedule")
 )
 
-// enough is the least number of days in which there is always something of everything.
-const enough = 30
+// minCoverageDays is the least length of a run in which every check is sure to apply.
+const minCoverageDays = 30
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestAYearPassesWithoutDriftLeaksOrStorms(t *testing.T) {
+func TestYearHasNoDriftLeaksOrStorms(t *testing.T) {
 	length := *days
 	switch {
 	case length > 0:
@@ -41,69 +41,69 @@ func TestAYearPassesWithoutDriftLeaksOrStorms(t *testing.T) {
 	}
 	t.Logf("%d days, seed %d", length, *seed)
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, *seed)
-		story := newStory(*seed, length)
-		f := w.play(story, time.Duration(length)*day)
-		t.Logf("figures: %+v", f)
-		if err := f.checkEnough(story); err != nil && length >= enough && !w.failed() {
-			w.violate("too little happened: %v", err)
+		e := newTestEnv(t, *seed)
+		actions := newSchedule(*seed, length)
+		total := e.run(actions, time.Duration(length)*day)
+		t.Logf("totals: %+v", total)
+		if err := total.checkCoverage(actions); err != nil && length >= minCoverageDays && !e.failed() {
+			e.violate("the run doesn't cover enough: %v", err)
 		}
-		if len(w.violations) > 0 {
-			t.Errorf("%s\n\nthe log's end:\n%s\n\nreplay: go test ./test/reliability/year -seed=%d -days=%d",
-				strings.Join(w.violations, "\n"), w.log, *seed, length)
+		if len(e.violations) > 0 {
+			t.Errorf("%s\n\nlast lines of the log:\n%s\n\nrepeat with: go test ./test/reliability/year -seed=%d -days=%d",
+				strings.Join(e.violations, "\n"), e.log, *seed, length)
 		}
 	})
 }
 
-// play has the story happen, and checks every hour.
-func (w *world) play(story []happening, lasts time.Duration) figures {
-	begin := time.Now()
-	w.furnish()
-	w.start()
-	w.rest(minute)
-	w.mu.Lock()
-	w.tally = newTally(time.Now())
-	w.mu.Unlock()
-	var f figures
-	if *tell {
-		w.t.Log(abridged(story))
+// run runs the actions, with checks every hour.
+func (e *testEnv) run(actions []action, duration time.Duration) totals {
+	start := time.Now()
+	e.createObjects()
+	e.start()
+	e.advance(minute)
+	e.mu.Lock()
+	e.stats = newHourStats(time.Now())
+	e.mu.Unlock()
+	var total totals
+	if *verbose {
+		e.t.Log(summarize(actions))
 	}
-	for at := hour; at <= lasts && !w.failed(); at += hour {
-		for len(story) > 0 && story[0].at < at {
-			w.rest(story[0].at - time.Since(begin))
-			story[0].do(w)
-			story = story[1:]
-			w.rest(10 * time.Second)
-			w.remake()
+	for at := hour; at <= duration && !e.failed(); at += hour {
+		for len(actions) > 0 && actions[0].at < at {
+			e.advance(actions[0].at - time.Since(start))
+			actions[0].run(e)
+			actions = actions[1:]
+			e.advance(10 * time.Second)
+			e.recreateDeleted()
 		}
-		w.rest(at - time.Since(begin))
-		w.remake()
-		w.checkHour(&f, at)
+		e.advance(at - time.Since(start))
+		e.recreateDeleted()
+		e.check(&total, at)
 	}
-	f.LongLife = w.process.judged
-	w.stop()
-	for _, b := range w.brands {
-		b.sim.Close()
+	total.LeakCheckedRequests = e.process.leakChecked
+	e.stop()
+	for _, s := range e.simulators {
+		s.server.Close()
 	}
-	return f
+	return total
 }
 
-// checkHour checks at the next quiet point all that is to be checked there.
-func (w *world) checkHour(f *figures, at time.Duration) {
-	quiet := w.settle()
-	w.closeHour(f)
-	if !quiet {
-		return // hours with a call always under way are bounded by their number
+// check checks the past hour and, if the manager is idle, the present state.
+func (e *testEnv) check(total *totals, at time.Duration) {
+	idle := e.waitUntilIdle()
+	e.finishHour(total)
+	if !idle {
+		return // checkRate bounds the hours in which a request is always in flight
 	}
-	w.checkTruth()
-	w.checkMetrics()
+	e.checkInvariants()
+	e.checkMetrics()
 	if at%day == 0 {
-		w.checkMemory()
+		e.checkMemory()
 	}
 }
 
-func (w *world) failed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.violations) >= mostViolations
+func (e *testEnv) failed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.violations) >= maxViolations
 }

@@ -3,139 +3,117 @@ package command
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// fieldManager owns the fields that this plugin sets.
-const fieldManager = "kubectl-deepcall"
-
-// outcome is what became of an object.
-type outcome string
+// applyResult is the effect of an apply request on a mapping.
+type applyResult string
 
 const (
-	created   outcome = "created"
-	changed   outcome = "changed"
-	unchanged outcome = "unchanged"
+	created   applyResult = "created"
+	changed   applyResult = "changed"
+	unchanged applyResult = "unchanged"
 )
 
-// applyAll applies every mapping, goes on after one that fails, and tells in the end which failed.
-func (o *importOptions) applyAll(ctx context.Context, made []*v1alpha1.AgentGroupMapping) error {
-	writer, err := o.client()
+// applyAll applies all mappings of a manifest and continues after a failure. The error names the mappings that failed.
+func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.AgentGroupMapping, manifest io.Reader) error {
+	existing, err := o.list(false, "")
 	if err != nil {
 		return err
 	}
-	present, err := existingIn(ctx, writer, client.InNamespace(made[0].Namespace))
+	o.warnDuplicateAgents(existing, mappings)
+	generations := map[string]int64{}
+	for _, mapping := range existing {
+		generations[mapping.Name] = mapping.Generation
+	}
+	builder, err := o.builder(false)
 	if err != nil {
 		return err
 	}
-	o.warnOfOthers(present, made)
-	bar := progress{out: o.ErrOut, total: len(made), terminal: isTerminal(o.ErrOut)}
-	counts := map[outcome]int{}
+	infos, err := builder.Unstructured().Stream(manifest, o.file).Do().Infos()
+	if err != nil {
+		return err
+	}
+
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	bar := progress{out: o.ErrOut, total: len(infos), terminal: isTerminal(o.ErrOut)}
+	counts := map[applyResult]int{}
 	var failed []string
-	for _, mapping := range made {
-		became, err := o.applyOne(ctx, writer, mapping, present.generations)
+	for _, info := range infos {
 		if ctx.Err() != nil {
-			break // counted below as left out
+			break
 		}
+		result, err := o.applyOne(info, generations)
 		bar.clear()
 		if err != nil {
-			fmt.Fprintf(o.ErrOut, "%s: %v\n", named(mapping), explained(err))
-			failed = append(failed, mapping.Name)
+			fmt.Fprintf(o.ErrOut, "%s: %v\n", objectName(info.Name), withHint(err))
+			failed = append(failed, info.Name)
 		} else {
-			counts[became]++
-			fmt.Fprintf(o.Out, "%s %s%s\n", named(mapping), became, dryRunNote(o.dryRun))
+			counts[result]++
+			fmt.Fprintf(o.Out, "%s %s%s\n", objectName(info.Name), result, dryRunSuffix(o.dryRun))
 		}
 		bar.step()
 	}
 	bar.clear()
-	left := len(made) - bar.done
 	fmt.Fprintf(o.ErrOut, "%d created, %d changed, %d unchanged, %d failed%s\n",
-		counts[created], counts[changed], counts[unchanged], len(failed), dryRunNote(o.dryRun))
-	switch {
-	case left > 0:
-		return fmt.Errorf("interrupted, with %s left; the same command goes on", counted(left, "mapping"))
+		counts[created], counts[changed], counts[unchanged], len(failed), dryRunSuffix(o.dryRun))
+	switch remaining := bar.total - bar.done; {
+	case remaining > 0:
+		return fmt.Errorf("interrupted with %s remaining; run the command again to continue", count(remaining, "mapping"))
 	case len(failed) > 0:
-		return fmt.Errorf("%s of %d failed: %s; the same command applies them again", counted(len(failed), "mapping"), len(made), strings.Join(failed, ", "))
+		return fmt.Errorf("%d of %s failed: %s; run the command again to retry", len(failed), count(len(infos), "mapping"), strings.Join(failed, ", "))
 	}
 	return nil
 }
 
-// existing is what was there before.
-type existing struct {
-	generations map[string]int64      // of each name
-	names       map[agentKey][]string // of each agent's mappings
-}
-
-type agentKey struct {
-	account v1alpha1.AccountReference
-	agentID string
-}
-
-func keyOf(mapping *v1alpha1.AgentGroupMapping) agentKey {
-	account := mapping.Spec.AccountRef
-	if account.Namespace == "" {
-		account.Namespace = mapping.Namespace
+// warnDuplicateAgents warns about agents that already have a mapping with another name, since the two could conflict.
+func (o *importOptions) warnDuplicateAgents(existing, mappings []*v1alpha1.AgentGroupMapping) {
+	names := map[v1alpha1.AgentKey][]string{}
+	for _, mapping := range existing {
+		names[mapping.AgentKey()] = append(names[mapping.AgentKey()], mapping.Name)
 	}
-	return agentKey{account, mapping.Spec.AgentID}
-}
-
-func existingIn(ctx context.Context, reader client.Reader, scope client.InNamespace) (existing, error) {
-	found, err := mappings(ctx, reader, scope)
-	if err != nil {
-		return existing{}, err
-	}
-	e := existing{generations: map[string]int64{}, names: map[agentKey][]string{}}
-	for i := range found {
-		e.generations[found[i].Name] = found[i].Generation
-		e.names[keyOf(&found[i])] = append(e.names[keyOf(&found[i])], found[i].Name)
-	}
-	return e, nil
-}
-
-// warnOfOthers tells of agents that have a mapping of another name already: one of the two would be in conflict.
-func (o *importOptions) warnOfOthers(present existing, made []*v1alpha1.AgentGroupMapping) {
-	for _, mapping := range made {
-		for _, name := range present.names[keyOf(mapping)] {
+	for _, mapping := range mappings {
+		for _, name := range names[mapping.AgentKey()] {
 			if name != mapping.Name {
-				fmt.Fprintf(o.ErrOut, "warning: agent %s has the mapping %s already; a group that both name is the older one's\n", mapping.Spec.AgentID, name)
+				fmt.Fprintf(o.ErrOut, "warning: agent %s already has mapping %s, which keeps the groups that both declare\n", mapping.Spec.AgentID, name)
 			}
 		}
 	}
 }
 
-func (o *importOptions) applyOne(ctx context.Context, writer client.Client, mapping *v1alpha1.AgentGroupMapping, generations map[string]int64) (outcome, error) {
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(mapping)
+// applyOne applies a mapping. Generations are those of the existing mappings, by name.
+func (o *importOptions) applyOne(info *resource.Info, generations map[string]int64) (applyResult, error) {
+	data, err := runtime.Encode(unstructured.UnstructuredJSONScheme, info.Object)
 	if err != nil {
-		return "", fmt.Errorf("convert it: %w", err)
+		return "", err
 	}
-	wanted := &unstructured.Unstructured{Object: fields}
-	options := []client.ApplyOption{client.FieldOwner(fieldManager)}
-	if o.force {
-		options = append(options, client.ForceOwnership)
-	}
-	if o.dryRun == "server" {
-		options = append(options, client.DryRunAll)
-	}
-	err = writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), options...)
+	applied, err := resource.NewHelper(info.Client, info.Mapping).
+		DryRun(o.dryRun == "server").
+		WithFieldManager(fieldManager).
+		Patch(info.Namespace, info.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &o.force})
 	if apierrors.IsConflict(err) {
-		return "", fmt.Errorf("%w; --force-conflicts takes these fields over", err)
+		return "", fmt.Errorf("%w; use --force-conflicts to take over these fields", err)
 	}
 	if err != nil {
 		return "", err
 	}
-	// The generation moves with the spec alone, also in a dry run; the resource version also with who owns a field.
-	before, there := generations[mapping.Name]
+	// Unlike the resource version, the generation changes only with the spec, also in a dry run.
+	before, exists := generations[info.Name]
 	switch {
-	case !there:
+	case !exists:
 		return created, nil
-	case wanted.GetGeneration() != before:
+	case applied.(metav1.Object).GetGeneration() != before:
 		return changed, nil
 	default:
 		return unchanged, nil

@@ -12,63 +12,63 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/deepcall/deepcall-operator/internal/explain"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 func newCodeCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "code [CODE|REASON]",
-		Short: "Say what a code of DeepCall or a reason means, and what to do",
-		Long: `Say what a code of DeepCall, or the reason of a condition, means, what the operator does about it, and what to do.
-Without an argument all of them are listed. No cluster is asked.`,
-		Example: `  # A code of DeepCall
+		Short: "Explain a DeepCall code or a reason, and what to do about it",
+		Long: `Explain a DeepCall code or the reason of a condition: what it means, what the operator does, and what to do about it.
+Without an argument, list all codes and reasons. The command does not access the cluster.`,
+		Example: `  # Explain a DeepCall code
   kubectl deepcall code 1505
 
-  # The REASON that kubectl get agm,dca shows
+  # Explain a REASON that kubectl get agm,dca shows
   kubectl deepcall code AccountNotReady
 
-  # All
+  # List all codes and reasons
   kubectl deepcall code`,
 		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-			return completeCodes(begun), cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return completeCodes(prefix), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return listTopics(streams.Out, explain.Topics())
+				return listEntries(streams.Out, reason.Entries())
 			}
-			found, err := explain.Find(args[0])
+			found, err := reason.Find(args[0])
 			if err != nil {
 				return err
 			}
-			return describeTopics(streams.Out, found)
+			return describeEntries(streams.Out, found)
 		},
 	}
 }
 
-func listTopics(w io.Writer, topics []explain.Topic) error {
+func listEntries(w io.Writer, entries []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(out, "CODE\tREASON\tCLASS\tMEANING")
-	for _, t := range topics {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", cmp.Or(codeText(t), "-"), t.Reason, t.Class, t.Meaning)
+	for _, e := range entries {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", cmp.Or(codeText(e), "-"), e.Reason, e.Class, e.Meaning)
 	}
 	return out.Flush()
 }
 
-func describeTopics(w io.Writer, topics []explain.Topic) error {
+func describeEntries(w io.Writer, entries []reason.Entry) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for i, t := range topics {
+	for i, e := range entries {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
 		for _, line := range [][2]string{
-			{"Code", codeText(t)},
-			{"Reason", t.Reason},
-			{"Message", t.Message},
-			{"Class", string(t.Class)},
-			{"Meaning", t.Meaning},
-			{"Operator", t.Operator},
-			{"What to do", t.Remedy},
+			{"Code", codeText(e)},
+			{"Reason", e.Reason},
+			{"Message", e.Message},
+			{"Class", string(e.Class)},
+			{"Meaning", e.Meaning},
+			{"Operator", e.Operator},
+			{"What to do", e.Remedy},
 		} {
 			if line[1] != "" {
 				fmt.Fprintf(out, "%s:\t%s\n", line[0], line[1])
@@ -78,22 +78,22 @@ func describeTopics(w io.Writer, topics []explain.Topic) error {
 	return out.Flush()
 }
 
-func codeText(t explain.Topic) string {
-	if t.Code == 0 {
+func codeText(e reason.Entry) string {
+	if e.Code == 0 {
 		return ""
 	}
-	return strconv.Itoa(t.Code)
+	return strconv.Itoa(e.Code)
 }
 
-func completeCodes(begun string) []string {
-	var words []string
-	for _, t := range explain.Topics() {
-		for _, word := range []string{codeText(t), t.Reason} {
-			if word != "" && strings.HasPrefix(strings.ToLower(word), strings.ToLower(begun)) {
-				words = append(words, word)
+func completeCodes(prefix string) []string {
+	var matches []string
+	for _, e := range reason.Entries() {
+		for _, candidate := range []string{codeText(e), e.Reason} {
+			if candidate != "" && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(prefix)) {
+				matches = append(matches, candidate)
 			}
 		}
 	}
-	slices.Sort(words)
-	return slices.Compact(words)
+	slices.Sort(matches)
+	return slices.Compact(matches)
 }

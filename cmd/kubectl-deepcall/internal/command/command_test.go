@@ -9,100 +9,102 @@ import (
 	"testing"
 )
 
-// result is what a person sees of a command.
+// result is the exit status and the output of a command.
 type result struct {
 	status   int
 	out, err string
 }
 
-// execute runs the plugin with a kubeconfig of no cluster, so that flags alone say where it asks.
+// execute runs the plugin without a kubeconfig, so that only flags select the cluster.
 func execute(t *testing.T, input string, args ...string) result {
 	t.Helper()
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBECACHEDIR", t.TempDir())
 	var out, err strings.Builder
 	status := Run(args, Build{Version: "v1.2.3", Revision: "abc"}, strings.NewReader(input), &out, &err)
 	return result{status, out.String(), err.String()}
 }
 
-// refused expects that the command fails with the words, and prints nothing else.
-func (r result) refused(t *testing.T, words string) {
+// expectError expects that the command fails with an error that contains text, and prints nothing to standard output.
+func (r result) expectError(t *testing.T, text string) {
 	t.Helper()
-	if r.status != 1 || r.out != "" || !strings.HasPrefix(r.err, "error: ") || !strings.Contains(r.err, words) {
-		t.Errorf("got status %d, %q and %q; want a refusal that says %q", r.status, r.out, r.err, words)
+	if r.status != 1 || r.out != "" || !strings.HasPrefix(r.err, "error: ") || !strings.Contains(r.err, text) {
+		t.Errorf("got status %d, output %q and error %q; want an error that contains %q", r.status, r.out, r.err, text)
 	}
 }
 
-func TestWhatIsAskedForWronglyIsRefusedBeforeAnyClusterIsAsked(t *testing.T) {
-	for _, c := range []struct{ args, words string }{
+func TestInvalidUsageFailsBeforeAnyRequest(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
 		{"rooster", "Did you mean this?\n\troster"},
 		{"roster asha", `unknown command "asha"`},
 		{"roster --nope", "unknown flag: --nope; see kubectl deepcall roster --help"},
-		{"roster --by team", `--by can't be "team": choose one of group, agent`},
-		{"roster -o yaml", `--output can't be "yaml": choose one of table, wide, csv, json`},
+		{"roster --by team", `invalid --by "team": must be one of group, agent`},
+		{"roster -o yaml", `invalid --output "yaml": must be one of table, wide, csv, json`},
 		{"roster -l a===b", "--selector: "},
-		{"import", "name the table with -f FILE, or -f - for standard input"},
-		{"import -f -", "name the agents' account with --account"},
-		{"import -f - --account Acme", `--account can't be "Acme": give NAME, or NAMESPACE/NAME`},
-		{"import -f - --account a/b/c", `--account can't be "a/b/c"`},
-		{"import -f - --account /b", `--account can't be "/b"`},
-		{"import -f - --account acme --removal-policy stop", `--removal-policy can't be "stop": choose one of StopCalls, Orphan`},
-		{"import -f - --account acme --dry-run=server", "--dry-run and --force-conflicts go with --apply"},
-		{"import -f - --account acme --apply --dry-run=client", `--dry-run can't be "client": choose one of none, server`},
-		{"import -f - --account acme --name-prefix Agent", `--name-prefix can't be "Agent"`},
-		{"import -f nowhere.csv --account acme", "read the table: open nowhere.csv"},
-		{"resync", "say which mappings: by NAME, with -l SELECTOR, or with --all"},
-		{"suspend", "say which mappings: by NAME, with -l SELECTOR, or with --all"},
-		{"resume -A", "say which mappings: by NAME, with -l SELECTOR, or with --all"},
-		{"suspend asha --all", "say which mappings in one way"},
-		{"suspend --all -l team=night", "say which mappings in one way"},
-		{"resume asha -A", "-A goes with --all or -l SELECTOR"},
-		{"resync asha --dry-run=maybe", `--dry-run can't be "maybe"`},
-		{"resync asha --wait --dry-run", "--wait and --dry-run=server exclude each other"},
-		{"resync secret/asha -s http://127.0.0.1:1", `"secret/asha" is no AgentGroupMapping`},
+		{"import", "specify the CSV file with -f FILE, or -f - for standard input"},
+		{"import -f -", "specify the agents' account with --account"},
+		{"import -f - --account Acme", `invalid --account "Acme": must be NAME or NAMESPACE/NAME`},
+		{"import -f - --account a/b/c", `invalid --account "a/b/c"`},
+		{"import -f - --account /b", `invalid --account "/b"`},
+		{"import -f - --account acme --removal-policy stop", `invalid --removal-policy "stop": must be one of StopCalls, Orphan`},
+		{"import -f - --account acme --dry-run=server", "--dry-run and --force-conflicts require --apply"},
+		{"import -f - --account acme --apply --dry-run=client", `invalid --dry-run "client": must be one of none, server`},
+		{"import -f - --account acme --name-prefix Agent", `invalid --name-prefix "Agent"`},
+		{"import -f nowhere.csv --account acme", "open nowhere.csv"},
+		{"resync", "specify mappings by NAME, with -l SELECTOR, or with --all"},
+		{"suspend", "specify mappings by NAME, with -l SELECTOR, or with --all"},
+		{"resume -A", "specify mappings by NAME, with -l SELECTOR, or with --all"},
+		{"suspend asha --all", "specify mappings in only one way"},
+		{"suspend --all -l team=night", "specify mappings in only one way"},
+		{"resume asha -A", "-A requires --all or -l SELECTOR"},
+		{"resync asha --dry-run=maybe", `invalid --dry-run "maybe"`},
+		{"resync asha --wait --dry-run", "--wait and --dry-run=server are mutually exclusive"},
+		{"resync secret/asha -s http://127.0.0.1:1", `"secret/asha" is not an AgentGroupMapping`},
 		{"code 1505 1506", "accepts at most 1 arg"},
-		{"code 1531", "near ones are 1530 (InvalidAgentTiming)"},
+		{"code 1531", "similar codes are 1530 (InvalidAgentTiming)"},
 	} {
-		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).refused(t, c.words) })
+		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).expectError(t, c.want) })
 	}
 }
 
-func TestATableWithAMistakeWritesNothing(t *testing.T) {
+func TestImportOfAnInvalidFilePrintsOnlyProblems(t *testing.T) {
 	got := execute(t, "agent,group,receives\n7,90,yes\n7,90,no\n8,90,\n", "import", "-f", "-", "--account", "acme")
-	want := "line 3: agent 7 has group 90 on line 2 already: keep one of the two\n" +
-		"line 4: receives is empty: say yes or no\n" +
-		"error: 2 problems in the table, so nothing was written; put that right and import again\n"
+	want := "line 3: agent 7 and group 90 are already on line 2: remove one of the two\n" +
+		"line 4: receives is empty: use yes or no\n" +
+		"error: the file has 2 problems; nothing was imported\n"
 	if got != (result{1, "", want}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestATableBecomesYAML(t *testing.T) {
+func TestImportPrintsYAML(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	if err := os.WriteFile(path, []byte("agent,group,receives\n8,90,no\n7,90,yes\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got := execute(t, "", "import", "-f", path, "--account", "shared/acme", "-n", "support", "--name-prefix", "night-")
-	var want string
+	var documents []string
 	for _, agent := range []string{"7", "8"} {
-		want += "---\napiVersion: telephony.deepcall.com/v1alpha1\nkind: AgentGroupMapping\n" +
-			"metadata:\n  name: night-" + agent + "\n  namespace: support\n" +
-			"spec:\n  accountRef:\n    name: acme\n    namespace: shared\n  agentID: \"" + agent + "\"\n" +
-			"  groups:\n  - groupID: \"90\"\n    receiveCall: " + map[string]string{"7": "true", "8": "false"}[agent] + "\n"
+		documents = append(documents, "apiVersion: telephony.deepcall.com/v1alpha1\nkind: AgentGroupMapping\n"+
+			"metadata:\n  name: night-"+agent+"\n  namespace: support\n"+
+			"spec:\n  accountRef:\n    name: acme\n    namespace: shared\n  agentID: \""+agent+"\"\n"+
+			"  groups:\n  - groupID: \"90\"\n    receiveCall: "+map[string]string{"7": "true", "8": "false"}[agent]+"\n")
 	}
+	want := strings.Join(documents, "---\n")
 	if got != (result{0, want, ""}) {
 		t.Errorf("got %+v\nwant %s", got, want)
 	}
 }
 
-func TestACodeIsExplainedWithoutACluster(t *testing.T) {
+func TestCodeNeedsNoCluster(t *testing.T) {
 	got := execute(t, "", "code", "1014")
 	want := `Code:        1014
 Reason:      InvalidToken
 Message:     DeepCall error 1014: Invalid token (invalid or expired)
 Class:       Denied
 Meaning:     DeepCall does not accept the token, or it has expired.
-Operator:    It all but stops calling with this account, until its Secret or the account changes; it probes with a single call after 5 minutes, and then ever more seldom, up to every hour. Once the cause is mended in DeepCall, this has it try at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at=now
-What to do:  Whoever owns the account puts a new token into the Secret that spec.credentialsSecretRef names.
+Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at="$(date +%s)"
+What to do:  The account's owner puts a new token into the Secret that spec.credentialsSecretRef names.
 `
 	if got != (result{0, want, ""}) {
 		t.Errorf("got %+v", got)
@@ -112,7 +114,7 @@ What to do:  Whoever owns the account puts a new token into the Secret that spec
 	}
 }
 
-func TestTheVersionIsTold(t *testing.T) {
+func TestVersion(t *testing.T) {
 	for _, arg := range []string{"version", "--version"} {
 		if got := execute(t, "", arg); got.status != 0 || !strings.HasPrefix(got.out, "kubectl-deepcall v1.2.3 (revision abc, go") {
 			t.Errorf("%s: got %+v", arg, got)
@@ -120,7 +122,7 @@ func TestTheVersionIsTold(t *testing.T) {
 	}
 }
 
-func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	for _, name := range []string{"", "roster", "import", "resync", "suspend", "resume", "code", "version"} {
 		got := execute(t, "", strings.Fields(name+" --help")...)
 		if got.status != 0 || got.err != "" || !strings.Contains(got.out, "Examples:\n") || !strings.Contains(got.out, "  kubectl deepcall "+name) ||
@@ -130,8 +132,8 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	}
 }
 
-func TestShellsAreHelped(t *testing.T) {
-	for words, want := range map[string]string{
+func TestShellCompletion(t *testing.T) {
+	for line, want := range map[string]string{
 		"roster --by ":             "group\nagent\n",
 		"roster -o ":               "table\nwide\ncsv\njson\n",
 		"import --removal-policy ": "StopCalls\nOrphan\n",
@@ -139,9 +141,9 @@ func TestShellsAreHelped(t *testing.T) {
 		"code 150":                 "1501\n1502\n1503\n1504\n1505\n1506\n1507\n1508\n1509\n",
 		"code synce":               "Synced\n",
 	} {
-		got := execute(t, "", append([]string{"__complete"}, strings.Split(words, " ")...)...)
+		got := execute(t, "", append([]string{"__complete"}, strings.Split(line, " ")...)...)
 		if got.out != want+":4\n" {
-			t.Errorf("%q: got %q, want %q", words, got.out, want)
+			t.Errorf("%q: got %q, want %q", line, got.out, want)
 		}
 	}
 	if got := execute(t, "", "completion", "bash"); got.status != 0 || !strings.Contains(got.out, "kubectl-deepcall") {
@@ -149,8 +151,8 @@ func TestShellsAreHelped(t *testing.T) {
 	}
 }
 
-// server is an API server without our CRDs.
-func server(t *testing.T, status int) string {
+// startServer starts an API server without the operator's CRDs. It responds to all requests with the given status.
+func startServer(t *testing.T, status int) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -170,11 +172,11 @@ func server(t *testing.T, status int) string {
 	return server.URL
 }
 
-func TestAClusterThatCanNotAnswerIsExplained(t *testing.T) {
+func TestErrorsOfTheClusterHaveHints(t *testing.T) {
 	for _, command := range []string{"roster", "resync asha", "suspend --all"} {
 		args := strings.Fields(command)
-		execute(t, "", append(args, "-s", server(t, http.StatusOK))...).refused(t, "the cluster does not know AgentGroupMappings: install the operator there")
-		execute(t, "", append(args, "-s", server(t, http.StatusUnauthorized))...).refused(t, "log in to the cluster again")
-		execute(t, "", append(args, "-s", "http://127.0.0.1:1")...).refused(t, "the cluster can't be reached: check the network, --context and --kubeconfig")
+		execute(t, "", append(args, "-s", startServer(t, http.StatusOK))...).expectError(t, "the cluster has no AgentGroupMapping resource: install the operator")
+		execute(t, "", append(args, "-s", startServer(t, http.StatusUnauthorized))...).expectError(t, "log in to the cluster again")
+		execute(t, "", append(args, "-s", "http://127.0.0.1:1")...).expectError(t, "connection refused; check the network, --context and --kubeconfig")
 	}
 }

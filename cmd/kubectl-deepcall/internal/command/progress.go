@@ -6,15 +6,15 @@ import (
 	"os"
 )
 
-// progress is a line that tells how far a long command has come: on a terminal one that is written over, elsewhere a
-// new one after every hundred.
+// progress reports how many steps of a long command are done. On a terminal it rewrites one line, elsewhere it prints a
+// line every hundred steps.
 type progress struct {
 	out         io.Writer
 	total, done int
 	terminal    bool
 }
 
-const stepsOfALine = 100
+const stepsPerLine = 100
 
 func (p *progress) step() {
 	p.done++
@@ -22,12 +22,12 @@ func (p *progress) step() {
 	case p.done == p.total:
 	case p.terminal:
 		fmt.Fprintf(p.out, "%d of %d", p.done, p.total)
-	case p.done%stepsOfALine == 0:
+	case p.done%stepsPerLine == 0:
 		fmt.Fprintf(p.out, "%d of %d\n", p.done, p.total)
 	}
 }
 
-// clear takes the line away, so that another can be written.
+// clear erases the progress line before other output.
 func (p *progress) clear() {
 	if p.terminal {
 		fmt.Fprint(p.out, "\r\x1b[K")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestProgressIsALineThatIsWrittenOverOnATerminal(t *testing.T) {
+func TestProgressRewritesTheLineOnATerminal(t *testing.T) {
 	var out strings.Builder
 	p := progress{out: &out, total: 3, terminal: true}
 	for range 3 {
@@ -19,7 +19,7 @@ func TestProgressIsALineThatIsWrittenOverOnATerminal(t *testing.T) {
 	}
 }
 
-func TestProgressIsALineForEveryHundredElsewhere(t *testing.T) {
+func TestProgressPrintsALinePerHundredSteps(t *testing.T) {
 	var out strings.Builder
 	p := progress{out: &out, total: 300}
 	for range 300 {
@@ -31,13 +31,13 @@ func TestProgressIsALineForEveryHundredElsewhere(t *testing.T) {
 	}
 }
 
-func TestAFileIsNoTerminal(t *testing.T) {
+func TestIsTerminal(t *testing.T) {
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	if isTerminal(file) || isTerminal(&strings.Builder{}) {
-		t.Error("it was taken for a terminal")
+		t.Error("a file or a buffer is reported as a terminal")
 	}
 }

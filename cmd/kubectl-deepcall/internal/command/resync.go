@@ -6,76 +6,71 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 const requestedAt = v1alpha1.ReconcileRequestedAtAnnotation
 
-// resyncOptions are the flags of resync.
 type resyncOptions struct {
-	targets
+	targetOptions
 	wait    bool
 	timeout time.Duration
 }
 
-func newResyncCommand(c *cluster) *cobra.Command {
-	o := &resyncOptions{targets: targets{cluster: c}}
+func newResyncCommand(f *factory) *cobra.Command {
+	o := &resyncOptions{targetOptions: targetOptions{factory: f}}
 	cmd := &cobra.Command{
 		Use:   "resync NAME...|-l SELECTOR|--all",
-		Short: "Have the operator send mappings to DeepCall again, now",
-		Long: `Have the operator send mappings to DeepCall again, now: after something was changed in DeepCall by hand, or to try again
-what DeepCall refused once its cause is mended there. It makes one call for each mapping.
+		Short: "Send mappings to DeepCall again",
+		Long: `Request that the operator sends mappings to DeepCall again: after someone changed DeepCall by hand, or to retry a
+rejected mapping once the cause is fixed in DeepCall. The operator sends one request per mapping.
 
-With --wait the command comes back when DeepCall answered, and fails if a mapping is not Ready then.`,
-		Example: `  # One mapping, and wait for the answer
+With --wait the command waits for DeepCall's response, and fails if a mapping is not Ready afterwards.`,
+		Example: `  # Resync one mapping and wait for the result
   kubectl deepcall resync asha --wait
 
-  # The mappings of a team
+  # Resync the mappings of a team
   kubectl deepcall resync -l team=night
 
-  # All of all namespaces
+  # Resync all mappings in all namespaces
   kubectl deepcall resync --all -A`,
 		RunE: func(cmd *cobra.Command, names []string) error { return o.run(cmd.Context(), names) },
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.wait, "wait", false, "Wait until DeepCall answered for each mapping.")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "With --wait, how long to wait at most for all of them.")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "Wait for DeepCall's response for each mapping.")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "With --wait, the maximum time to wait for all mappings.")
 	return cmd
 }
 
 func (o *resyncOptions) run(ctx context.Context, names []string) error {
-	if err := o.check(names); err != nil {
+	if err := o.validate(names); err != nil {
 		return err
 	}
 	if o.wait && o.dryRun != "none" {
-		return fmt.Errorf("--wait and --dry-run=%s exclude each other: a dry run asks for nothing that could be waited for", o.dryRun)
+		return fmt.Errorf("--wait and --dry-run=%s are mutually exclusive", o.dryRun)
 	}
-	writer, err := o.client()
-	if err != nil {
-		return err
-	}
-	found, missing, err := o.find(ctx, writer, names)
+	found, missing, err := o.find(names)
 	if err != nil {
 		return err
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, requestedAt, time.Now().UTC().Format(time.RFC3339Nano))
-	asked, failed := o.patchAll(ctx, writer, found, "resync requested", patch)
+	requested, failed := o.patchAll(found, "resync requested", patch)
 	failed += missing
 	if o.wait {
-		failed += o.waitForAll(ctx, writer, asked)
+		failed += o.waitForAll(ctx, requested)
 	} else {
-		o.warnOfSuspended(asked)
+		o.warnSuspended(requested)
 	}
-	return failedSome(failed, len(found)+missing)
+	return failedError(failed, len(found)+missing)
 }
 
-// warnOfSuspended tells of requests that wait.
-func (o *resyncOptions) warnOfSuspended(asked []v1alpha1.AgentGroupMapping) {
-	for i := range asked {
-		if asked[i].Spec.Suspend {
-			fmt.Fprintf(o.ErrOut, "warning: %s is suspended; it is sent once you resume it: kubectl deepcall resume %s -n %s\n",
-				o.name(&asked[i]), asked[i].Name, asked[i].Namespace)
+func (o *resyncOptions) warnSuspended(requested []*resource.Info) {
+	for _, info := range requested {
+		if mappingOf(info).Spec.Suspend {
+			fmt.Fprintf(o.ErrOut, "warning: %s is suspended and is not sent until it is resumed: kubectl deepcall resume %s -n %s\n",
+				o.displayName(info), info.Name, info.Namespace)
 		}
 	}
 }

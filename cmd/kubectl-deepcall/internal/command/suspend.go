@@ -1,63 +1,58 @@
 package command
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 )
 
-func newSuspendCommand(c *cluster) *cobra.Command {
-	return newSwitch(c, true, &cobra.Command{
+func newSuspendCommand(f *factory) *cobra.Command {
+	return completeSuspendCommand(f, true, "suspended", &cobra.Command{
 		Use:   "suspend NAME...|-l SELECTOR|--all",
-		Short: "Have the operator keep its hands off mappings",
-		Long: `Have the operator keep its hands off mappings: it makes no call for them, not even when they are deleted, until they
-are resumed. In DeepCall all stays as it is; the agents' calls are not stopped.`,
-		Example: `  # One mapping
+		Short: "Stop the operator from sending requests for mappings",
+		Long: `Stop the operator from sending requests for mappings, even if they are deleted, until they are resumed. The state in
+DeepCall does not change, so the agents' calls are not stopped.`,
+		Example: `  # Suspend one mapping
   kubectl deepcall suspend asha
 
-  # The mappings of a team
+  # Suspend the mappings of a team
   kubectl deepcall suspend -l team=night
 
-  # See which it would be
+  # List the mappings that would be suspended
   kubectl deepcall suspend --all --dry-run`,
-	}, "suspended")
+	})
 }
 
-func newResumeCommand(c *cluster) *cobra.Command {
-	return newSwitch(c, false, &cobra.Command{
+func newResumeCommand(f *factory) *cobra.Command {
+	return completeSuspendCommand(f, false, "resumed", &cobra.Command{
 		Use:   "resume NAME...|-l SELECTOR|--all",
-		Short: "Have the operator take up suspended mappings again",
-		Long:  `Have the operator take up suspended mappings again. What was edited meanwhile is sent to DeepCall.`,
-		Example: `  # One mapping
+		Short: "Resume suspended mappings",
+		Long:  `Resume suspended mappings. The operator sends the changes that were made in the meantime.`,
+		Example: `  # Resume one mapping
   kubectl deepcall resume asha
 
-  # All of the namespace support
+  # Resume all mappings in namespace support
   kubectl deepcall resume --all -n support`,
-	}, "resumed")
+	})
 }
 
-// newSwitch completes a command that sets spec.suspend, and nothing else.
-func newSwitch(c *cluster, suspend bool, cmd *cobra.Command, word string) *cobra.Command {
-	t := &targets{cluster: c}
+// completeSuspendCommand completes a command that sets spec.suspend.
+func completeSuspendCommand(f *factory, suspend bool, operation string, cmd *cobra.Command) *cobra.Command {
+	o := &targetOptions{factory: f}
 	patch := fmt.Appendf(nil, `{"spec":{"suspend":%t}}`, suspend)
-	cmd.RunE = func(cmd *cobra.Command, names []string) error { return t.run(cmd.Context(), names, word, patch) }
-	t.addFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, names []string) error { return o.run(names, operation, patch) }
+	o.addFlags(cmd)
 	return cmd
 }
 
-func (t *targets) run(ctx context.Context, names []string, word string, patch []byte) error {
-	if err := t.check(names); err != nil {
+func (o *targetOptions) run(names []string, operation string, patch []byte) error {
+	if err := o.validate(names); err != nil {
 		return err
 	}
-	writer, err := t.client()
+	found, missing, err := o.find(names)
 	if err != nil {
 		return err
 	}
-	found, missing, err := t.find(ctx, writer, names)
-	if err != nil {
-		return err
-	}
-	_, failed := t.patchAll(ctx, writer, found, word, patch)
-	return failedSome(failed+missing, len(found)+missing)
+	_, failed := o.patchAll(found, operation, patch)
+	return failedError(failed+missing, len(found)+missing)
 }

@@ -1,180 +1,168 @@
 package command
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// targets says which mappings a command is for: some by name, those with labels, or all.
-type targets struct {
-	*cluster
-	selector        string
-	all, everywhere bool
-	dryRun          string
+// targetOptions select the mappings that a command patches: by name, by label, or all.
+type targetOptions struct {
+	*factory
+	selector           string
+	all, allNamespaces bool
+	dryRun             string
 }
 
-func (t *targets) addFlags(cmd *cobra.Command) {
+func (o *targetOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&t.selector, "selector", "l", "", "Choose the mappings with these labels, such as team=support.")
-	flags.BoolVar(&t.all, "all", false, "Choose all mappings of the namespace.")
-	flags.BoolVarP(&t.everywhere, "all-namespaces", "A", false, "With --all or --selector, choose from all namespaces.")
-	flags.StringVar(&t.dryRun, "dry-run", "none", "server asks the API server and changes nothing; none changes.")
+	flags.StringVarP(&o.selector, "selector", "l", "", "Select mappings by label, such as team=support.")
+	flags.BoolVar(&o.all, "all", false, "Select all mappings in the namespace.")
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or --selector, select mappings in all namespaces.")
+	flags.StringVar(&o.dryRun, "dry-run", "none", "Must be none or server. If server, the API server validates the change without persisting it.")
 	flags.Lookup("dry-run").NoOptDefVal = "server"
-	completes(cmd, "dry-run", "none", "server")
-	cmd.ValidArgsFunction = t.completeNames
+	registerChoices(cmd, "dry-run", "none", "server")
+	cmd.ValidArgsFunction = o.completeNames
 }
 
-// check refuses what does not say clearly which mappings are meant.
-func (t *targets) check(names []string) error {
+func (o *targetOptions) validate(names []string) error {
 	ways := 0
-	for _, way := range []bool{len(names) > 0, t.selector != "", t.all} {
-		if way {
+	for _, used := range []bool{len(names) > 0, o.selector != "", o.all} {
+		if used {
 			ways++
 		}
 	}
 	switch {
 	case ways == 0:
-		return errors.New("say which mappings: by NAME, with -l SELECTOR, or with --all; kubectl get agm shows which there are")
+		return errors.New("specify mappings by NAME, with -l SELECTOR, or with --all; kubectl get agm lists them")
 	case ways > 1:
-		return errors.New("say which mappings in one way: by NAME, with -l SELECTOR, or with --all")
-	case t.everywhere && len(names) > 0:
-		return errors.New("-A goes with --all or -l SELECTOR; for a NAME, say the namespace with -n")
+		return errors.New("specify mappings in only one way: by NAME, with -l SELECTOR, or with --all")
+	case o.allNamespaces && len(names) > 0:
+		return errors.New("-A requires --all or -l SELECTOR; use -n to select the namespace of a NAME")
 	}
-	return oneOf("dry-run", t.dryRun, "none", "server")
+	if err := validateSelector(o.selector); err != nil {
+		return err
+	}
+	return validateChoice("dry-run", o.dryRun, "none", "server")
 }
 
-// find returns the mappings that are meant. Names that there are not are told at once, and counted.
-func (t *targets) find(ctx context.Context, reader client.Reader, names []string) (found []v1alpha1.AgentGroupMapping, missing int, err error) {
+// find returns the selected mappings. It reports and counts names that do not exist.
+func (o *targetOptions) find(names []string) (found []*resource.Info, missing int, err error) {
+	names, err = bareNames(names)
+	if err != nil {
+		return nil, 0, err
+	}
+	builder, err := o.builder(o.allNamespaces)
+	if err != nil {
+		return nil, 0, err
+	}
 	if len(names) > 0 {
-		return t.findNamed(ctx, reader, names)
+		builder.ResourceNames(mappingResource, names...)
+	} else {
+		builder.ResourceTypes(mappingResource).LabelSelectorParam(o.selector).SelectAllParam(o.all)
 	}
-	selector, err := labels.Parse(t.selector)
+	found, err = builder.WithScheme(scheme, v1alpha1.GroupVersion).ContinueOnError().Flatten().Do().Infos()
 	if err != nil {
-		return nil, 0, fmt.Errorf("--selector: %w", err)
-	}
-	scope, err := t.scope(t.everywhere)
-	if err != nil {
-		return nil, 0, err
-	}
-	found, err = mappings(ctx, reader, scope, client.MatchingLabelsSelector{Selector: selector})
-	if err == nil && len(found) == 0 {
-		fmt.Fprintf(t.ErrOut, "No such mappings %s.\n", inScope(scope))
-	}
-	return found, 0, err
-}
-
-func (t *targets) findNamed(ctx context.Context, reader client.Reader, names []string) (found []v1alpha1.AgentGroupMapping, missing int, err error) {
-	namespace, _, err := t.namespace()
-	if err != nil {
-		return nil, 0, err
-	}
-	seen := map[string]bool{}
-	for _, name := range names {
-		name, err := bareName(name)
-		if err != nil {
-			return nil, 0, err
-		}
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		var mapping v1alpha1.AgentGroupMapping
-		switch err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &mapping); {
-		case apierrors.IsNotFound(err):
-			fmt.Fprintf(t.ErrOut, "There is no mapping %q %s.\n", name, inScope(client.InNamespace(namespace)))
+		for _, err := range utilerrors.Flatten(utilerrors.NewAggregate([]error{err})).Errors() {
+			if !apierrors.IsNotFound(err) {
+				return nil, 0, err
+			}
+			fmt.Fprintf(o.ErrOut, "%v %s\n", err, o.inNamespace(false))
 			missing++
-		case err != nil:
-			return nil, 0, fmt.Errorf("read the mapping %s: %w", name, err)
-		default:
-			found = append(found, mapping)
 		}
+	}
+	if len(found)+missing == 0 {
+		fmt.Fprintf(o.ErrOut, "No matching mappings %s.\n", o.inNamespace(o.allNamespaces))
 	}
 	return found, missing, nil
 }
 
-// bareName also takes names as kubectl get -o name prints them.
-func bareName(text string) (string, error) {
-	kind, name, ok := strings.Cut(text, "/")
-	if !ok {
-		return text, nil
+// bareNames removes duplicates, and the resource from names of the form RESOURCE/NAME, which kubectl get -o name prints.
+// It does not leave the latter to the Builder, which would also read other resources, such as Secrets.
+func bareNames(args []string) ([]string, error) {
+	var names []string
+	for _, arg := range args {
+		name := arg
+		if kind, rest, ok := strings.Cut(arg, "/"); ok {
+			kind, _, _ = strings.Cut(kind, ".")
+			if !slices.Contains([]string{"agm", "agentgroupmapping", "agentgroupmappings"}, strings.ToLower(kind)) {
+				return nil, fmt.Errorf("%q is not an AgentGroupMapping; kubectl get agm lists them", arg)
+			}
+			name = rest
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	switch kind, _, _ := strings.Cut(kind, "."); strings.ToLower(kind) {
-	case "agm", "agentgroupmapping", "agentgroupmappings":
-		return name, nil
-	}
-	return "", fmt.Errorf("%q is no AgentGroupMapping: name mappings only, as kubectl get agm shows them", text)
+	return names, nil
 }
 
-// completeNames offers the names of the namespace's mappings.
-func (t *targets) completeNames(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	reader, err := t.client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	scope, err := t.scope(false)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	found, err := mappings(cmd.Context(), reader, scope)
+func (o *targetOptions) completeNames(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	mappings, err := o.list(false, "")
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var names []string
-	for _, mapping := range found {
-		if strings.HasPrefix(mapping.Name, begun) {
+	for _, mapping := range mappings {
+		if strings.HasPrefix(mapping.Name, prefix) {
 			names = append(names, mapping.Name)
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// name is the object as it is told of: with its namespace where several are in play.
-func (t *targets) name(mapping *v1alpha1.AgentGroupMapping) string {
-	if t.everywhere {
-		return fmt.Sprintf("%s -n %s", named(mapping), mapping.Namespace)
+// displayName returns the name of a mapping in messages, with its namespace if mappings in several are selected.
+func (o *targetOptions) displayName(info *resource.Info) string {
+	if o.allNamespaces {
+		return fmt.Sprintf("%s -n %s", objectName(info.Name), info.Namespace)
 	}
-	return named(mapping)
+	return objectName(info.Name)
 }
 
-// patchAll patches every mapping with what patchFor returns, and goes on after one that fails. It tells the word that
-// each became, and returns those that were patched.
-func (t *targets) patchAll(ctx context.Context, writer client.Client, found []v1alpha1.AgentGroupMapping, word string, patch []byte,
-) (patched []v1alpha1.AgentGroupMapping, failed int) {
-	var options []client.PatchOption
-	options = append(options, client.FieldOwner(fieldManager))
-	if t.dryRun == "server" {
-		options = append(options, client.DryRunAll)
-	}
-	for i := range found {
-		mapping := found[i].DeepCopy()
-		if err := writer.Patch(ctx, mapping, client.RawPatch("application/merge-patch+json", patch), options...); err != nil {
-			fmt.Fprintf(t.ErrOut, "%s: %v\n", t.name(&found[i]), explained(err))
+// patchAll applies a merge patch to every mapping and continues after a failure. Operation is the past participle in the
+// message about each mapping.
+func (o *targetOptions) patchAll(found []*resource.Info, operation string, patch []byte) (patched []*resource.Info, failed int) {
+	for _, info := range found {
+		before := mappingOf(info)
+		object, err := resource.NewHelper(info.Client, info.Mapping).
+			DryRun(o.dryRun == "server").
+			WithFieldManager(fieldManager).
+			Patch(info.Namespace, info.Name, types.MergePatchType, patch, nil)
+		if err != nil {
+			fmt.Fprintf(o.ErrOut, "%s: %v\n", o.displayName(info), withHint(err))
 			failed++
 			continue
 		}
-		note := ""
-		if mapping.Generation == found[i].Generation && mapping.Annotations[requestedAt] == found[i].Annotations[requestedAt] {
-			note = " already"
+		info.Object = object
+		after := mappingOf(info)
+		if after.Generation == before.Generation && after.Annotations[requestedAt] == before.Annotations[requestedAt] {
+			fmt.Fprintf(o.Out, "%s already %s%s\n", o.displayName(info), operation, dryRunSuffix(o.dryRun))
+		} else {
+			fmt.Fprintf(o.Out, "%s %s%s\n", o.displayName(info), operation, dryRunSuffix(o.dryRun))
 		}
-		fmt.Fprintf(t.Out, "%s%s %s%s\n", t.name(mapping), note, word, dryRunNote(t.dryRun))
-		patched = append(patched, *mapping)
+		patched = append(patched, info)
 	}
 	return patched, failed
 }
 
-// failedSome is the error of a command that did not do all that was asked; nil if it did.
-func failedSome(failed, of int) error {
+// mappingOf returns the object of an Info that was built with the scheme.
+func mappingOf(info *resource.Info) *v1alpha1.AgentGroupMapping {
+	return info.Object.(*v1alpha1.AgentGroupMapping)
+}
+
+// failedError returns an error if any mapping failed.
+func failedError(failed, total int) error {
 	if failed == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %s failed", failed, counted(of, "mapping"))
+	return fmt.Errorf("%d of %s failed", failed, count(total, "mapping"))
 }

@@ -10,15 +10,15 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// Build tells which source the plugin was built from.
+// Build identifies the source that the plugin was built from.
 type Build struct{ Version, Revision string }
 
 func (b Build) String() string {
 	return fmt.Sprintf("kubectl-deepcall %s (revision %s, %s %s/%s)", b.Version, b.Revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// thisBuild adds what Go's own stamp tells to what the linker told.
-func thisBuild(b Build) Build {
+// complete sets empty fields from Go's build information.
+func (b Build) complete() Build {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.Version = cmp.Or(b.Version, info.Main.Version)
 		for _, setting := range info.Settings {
@@ -33,7 +33,7 @@ func thisBuild(b Build) Build {
 func newVersionCommand(version string, streams genericiooptions.IOStreams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Tell the version of this plugin",
+		Short:   "Print the version of this plugin",
 		Example: "  kubectl deepcall version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

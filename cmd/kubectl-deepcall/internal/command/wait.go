@@ -1,78 +1,97 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
-// lookAgainAfter is how often is looked whether a request was handled.
-const lookAgainAfter = 300 * time.Millisecond
+const pollInterval = 300 * time.Millisecond
 
-// waitForAll waits until every request was handled, tells how each came out, and counts those that are not Ready.
-func (o *resyncOptions) waitForAll(ctx context.Context, reader client.Reader, waiting []v1alpha1.AgentGroupMapping) (failed int) {
-	look := func(ctx context.Context) (bool, error) {
-		var still []v1alpha1.AgentGroupMapping
-		for i := range waiting {
-			mapping := &waiting[i]
-			err := reader.Get(ctx, client.ObjectKeyFromObject(mapping), mapping)
-			switch over, ready := o.tell(mapping, err); {
-			case !over:
-				still = append(still, *mapping)
+// interruptible returns a context that the first SIGINT or SIGTERM cancels. The second one terminates the process.
+func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// waitForAll waits until the operator has handled all resync requests. It reports each result and returns the number of
+// mappings that are not Ready.
+func (o *resyncOptions) waitForAll(ctx context.Context, waiting []*resource.Info) (failed int) {
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	poll := func(ctx context.Context) (bool, error) {
+		var remaining []*resource.Info
+		for _, info := range waiting {
+			switch done, ready := o.report(info, refresh(ctx, info)); {
+			case !done:
+				remaining = append(remaining, info)
 			case !ready:
 				failed++
 			}
 		}
-		waiting = still
-		return len(still) == 0, nil
+		waiting = remaining
+		return len(waiting) == 0, nil
 	}
-	if err := wait.PollUntilContextTimeout(ctx, lookAgainAfter, o.timeout, true, look); err == nil {
+	if err := wait.PollUntilContextTimeout(ctx, pollInterval, o.timeout, true, poll); err == nil {
 		return failed
 	}
-	within := "within " + o.timeout.String()
+	when := "within " + o.timeout.String()
 	if ctx.Err() != nil {
-		within = "before the interruption"
+		when = "before the interrupt"
 	}
-	for i := range waiting {
-		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.name(&waiting[i]), within, standing(&waiting[i]), whyNot(&waiting[i]))
+	for _, info := range waiting {
+		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.displayName(info), when, describeReady(mappingOf(info)), accountHint(mappingOf(info)))
 	}
 	return failed + len(waiting)
 }
 
-// whyNot says where to look when the mapping's own condition does not tell: a resync that waits leaves it Ready.
-func whyNot(mapping *v1alpha1.AgentGroupMapping) string {
+// refresh reads a mapping again. Unlike Info.Get, it can be canceled.
+func refresh(ctx context.Context, info *resource.Info) error {
+	mapping := &v1alpha1.AgentGroupMapping{}
+	err := info.Client.Get().Namespace(info.Namespace).Resource(info.Mapping.Resource.Resource).Name(info.Name).Do(ctx).Into(mapping)
+	if err == nil {
+		info.Object = mapping
+	}
+	return err
+}
+
+// accountHint returns where to look if the mapping itself is Ready: its status does not show that a resync waits.
+func accountHint(mapping *v1alpha1.AgentGroupMapping) string {
 	if !isReady(mapping) {
 		return ""
 	}
-	account := mapping.Spec.AccountRef
-	return fmt.Sprintf("; its account may be what it waits for: kubectl describe dca %s -n %s", account.Name, cmp.Or(account.Namespace, mapping.Namespace))
+	account := mapping.AccountKey()
+	return fmt.Sprintf("; check its account: kubectl describe dca %s -n %s", account.Name, account.Namespace)
 }
 
-// tell says how a request came out, once it is over.
-func (o *resyncOptions) tell(mapping *v1alpha1.AgentGroupMapping, err error) (over, ready bool) {
-	name := o.name(mapping)
+// report prints the result of a resync request that is done.
+func (o *resyncOptions) report(info *resource.Info, err error) (done, ready bool) {
+	name, mapping := o.displayName(info), mappingOf(info)
 	switch {
 	case apierrors.IsNotFound(err):
 		fmt.Fprintf(o.ErrOut, "%s was deleted\n", name)
 	case err != nil:
-		return false, false // it may pass; the time-out ends it
+		return false, false // retried until the timeout
 	case mapping.Spec.Suspend:
-		fmt.Fprintf(o.ErrOut, "%s is suspended, so nothing is sent; resume it first: kubectl deepcall resume %s -n %s\n", name, mapping.Name, mapping.Namespace)
+		fmt.Fprintf(o.ErrOut, "%s is suspended and is not sent; resume it first: kubectl deepcall resume %s -n %s\n", name, info.Name, info.Namespace)
 	case mapping.Status.LastHandledReconcileAt != mapping.Annotations[requestedAt]:
 		return false, false
 	case !isReady(mapping):
-		fmt.Fprintf(o.ErrOut, "%s: %s\n", name, standing(mapping))
+		fmt.Fprintf(o.ErrOut, "%s: %s\n", name, describeReady(mapping))
 	default:
-		fmt.Fprintf(o.Out, "%s: %s\n", name, standing(mapping))
+		fmt.Fprintf(o.Out, "%s: %s\n", name, describeReady(mapping))
 		return true, true
 	}
 	return true, false
@@ -83,14 +102,13 @@ func isReady(mapping *v1alpha1.AgentGroupMapping) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == mapping.Generation
 }
 
-// standing is what the Ready condition says.
-func standing(mapping *v1alpha1.AgentGroupMapping) string {
+func describeReady(mapping *v1alpha1.AgentGroupMapping) string {
 	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil:
-		return "the operator has not looked at it yet: see that it runs"
+		return "the operator has not reconciled it yet: check that the operator is running"
 	case ready.ObservedGeneration != mapping.Generation:
-		return "its latest change is not acted on yet: see that the operator runs"
+		return "the operator has not reconciled its latest change yet: check that the operator is running"
 	case ready.Status == metav1.ConditionTrue:
 		return fmt.Sprintf("Ready, %s: %s", ready.Reason, ready.Message)
 	default:

@@ -11,75 +11,75 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// made is a mapping with a status, in the making: a(testenv.Mapping("asha")).confirmed("90", true).
-type made struct{ v1alpha1.AgentGroupMapping }
+// builder builds a mapping with a status: withStatus(testenv.Mapping("asha")).confirmed("90", true).
+type builder struct{ v1alpha1.AgentGroupMapping }
 
-func a(builder *testenv.MappingBuilder) *made {
-	m := &made{*builder.In("support").Build()}
-	m.Generation = 1
-	return m
+func withStatus(mapping *testenv.MappingBuilder) *builder {
+	b := &builder{*mapping.In("support").Build()}
+	b.Generation = 1
+	return b
 }
 
-// synced is the mapping with all that it declares confirmed.
-func (m *made) synced() *made {
-	for _, group := range m.Spec.Groups {
-		m.confirmed(group.GroupID, group.ReceiveCall)
+// synced confirms all declared groups.
+func (b *builder) synced() *builder {
+	for _, group := range b.Spec.Groups {
+		b.confirmed(group.GroupID, group.ReceiveCall)
 	}
-	return m.ready(v1alpha1.ReasonSynced, "DeepCall confirmed the declared groups")
+	return b.ready(v1alpha1.ReasonSynced, "DeepCall confirmed the declared groups")
 }
 
-func (m *made) confirmed(group string, receives bool) *made {
+func (b *builder) confirmed(group string, receives bool) *builder {
 	at := metav1.NewMicroTime(noon)
-	m.Status.LastSyncTime, m.Status.AppliedEndpoint = &at, "https://v4-api.deepcall.com"
-	m.Status.AppliedGroups = append(m.Status.AppliedGroups, v1alpha1.AgentGroup{GroupID: group, ReceiveCall: receives})
-	return m
+	b.Status.LastSyncTime, b.Status.AppliedEndpoint = &at, "https://v4-api.deepcall.com"
+	b.Status.AppliedGroups = append(b.Status.AppliedGroups, v1alpha1.AgentGroup{GroupID: group, ReceiveCall: receives})
+	return b
 }
 
-func (m *made) ready(reason, message string) *made {
-	return m.condition(metav1.ConditionTrue, reason, message)
+func (b *builder) ready(reason, message string) *builder {
+	return b.condition(metav1.ConditionTrue, reason, message)
 }
 
-func (m *made) notReady(reason, message string) *made {
-	return m.condition(metav1.ConditionFalse, reason, message)
+func (b *builder) notReady(reason, message string) *builder {
+	return b.condition(metav1.ConditionFalse, reason, message)
 }
 
-func (m *made) condition(status metav1.ConditionStatus, reason, message string) *made {
-	m.Status.ObservedGeneration = m.Generation
-	m.Status.Conditions = []metav1.Condition{{
-		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: message, ObservedGeneration: m.Generation,
+func (b *builder) condition(status metav1.ConditionStatus, reason, message string) *builder {
+	b.Status.ObservedGeneration = b.Generation
+	b.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: message, ObservedGeneration: b.Generation,
 	}}
-	return m
+	return b
 }
 
-// edited is the mapping once its spec is another, and nobody has looked at it yet.
-func (m *made) edited(groups ...v1alpha1.AgentGroup) *made {
-	m.Generation++
-	m.Spec.Groups = groups
-	return m
+// edited changes the spec. The operator has not reconciled the change yet.
+func (b *builder) edited(groups ...v1alpha1.AgentGroup) *builder {
+	b.Generation++
+	b.Spec.Groups = groups
+	return b
 }
 
-func (m *made) deleting() *made {
-	m.Generation++
+func (b *builder) deleting() *builder {
+	b.Generation++
 	at := metav1.NewTime(noon)
-	m.DeletionTimestamp = &at
-	return m
+	b.DeletionTimestamp = &at
+	return b
 }
 
-func (m *made) uncertain() *made {
-	m.Status.Uncertain = true
-	return m
+func (b *builder) uncertain() *builder {
+	b.Status.Uncertain = true
+	return b
 }
 
-// refusedSince is the mapping once DeepCall refuses what it confirmed before.
-func (m *made) refusedSince() *made {
-	m.Status.AppliedEndpoint = ""
-	return m
+// nowRejected makes DeepCall reject the groups that it confirmed before.
+func (b *builder) nowRejected() *builder {
+	b.Status.AppliedEndpoint = ""
+	return b
 }
 
-func all(made ...*made) []v1alpha1.AgentGroupMapping {
-	mappings := make([]v1alpha1.AgentGroupMapping, len(made))
-	for i, m := range made {
-		mappings[i] = m.AgentGroupMapping
+func mappings(builders ...*builder) []*v1alpha1.AgentGroupMapping {
+	mappings := make([]*v1alpha1.AgentGroupMapping, len(builders))
+	for i, b := range builders {
+		mappings[i] = &b.AgentGroupMapping
 	}
 	return mappings
 }

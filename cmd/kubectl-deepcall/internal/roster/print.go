@@ -15,42 +15,41 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// Table says how a table is drawn.
+// Table prints a roster as a table.
 type Table struct {
-	By By
-	// Namespaces adds the column NAMESPACE.
-	Namespaces bool
-	// Wide adds the account, the declared value and the time of the last confirmation, and shows messages in full.
+	By SortBy
+	// ShowNamespace adds the column NAMESPACE.
+	ShowNamespace bool
+	// Wide adds columns and does not truncate messages.
 	Wide bool
-	// Now is what ages are counted from.
+	// Now is used to compute ages.
 	Now time.Time
 }
 
-// column is a heading, and what stands below it.
 type column struct {
-	heading string
-	text    func(Entry) string
+	header string
+	cell   func(Entry) string
 }
 
-// Print draws the table.
+// Print prints the table.
 func (t Table) Print(w io.Writer, entries []Entry) error {
 	columns := t.columns(entries)
 	var text strings.Builder
 	out := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	headings := make([]string, len(columns))
+	headers := make([]string, len(columns))
 	for i, c := range columns {
-		headings[i] = c.heading
+		headers[i] = c.header
 	}
-	fmt.Fprintln(out, strings.Join(headings, "\t"))
+	fmt.Fprintln(out, strings.Join(headers, "\t"))
 	for _, e := range entries {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
-			cells[i] = oneLine(c.text(e))
+			cells[i] = singleLine(c.cell(e))
 		}
 		fmt.Fprintln(out, strings.Join(cells, "\t"))
 	}
 	if err := out.Flush(); err != nil {
-		return fmt.Errorf("align the table: %w", err)
+		return fmt.Errorf("format the table: %w", err)
 	}
 	for line := range strings.Lines(text.String()) {
 		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
@@ -62,11 +61,11 @@ func (t Table) Print(w io.Writer, entries []Entry) error {
 
 func (t Table) columns(entries []Entry) []column {
 	var columns []column
-	if t.Namespaces {
+	if t.ShowNamespace {
 		columns = append(columns, column{"NAMESPACE", func(e Entry) string { return e.Namespace }})
 	}
-	if t.Wide || severalAccounts(entries) {
-		columns = append(columns, column{"ACCOUNT", func(e Entry) string { return e.Account.in(e.Namespace) }})
+	if t.Wide || hasSeveralAccounts(entries) {
+		columns = append(columns, column{"ACCOUNT", func(e Entry) string { return e.Account.nameIn(e.Namespace) }})
 	}
 	group := column{"GROUP", func(e Entry) string { return cmp.Or(e.GroupID, "-") }}
 	agent := column{"AGENT", func(e Entry) string { return e.AgentID }}
@@ -82,17 +81,16 @@ func (t Table) columns(entries []Entry) []column {
 			column{"SUSPENDED", func(e Entry) string { return yesNo(&e.Suspended) }},
 			column{"CONFIRMED", func(e Entry) string { return t.age(e.LastSyncTime) }})
 	}
-	return append(columns, column{"NOT IN SYNC", t.trouble})
+	return append(columns, column{"NOT IN SYNC", t.notInSync})
 }
 
-// trouble is empty for what is in sync.
-func (t Table) trouble(e Entry) string {
+func (t Table) notInSync(e Entry) string {
 	if e.InSync {
 		return ""
 	}
-	message := oneLine(e.Message) // before it is cut
+	message := singleLine(e.Message)
 	if !t.Wide {
-		message = short(message)
+		message = truncate(message)
 	}
 	return e.Reason + ": " + message
 }
@@ -104,30 +102,30 @@ func (t Table) age(at *time.Time) string {
 	return duration.HumanDuration(t.Now.Sub(*at)) + " ago"
 }
 
-func severalAccounts(entries []Entry) bool {
+func hasSeveralAccounts(entries []Entry) bool {
 	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Account != entries[0].Account })
 }
 
-// in is the account's name as somebody in the namespace writes it.
-func (a Account) in(namespace string) string {
+// nameIn returns the account's name, qualified unless it is in the given namespace.
+func (a Account) nameIn(namespace string) string {
 	if a.Namespace == namespace {
 		return a.Name
 	}
 	return a.Namespace + "/" + a.Name
 }
 
-// shortLength is how much of a message a table shows, so that a line fits on most screens.
-const shortLength = 60
+// maxMessageLength keeps most lines of a table within the width of a terminal.
+const maxMessageLength = 60
 
-func short(message string) string {
-	if runes := []rune(message); len(runes) > shortLength {
-		return strings.TrimRight(string(runes[:shortLength-1]), " ") + "…"
+func truncate(message string) string {
+	if runes := []rune(message); len(runes) > maxMessageLength {
+		return strings.TrimRight(string(runes[:maxMessageLength-1]), " ") + "…"
 	}
 	return message
 }
 
-// oneLine also takes out what would command a terminal.
-func oneLine(text string) string {
+// singleLine replaces line breaks by spaces, and removes control characters, which a terminal would interpret.
+func singleLine(text string) string {
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || unicode.IsSpace(r) {
 			return r
@@ -148,40 +146,40 @@ func yesNo(value *bool) string {
 	}
 }
 
-// PrintCSV writes one line for each entry. Its columns agent, group and receives are those that import reads.
+// PrintCSV prints one line per entry. The import command reads its columns agent, group and receives.
 func PrintCSV(w io.Writer, entries []Entry) error {
 	out := csv.NewWriter(w)
-	lines := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time"}}
+	records := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time"}}
 	for _, e := range entries {
-		confirmed := ""
+		lastSync := ""
 		if e.LastSyncTime != nil {
-			confirmed = e.LastSyncTime.Format(time.RFC3339)
+			lastSync = e.LastSyncTime.Format(time.RFC3339)
 		}
-		lines = append(lines, []string{
+		records = append(records, []string{
 			e.Namespace, e.Mapping, e.Account.Namespace + "/" + e.Account.Name, e.AgentID, e.GroupID,
-			blankOr(e.Receives), blankOr(e.Declared), blankOr(&e.InSync), blankOr(&e.Suspended), e.Reason, oneLine(e.Message), confirmed,
+			yesNoOrEmpty(e.Receives), yesNoOrEmpty(e.Declared), yesNoOrEmpty(&e.InSync), yesNoOrEmpty(&e.Suspended), e.Reason, singleLine(e.Message), lastSync,
 		})
 	}
-	return out.WriteAll(lines)
+	return out.WriteAll(records)
 }
 
-func blankOr(value *bool) string {
+func yesNoOrEmpty(value *bool) string {
 	if value == nil {
 		return ""
 	}
 	return yesNo(value)
 }
 
-// document is the JSON of a roster.
+// document is the JSON representation of a roster.
 type document struct {
 	Kind    string  `json:"kind"`
 	Version string  `json:"version"`
-	By      By      `json:"by"`
+	By      SortBy  `json:"by"`
 	Entries []Entry `json:"entries"`
 }
 
-// PrintJSON writes the entries as one document. Fields may be added to version 1, and none be changed or taken away.
-func PrintJSON(w io.Writer, by By, entries []Entry) error {
+// PrintJSON prints the entries as one document. Version 1 is stable: fields are added to it, but not changed or removed.
+func PrintJSON(w io.Writer, by SortBy, entries []Entry) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)

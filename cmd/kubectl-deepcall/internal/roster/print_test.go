@@ -8,7 +8,7 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-func drawn(t *testing.T, table Table, entries []Entry) string {
+func printTable(t *testing.T, table Table, entries []Entry) string {
 	t.Helper()
 	var text strings.Builder
 	table.Now = noon.Add(90 * time.Second)
@@ -25,16 +25,16 @@ func expectText(t *testing.T, got, want string) {
 	}
 }
 
-func oneTeam() []Entry {
-	return Of(all(
-		a(testenv.Mapping("asha").Group("90", true).Group("91", false)).synced(),
-		a(testenv.Mapping("a-longer-name").Agent("10").Group("90", true)).notReady("Conflict",
+func teamEntries() []Entry {
+	return Entries(mappings(
+		withStatus(testenv.Mapping("asha").Group("90", true).Group("91", false)).synced(),
+		withStatus(testenv.Mapping("a-longer-name").Agent("10").Group("90", true)).notReady("Conflict",
 			"Another mapping of this agent holds group 90; take it out of one of the two\x1b[31m\nand more"),
 	), ByGroup, Filter{})
 }
 
-func TestTheTableByGroup(t *testing.T) {
-	expectText(t, drawn(t, Table{By: ByGroup}, oneTeam()), `
+func TestTableByGroup(t *testing.T) {
+	expectText(t, printTable(t, Table{By: ByGroup}, teamEntries()), `
 GROUP   AGENT   RECEIVES   DECLARED   MAPPING         NOT IN SYNC
 90      7       yes        yes        asha
 90      10      -          yes        a-longer-name   Conflict: Another mapping of this agent holds group 90; take it out o…
@@ -42,15 +42,15 @@ GROUP   AGENT   RECEIVES   DECLARED   MAPPING         NOT IN SYNC
 `)
 }
 
-func TestTheTableByAgentOfAllNamespaces(t *testing.T) {
-	expectText(t, drawn(t, Table{By: ByAgent, Namespaces: true}, oneTeam()[:1]), `
+func TestTableByAgentWithNamespace(t *testing.T) {
+	expectText(t, printTable(t, Table{By: ByAgent, ShowNamespace: true}, teamEntries()[:1]), `
 NAMESPACE   AGENT   GROUP   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
 support     7       90      yes        yes        asha
 `)
 }
 
-func TestTheWideTable(t *testing.T) {
-	expectText(t, drawn(t, Table{By: ByGroup, Wide: true}, oneTeam()), `
+func TestWideTable(t *testing.T) {
+	expectText(t, printTable(t, Table{By: ByGroup, Wide: true}, teamEntries()), `
 ACCOUNT   GROUP   AGENT   RECEIVES   DECLARED   MAPPING         SUSPENDED   CONFIRMED   NOT IN SYNC
 acme      90      7       yes        yes        asha            no          90s ago
 acme      90      10      -          yes        a-longer-name   no          never       Conflict: Another mapping of this agent holds group 90; take it out of one of the two[31m and more
@@ -58,21 +58,21 @@ acme      91      7       no         no         asha            no          90s 
 `)
 }
 
-func TestAccountsAreShownWhereThereAreSeveral(t *testing.T) {
-	entries := Of(all(
-		a(testenv.Mapping("asha").Group("90", true)).synced(),
-		a(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
+func TestTableShowsSeveralAccounts(t *testing.T) {
+	entries := Entries(mappings(
+		withStatus(testenv.Mapping("asha").Group("90", true)).synced(),
+		withStatus(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
 	), ByGroup, Filter{})
-	expectText(t, drawn(t, Table{By: ByGroup}, entries), `
+	expectText(t, printTable(t, Table{By: ByGroup}, entries), `
 ACCOUNT         GROUP   AGENT   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
 apart/ac[2Jme   90      7       yes        yes        same
 acme            90      7       yes        yes        asha
 `)
 }
 
-func TestTheCSV(t *testing.T) {
+func TestPrintCSV(t *testing.T) {
 	var text strings.Builder
-	if err := PrintCSV(&text, oneTeam()); err != nil {
+	if err := PrintCSV(&text, teamEntries()); err != nil {
 		t.Fatal(err)
 	}
 	expectText(t, text.String(), `
@@ -83,9 +83,9 @@ support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z
 `)
 }
 
-func TestTheJSONKeepsItsShape(t *testing.T) {
+func TestPrintJSON(t *testing.T) {
 	var text strings.Builder
-	entries := Of(all(a(testenv.Mapping("asha").Suspended().Group("90", true)).confirmed("90", false).notReady("Suspended", "<set it>")), ByAgent, Filter{})
+	entries := Entries(mappings(withStatus(testenv.Mapping("asha").Suspended().Group("90", true)).confirmed("90", false).notReady("Suspended", "<set it>")), ByAgent, Filter{})
 	if err := PrintJSON(&text, ByAgent, entries); err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func TestTheJSONKeepsItsShape(t *testing.T) {
 `)
 }
 
-func TestTheJSONOfNothingHasAnEmptyList(t *testing.T) {
+func TestPrintJSONWithoutEntriesHasAnEmptyList(t *testing.T) {
 	var text strings.Builder
-	if err := PrintJSON(&text, ByGroup, Of(nil, ByGroup, Filter{})); err != nil {
+	if err := PrintJSON(&text, ByGroup, Entries(nil, ByGroup, Filter{})); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(text.String(), `"entries": []`) {

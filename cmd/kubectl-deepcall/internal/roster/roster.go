@@ -1,125 +1,124 @@
-// Package roster turns mappings into the table that a call-centre lead reads: which agent receives calls for which
-// group, as DeepCall last confirmed it, and what is declared otherwise. It is pure.
+// Package roster lists which agents receive calls for which groups: the state that DeepCall last confirmed, and the
+// desired state. It does no I/O.
 package roster
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natural"
-	"github.com/deepcall/deepcall-operator/internal/explain"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natsort"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// By is what a roster is ordered by.
-type By string
+// SortBy is the sort order of a roster.
+type SortBy string
 
+// The sort orders.
 const (
-	// ByGroup puts the agents of a group together.
-	ByGroup By = "group"
-	// ByAgent puts the groups of an agent together.
-	ByAgent By = "agent"
+	ByGroup SortBy = "group"
+	ByAgent SortBy = "agent"
 )
 
-// Account names a DeepCallAccount.
+// Account is a reference to a DeepCallAccount.
 type Account struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 }
 
-// Entry is one group of one agent, as one mapping has it. The JSON of it is documented in docs/kubectl-plugin.md.
+// Entry is one group of one agent in one mapping. Its JSON is documented in docs/kubectl-plugin.md.
 type Entry struct {
-	// Namespace and Mapping name the AgentGroupMapping.
+	// Namespace and Mapping identify the AgentGroupMapping.
 	Namespace string  `json:"namespace"`
 	Mapping   string  `json:"mapping"`
 	Account   Account `json:"account"`
 	AgentID   string  `json:"agentID"`
-	// GroupID is empty for a mapping without any group.
+	// GroupID is empty for a mapping without groups.
 	GroupID string `json:"groupID"`
-	// Receives is what DeepCall last confirmed; nil if it confirmed nothing.
+	// Receives is the state that DeepCall last confirmed, or nil.
 	Receives *bool `json:"receives"`
-	// Declared is what the mapping declares; nil if it does not, or no longer.
+	// Declared is the desired state, or nil if the mapping does not declare the group.
 	Declared *bool `json:"declared"`
-	// InSync is true when DeepCall confirmed what is declared, and nothing casts doubt on it.
+	// InSync reports whether DeepCall confirmed the desired state, and the confirmation is still valid.
 	InSync bool `json:"inSync"`
 	// Suspended is the mapping's spec.suspend.
 	Suspended bool `json:"suspended"`
-	// Reason and Message say why the entry is not in sync; empty when it is.
+	// Reason and Message explain why the entry is not in sync. They are empty if it is.
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
-	// LastSyncTime is when DeepCall last confirmed the groups of the mapping; nil if never.
+	// LastSyncTime is when DeepCall last confirmed the groups of the mapping, or nil.
 	LastSyncTime *time.Time `json:"lastSyncTime"`
 }
 
-// Filter chooses entries. The zero Filter chooses all.
+// Filter selects entries. The zero Filter selects all.
 type Filter struct {
-	// Agent and Group are IDs; empty means any.
+	// Agent and Group are IDs. Empty selects any.
 	Agent, Group string
-	// NotInSync leaves out what is in sync.
+	// NotInSync excludes entries that are in sync.
 	NotInSync bool
 }
 
-func (f Filter) takes(e Entry) bool {
+func (f Filter) matches(e Entry) bool {
 	return (f.Agent == "" || f.Agent == e.AgentID) &&
 		(f.Group == "" || f.Group == e.GroupID) &&
 		(!f.NotInSync || !e.InSync)
 }
 
-// Of returns the entries of the mappings that the filter takes, in an order that depends on their IDs and names alone.
-func Of(mappings []v1alpha1.AgentGroupMapping, by By, filter Filter) []Entry {
+// Entries returns the entries of the mappings that match the filter, sorted by account, IDs and names.
+func Entries(mappings []*v1alpha1.AgentGroupMapping, by SortBy, filter Filter) []Entry {
 	entries := []Entry{}
-	for i := range mappings {
-		for _, e := range entriesOf(&mappings[i]) {
-			if filter.takes(e) {
+	for _, mapping := range mappings {
+		for _, e := range mappingEntries(mapping) {
+			if filter.matches(e) {
 				entries = append(entries, e)
 			}
 		}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int {
-		first, second := natural.Compare(a.GroupID, b.GroupID), natural.Compare(a.AgentID, b.AgentID)
+		first, second := natsort.Compare(a.GroupID, b.GroupID), natsort.Compare(a.AgentID, b.AgentID)
 		if by == ByAgent {
 			first, second = second, first
 		}
-		return cmp.Or(compareAccounts(a.Account, b.Account), first, second,
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
+		// Accounts before IDs, since the same ID in another account is another agent or group.
+		return cmp.Or(cmp.Compare(a.Account.Namespace, b.Account.Namespace), cmp.Compare(a.Account.Name, b.Account.Name),
+			first, second, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
 	})
 	return entries
 }
 
-// Agents and groups are an account's: the same IDs in another account are others.
-func compareAccounts(a, b Account) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-}
-
-func entriesOf(mapping *v1alpha1.AgentGroupMapping) []Entry {
+func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 	declared := map[string]*bool{}
 	if mapping.DeletionTimestamp == nil {
-		declared = receivesOf(mapping.Spec.Groups)
+		declared = byGroupID(mapping.Spec.Groups)
 	}
-	confirmed := receivesOf(mapping.Status.AppliedGroups)
-	base := entryOf(mapping)
+	confirmed := byGroupID(mapping.Status.AppliedGroups)
+	base := newEntry(mapping)
 	if len(declared)+len(confirmed) == 0 {
-		declared[""] = nil // so that the agent is seen at all
+		declared[""] = nil // so that the agent is listed
 	}
 
 	var entries []Entry
 	differs := false
-	for group := range union(declared, confirmed) {
+	groups := maps.Clone(declared)
+	maps.Copy(groups, confirmed)
+	for group := range groups {
 		e := base
 		e.GroupID, e.Declared, e.Receives = group, declared[group], confirmed[group]
-		e.InSync = equal(e.Declared, e.Receives)
+		e.InSync = ptr.Equal(e.Declared, e.Receives)
 		differs = differs || !e.InSync
 		entries = append(entries, e)
 	}
-	reason, message, hindered := why(mapping)
-	doubtful := doubtful(mapping) || (hindered && !differs)
+	reason, message, notReady := notInSyncReason(mapping)
+	invalid := confirmationInvalid(mapping) || (notReady && !differs)
 	for i := range entries {
 		e := &entries[i]
-		e.InSync = e.InSync && !doubtful
+		e.InSync = e.InSync && !invalid
 		if !e.InSync {
 			e.Reason, e.Message = reason, message
 		}
@@ -127,11 +126,9 @@ func entriesOf(mapping *v1alpha1.AgentGroupMapping) []Entry {
 	return entries
 }
 
-func entryOf(mapping *v1alpha1.AgentGroupMapping) Entry {
-	ref := mapping.Spec.AccountRef
+func newEntry(mapping *v1alpha1.AgentGroupMapping) Entry {
 	e := Entry{
-		Namespace: mapping.Namespace, Mapping: mapping.Name,
-		Account: Account{Namespace: cmp.Or(ref.Namespace, mapping.Namespace), Name: ref.Name},
+		Namespace: mapping.Namespace, Mapping: mapping.Name, Account: Account(mapping.AccountKey()),
 		AgentID: mapping.Spec.AgentID, Suspended: mapping.Spec.Suspend,
 	}
 	if at := mapping.Status.LastSyncTime; at != nil {
@@ -141,49 +138,32 @@ func entryOf(mapping *v1alpha1.AgentGroupMapping) Entry {
 	return e
 }
 
-// why says what keeps the mapping from being in sync, and whether its conditions say that something does.
-func why(mapping *v1alpha1.AgentGroupMapping) (reason, message string, hindered bool) {
+// notInSyncReason returns the reason and message for groups of the mapping that are not in sync, and whether the mapping
+// is known not to be Ready.
+func notInSyncReason(mapping *v1alpha1.AgentGroupMapping) (_, message string, notReady bool) {
 	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
 	current := ready != nil && ready.ObservedGeneration == mapping.Generation
 	switch {
 	case current && ready.Status != metav1.ConditionTrue:
 		return ready.Reason, ready.Message, true
 	case mapping.DeletionTimestamp != nil:
-		return explain.ReasonDeleting, "DeepCall is told to stop the calls before the mapping goes", true
+		return reason.Deleting, "The mapping is deleted after DeepCall has confirmed the removal of its groups", true
 	default:
-		return explain.ReasonPending, "Not sent yet; if this lasts, see that the operator runs", ready == nil
+		return reason.Pending, "Not sent yet; if this persists, check that the operator is running", ready == nil
 	}
 }
 
-// doubtful is true when DeepCall may hold something else than it last confirmed: the answer to a call was lost, or it
-// refuses by now what it confirmed before.
-func doubtful(mapping *v1alpha1.AgentGroupMapping) bool {
+// confirmationInvalid reports whether DeepCall's state may differ from what it last confirmed, because the response to a
+// request was lost, or because DeepCall now rejects the groups that it confirmed.
+func confirmationInvalid(mapping *v1alpha1.AgentGroupMapping) bool {
 	status := &mapping.Status
 	return status.Uncertain || (len(status.AppliedGroups) > 0 && status.AppliedEndpoint == "")
 }
 
-func receivesOf(groups []v1alpha1.AgentGroup) map[string]*bool {
+func byGroupID(groups []v1alpha1.AgentGroup) map[string]*bool {
 	receives := make(map[string]*bool, len(groups))
 	for _, group := range groups {
 		receives[group.GroupID] = &group.ReceiveCall
 	}
 	return receives
-}
-
-func union(a, b map[string]*bool) map[string]bool {
-	keys := make(map[string]bool, len(a)+len(b))
-	for key := range a {
-		keys[key] = true
-	}
-	for key := range b {
-		keys[key] = true
-	}
-	return keys
-}
-
-func equal(a, b *bool) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }

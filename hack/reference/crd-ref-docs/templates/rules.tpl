@@ -1,4 +1,4 @@
-{{- /* What a field must be, in words. A rule that is written out says more than the pattern beside it. */ -}}
+{{- /* The validation rules of a field. The message of a CEL rule replaces the pattern that it explains. */ -}}
 {{- define "rules" }}
 {{- $rules := list }}
 {{- if index .Markers "required" }}{{ $rules = append $rules "required" }}{{ end }}

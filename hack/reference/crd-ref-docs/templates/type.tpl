@@ -37,7 +37,7 @@ Rule: {{ .Message }}.
 
 {{- define "resource" }}
 
-Namespaced. kubectl also knows it as {{ range $i, $name := .ShortName }}{{ if $i }}, {{ end }}`{{ $name }}`{{ end }}, and by the category {{ range $i, $name := .Categories }}{{ if $i }}, {{ end }}`{{ $name }}`{{ end }}.
+Namespaced. Short name: {{ range $i, $name := .ShortName }}{{ if $i }}, {{ end }}`{{ $name }}`{{ end }}. Category: {{ range $i, $name := .Categories }}{{ if $i }}, {{ end }}`{{ $name }}`{{ end }}.
 {{- end }}
 
 {{- define "columns" }}

@@ -1,8 +1,8 @@
--- The conditions follow kstatus: Reconciling is there while the operator goes on trying, Stalled when
--- only a person can help, and never both.
+-- The conditions follow kstatus. The operator sets Reconciling while it retries, or Stalled when the user
+-- must act, but never both.
 local hs = {
   status = "Progressing",
-  message = "Waiting for the operator to look at this generation"
+  message = "Waiting for the operator to observe this generation"
 }
 local metadata = obj.metadata or {}
 local spec = obj.spec or {}
@@ -35,7 +35,7 @@ if ready.status ~= nil then
   hs.message = ready.message or ""
 end
 
--- A person stopped the calls. That is told also while nothing waits to be sent, or it would be forgotten.
+-- Show that the mapping is suspended even if it is synced, so that users don't forget it.
 if spec.suspend == true then
   hs.status = "Suspended"
   if ready.status == "True" then

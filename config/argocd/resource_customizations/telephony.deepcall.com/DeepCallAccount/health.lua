@@ -1,8 +1,8 @@
--- The conditions follow kstatus: Reconciling is there while the operator goes on trying, Stalled when
--- only a person can help, and never both. An account not tried yet is Ready: only a mapping tries it.
+-- The conditions follow kstatus. The operator sets Reconciling while it retries, or Stalled when the user
+-- must act, but never both. An unused account is Ready, because only mappings send requests.
 local hs = {
   status = "Progressing",
-  message = "Waiting for the operator to look at this generation"
+  message = "Waiting for the operator to observe this generation"
 }
 local metadata = obj.metadata or {}
 local status = obj.status or {}

@@ -1,7 +1,7 @@
 local suspended = obj.spec ~= nil and obj.spec.suspend == true
 local actions = {}
 
--- A suspended mapping makes no calls, so asking for one would do nothing.
+-- No requests are sent for a suspended mapping, so a resync has no effect.
 actions["resync"] = {
   ["disabled"] = suspended,
   ["iconClass"] = "fa fa-fw fa-sync",

@@ -1,0 +1,204 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+)
+
+// apiServer contains mappings and perhaps an account, and counts the reads.
+type apiServer struct {
+	client.Reader
+	version  string
+	mappings []*v1alpha1.AgentGroupMapping
+	account  *v1alpha1.DeepCallAccount // nil if there is none
+	err      error
+	reads    int
+	// unselectable reports that the CRD has no selectable fields.
+	unselectable bool
+}
+
+func (s *apiServer) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	s.reads++
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.account == nil:
+		return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+	}
+	s.account.DeepCopyInto(obj.(*v1alpha1.DeepCallAccount))
+	return nil
+}
+
+func (s *apiServer) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	s.reads++
+	listOptions := (&client.ListOptions{}).ApplyOptions(options)
+	list.SetResourceVersion(s.version)
+	full, ok := list.(*v1alpha1.AgentGroupMappingList)
+	if !ok {
+		return s.err
+	}
+	if listOptions.FieldSelector == nil {
+		listOptions.FieldSelector = fields.Everything()
+	} else if s.unselectable {
+		return apierrors.NewBadRequest("field label not supported: spec.agentID")
+	}
+	for _, m := range s.mappings {
+		selected := listOptions.FieldSelector.Matches(fields.Set{"spec.agentID": m.Spec.AgentID, "spec.accountRef.name": m.Spec.AccountRef.Name})
+		if selected && (listOptions.Namespace == "" || listOptions.Namespace == m.Namespace) {
+			full.Items = append(full.Items, *m)
+		}
+	}
+	return s.err
+}
+
+func newMapping(name string, uid types.UID, version string) *v1alpha1.AgentGroupMapping {
+	return &v1alpha1.AgentGroupMapping{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: name, UID: uid, ResourceVersion: version},
+		Spec:       v1alpha1.AgentGroupMappingSpec{AccountRef: v1alpha1.AccountReference{Name: "acme"}, AgentID: "7"},
+	}
+}
+
+func newAccount(generation int64) *v1alpha1.DeepCallAccount {
+	return &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: "acme", UID: "a", Generation: generation}}
+}
+
+func newTestFreshness(live client.Reader, namespaces ...string) *freshness {
+	return newFreshness(Options{APIReader: live, Tenancy: tenancy.New(nil, namespaces, nil)})
+}
+
+func newTestSnapshot(mappings ...*v1alpha1.AgentGroupMapping) *snapshot {
+	snap := &snapshot{account: newAccount(1)}
+	for _, m := range mappings {
+		snap.Key = m.AgentKey()
+		snap.Mappings = append(snap.Mappings, plan.Mapping{AgentGroupMapping: m})
+	}
+	return snap
+}
+
+func released(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.DeletionTimestamp = &metav1.Time{}
+	return m
+}
+
+func ofAgent(agentID string, m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.Spec.AgentID = agentID
+	return m
+}
+
+func TestFreshness_compares_an_agent_with_the_API_server(t *testing.T) {
+	type mappings = []*v1alpha1.AgentGroupMapping
+	asha, ravi := newMapping("asha", "1", "5"), newMapping("ravi", "2", "7")
+	down := errors.New("the API server is down")
+	for name, c := range map[string]struct {
+		live    mappings
+		account *v1alpha1.DeepCallAccount
+		err     error
+		want    error
+	}{
+		"accepts the same version":                   {mappings{asha}, newAccount(1), nil, nil},
+		"accepts an assumed version that is newer":   {mappings{newMapping("asha", "1", "4")}, newAccount(1), nil, nil},
+		"accepts a mapping of another agent":         {mappings{asha, ofAgent("8", newMapping("lena", "5", "9"))}, newAccount(1), nil, nil},
+		"accepts that a released mapping is missing": {mappings{asha, released(newMapping("ravi", "2", "7"))}, newAccount(1), nil, nil},
+		"rejects an older version":                   {mappings{newMapping("asha", "1", "6")}, newAccount(1), nil, errStale},
+		"rejects a mapping that was replaced":        {mappings{newMapping("asha", "2", "6")}, newAccount(1), nil, errStale},
+		"rejects a mapping that was deleted":         {nil, newAccount(1), nil, errStale},
+		"rejects a mapping that was released":        {mappings{released(newMapping("asha", "1", "5"))}, newAccount(1), nil, errStale},
+		"rejects a cache that lacks a mapping":       {mappings{asha, ravi}, newAccount(1), nil, errStale},
+		"rejects an older version of the account":    {mappings{asha}, newAccount(2), nil, errStale},
+		"rejects an account that was deleted":        {mappings{asha}, nil, nil, errStale},
+		"returns the error of the API server":        {mappings{asha}, newAccount(1), down, down},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newTestFreshness(&apiServer{version: "10", mappings: c.live, account: c.account, err: c.err})
+			for range 2 {
+				if err := f.verify(t.Context(), newTestSnapshot(asha)); !errors.Is(err, c.want) {
+					t.Errorf("got %v, want %v", err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestFreshness_works_with_a_CRD_without_selectable_fields(t *testing.T) {
+	asha := newMapping("asha", "1", "5")
+	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{ofAgent("8", newMapping("lena", "2", "6")), asha}, account: newAccount(1)}
+	live.unselectable = true
+	if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha)); err != nil {
+		t.Error(err)
+	}
+	live.mappings = append(live.mappings, newMapping("ravi", "3", "7"))
+	if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha)); !errors.Is(err, errStale) {
+		t.Errorf("got %v for a cache that lacks a mapping", err)
+	}
+}
+
+func TestFreshness_reads_as_little_as_possible(t *testing.T) {
+	asha, lena := newMapping("asha", "1", "5"), ofAgent("8", newMapping("lena", "2", "6"))
+	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{asha, lena}, account: newAccount(1)}
+	f := newTestFreshness(live)
+	verify := func(snap *snapshot, reads int) {
+		t.Helper()
+		before := live.reads
+		snap.isFresh = f.isCaughtUp()
+		if err := f.verify(t.Context(), snap); err != nil {
+			t.Error(err)
+		}
+		if n := live.reads - before; n != reads {
+			t.Errorf("%d reads of the API server, want %d", n, reads)
+		}
+	}
+	verify(newTestSnapshot(asha), 3) // the baseline, the agent and the account
+	verify(newTestSnapshot(asha), 0)
+	f.forget(asha.AgentKey())
+	verify(newTestSnapshot(asha), 1)
+
+	f.observe(newMapping("asha", "1", "10")) // not newer than the baseline
+	verify(newTestSnapshot(lena), 1)
+	f.observe(newMapping("asha", "1", "11")) // all older versions have been delivered, too
+	f.observe(newMapping("ravi", "3", "9"))
+	verify(newTestSnapshot(ofAgent("9", newMapping("noor", "4", "12"))), 0)
+	if len(f.agents) != 2 {
+		t.Errorf("keeps a record of %d agents", len(f.agents))
+	}
+}
+
+func TestFreshness_waits_for_the_watch_of_every_namespace(t *testing.T) {
+	f := newTestFreshness(&apiServer{version: "10", account: newAccount(1)}, "support", "sales")
+	if err := f.ensureBaseline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.observe(newMapping("asha", "1", "11"))
+	if f.isCaughtUp() {
+		t.Error("caught up although the watch of sales has delivered nothing")
+	}
+	other := newMapping("ravi", "2", "12")
+	other.Namespace = "sales"
+	f.observe(other)
+	if !f.isCaughtUp() {
+		t.Error("not caught up although both watches have")
+	}
+}
+
+func TestFreshness_compares_a_snapshot_from_before_the_watch_caught_up(t *testing.T) {
+	asha := newMapping("asha", "1", "5")
+	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{newMapping("asha", "1", "8")}, account: newAccount(1)}
+	f := newTestFreshness(live)
+	snap := newTestSnapshot(asha)
+	snap.isFresh = f.isCaughtUp()
+	f.observe(newMapping("ravi", "2", "11"))
+	if err := f.verify(t.Context(), snap); !errors.Is(err, errStale) {
+		t.Errorf("got %v", err)
+	}
+}

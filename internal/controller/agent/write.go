@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/transform"
+	"github.com/deepcall/deepcall-operator/internal/plan"
+	"github.com/deepcall/deepcall-operator/internal/reason"
+)
+
+// write makes the planned writes. If one fails, the others are made nevertheless.
+func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) error {
+	var failed []error
+	for _, w := range writes {
+		failed = append(failed, r.writeMapping(ctx, &snap.Mappings[w.Mapping], w))
+	}
+	return errors.Join(failed...)
+}
+
+func (r *Reconciler) writeMapping(ctx context.Context, m *plan.Mapping, w plan.Write) error {
+	if w.AddFinalizer || w.RemoveFinalizer {
+		if err := r.writeFinalizer(ctx, m, w); err != nil {
+			return err
+		}
+	}
+	if w.Status == nil {
+		return nil
+	}
+	return r.writeStatus(ctx, m, w.Status)
+}
+
+// writeFinalizer adds or removes the finalizer. A mapping that no longer exists counts as released.
+func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan.Write) error {
+	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
+		if w.AddFinalizer {
+			controllerutil.AddFinalizer(mapping, v1alpha1.StopCallsFinalizer)
+		} else {
+			controllerutil.RemoveFinalizer(mapping, v1alpha1.StopCallsFinalizer)
+		}
+	})
+	if apierrors.IsNotFound(err) && m.DeletionTimestamp != nil {
+		controllerutil.RemoveFinalizer(m.AgentGroupMapping, v1alpha1.StopCallsFinalizer) // deleted already
+		return nil
+	}
+	if err == nil && len(w.Abandoned) > 0 {
+		r.Metrics.RemovalsAbandoned.Inc()
+		log.FromContext(ctx).Info("Released a mapping without removing its groups, since its namespace is being deleted and the credentials are gone",
+			"mapping", client.ObjectKeyFromObject(m), "groups", w.Abandoned)
+	}
+	return err
+}
+
+// writeStatus updates the status of the version in the snapshot.
+func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v1alpha1.AgentGroupMappingStatus) error {
+	updated := m.DeepCopy()
+	updated.Status = *status
+	if err := r.Client.Status().Update(ctx, updated); err != nil {
+		return fmt.Errorf("update the status of %s: %w", client.ObjectKeyFromObject(m), err)
+	}
+	r.recordEvent(m.AgentGroupMapping, updated)
+	r.assume(m, updated)
+	return nil
+}
+
+// patch changes the metadata of the version in the snapshot.
+func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1alpha1.AgentGroupMapping)) error {
+	updated := m.DeepCopy()
+	change(updated)
+	patch := client.MergeFromWithOptions(m.AgentGroupMapping, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, updated, patch); err != nil {
+		return fmt.Errorf("patch %s: %w", client.ObjectKeyFromObject(m), err)
+	}
+	r.assume(m, updated)
+	return nil
+}
+
+// assume puts the result of a write into this snapshot, and into later ones until the cache has it.
+func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping) {
+	transform.StripUnused(updated)
+	m.AgentGroupMapping = updated
+	r.Mappings.Assume(updated.DeepCopy())
+}
+
+// recordEvent records an event if the mapping's conditions changed in a way that concerns its owner.
+func (r *Reconciler) recordEvent(before, after *v1alpha1.AgentGroupMapping) {
+	if after.DeletionTimestamp != nil {
+		return // a namespace that is being deleted accepts no events
+	}
+	if eventType, why, note, ok := reason.Transition(before.Status.Conditions, after.Status.Conditions); ok {
+		r.Recorder.Eventf(after, nil, eventType, why, "Sync", "%s", note)
+	}
+}

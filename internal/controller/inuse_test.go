@@ -1,0 +1,105 @@
+package controller_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller"
+)
+
+func TestAnyInUse(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	meta := metav1.ObjectMeta{Namespace: "support", Name: "asha", Labels: map[string]string{"shard": "a"}}
+	mapping := func(change func(*v1alpha1.AgentGroupMapping)) client.Object {
+		m := &v1alpha1.AgentGroupMapping{ObjectMeta: *meta.DeepCopy()}
+		m.Status.ObservedGeneration = -1
+		change(m)
+		return m
+	}
+	account := func(change func(*v1alpha1.DeepCallAccount)) client.Object {
+		a := &v1alpha1.DeepCallAccount{ObjectMeta: *meta.DeepCopy()}
+		a.Status.ObservedGeneration = -1
+		change(a)
+		return a
+	}
+	finalized := mapping(func(m *v1alpha1.AgentGroupMapping) { m.Finalizers = []string{v1alpha1.StopCallsFinalizer} })
+	ready := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Synced"}}
+	many := []client.Object{}
+	for i := range 1000 {
+		many = append(many, mapping(func(m *v1alpha1.AgentGroupMapping) { m.Name = fmt.Sprintf("agent-%04d", i) }))
+	}
+
+	for name, c := range map[string]struct {
+		objects []client.Object
+		options controller.Options
+		want    bool
+	}{
+		"nothing":       {nil, controller.Options{}, false},
+		"a new mapping": {[]client.Object{mapping(func(*v1alpha1.AgentGroupMapping) {})}, controller.Options{}, false},
+		"a new account": {[]client.Object{account(func(*v1alpha1.DeepCallAccount) {})}, controller.Options{}, false},
+		"a finalizer of another controller": {
+			[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) { m.Finalizers = []string{"example.com/other"} })}, controller.Options{}, false,
+		},
+		"a mapping with the finalizer": {[]client.Object{finalized}, controller.Options{}, true},
+		"a mapping with an attempt": {[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) {
+			m.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: "{}"}
+		})}, controller.Options{}, true},
+		"a mapping with a status": {
+			[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) { m.Status.Conditions = ready })}, controller.Options{}, true,
+		},
+		"an account with the finalizer": {
+			[]client.Object{account(func(a *v1alpha1.DeepCallAccount) { a.Finalizers = []string{v1alpha1.InUseFinalizer} })}, controller.Options{}, true,
+		},
+		"an account with a status": {
+			[]client.Object{account(func(a *v1alpha1.DeepCallAccount) { a.Status.Conditions = ready })}, controller.Options{}, true,
+		},
+		"many new mappings":           {many, controller.Options{}, false},
+		"one of many":                 {append(many, finalized), controller.Options{}, true},
+		"in a watched namespace":      {[]client.Object{finalized}, controller.Options{Namespaces: []string{"sales", "support"}}, true},
+		"in another namespace":        {[]client.Object{finalized}, controller.Options{Namespaces: []string{"sales"}}, false},
+		"selected by the labels":      {[]client.Object{finalized}, controller.Options{Selector: labels.SelectorFromSet(meta.Labels)}, true},
+		"of another manager's labels": {[]client.Object{finalized}, controller.Options{Selector: labels.SelectorFromSet(labels.Set{"shard": "b"})}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).Build()
+			if got, err := controller.AnyInUse(t.Context(), reader, c.options); got != c.want || err != nil {
+				t.Errorf("got %t, %v, want %t", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestAnyInUse_reads_all_pages(t *testing.T) {
+	pages := map[string]v1alpha1.AgentGroupMappingList{
+		"":  {ListMeta: metav1.ListMeta{Continue: "2"}, Items: []v1alpha1.AgentGroupMapping{{}}},
+		"2": {ListMeta: metav1.ListMeta{Continue: "3"}},
+		"3": {Items: []v1alpha1.AgentGroupMapping{{ObjectMeta: metav1.ObjectMeta{Finalizers: []string{v1alpha1.StopCallsFinalizer}}}}},
+	}
+	reader := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			listed := (&client.ListOptions{}).ApplyOptions(options)
+			if mappings, ok := list.(*v1alpha1.AgentGroupMappingList); ok {
+				*mappings = pages[listed.Continue]
+			}
+			if listed.Limit == 0 {
+				t.Error("reads without a limit")
+			}
+			return nil
+		},
+	})
+	if inUse, err := controller.AnyInUse(t.Context(), reader, controller.Options{}); !inUse || err != nil {
+		t.Errorf("got %t, %v", inUse, err)
+	}
+}

@@ -1,0 +1,131 @@
+// Package tenancy decides which namespaces the operator watches, and which of them an account allows.
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/reason"
+)
+
+// Tenancy knows the watched namespaces and their labels.
+type Tenancy struct {
+	namespaces client.Reader
+	watched    []string
+	selector   labels.Selector
+}
+
+// New returns the tenancy of an operator that watches these namespaces, or all if there are none, and in them the mappings and
+// accounts that the selector matches; nil matches all. Only one that watches all can read the metadata of namespaces.
+func New(namespaces client.Reader, watched []string, selector labels.Selector) Tenancy {
+	t := Tenancy{watched: watched, selector: selector}
+	if len(watched) == 0 {
+		t.namespaces = namespaces
+	}
+	return t
+}
+
+// WatchesLabels reports whether the labels of namespaces can be read.
+func (t Tenancy) WatchesLabels() bool {
+	return t.namespaces != nil
+}
+
+// Watches reports whether objects of the namespace can be read.
+func (t Tenancy) Watches(namespace string) bool {
+	return len(t.watched) == 0 || slices.Contains(t.watched, namespace)
+}
+
+// Streams returns the names of the streams of watch events: one for each watched namespace, or one for all.
+func (t Tenancy) Streams() []string {
+	if len(t.watched) == 0 {
+		return []string{""}
+	}
+	return t.watched
+}
+
+// StreamOf returns the name of the stream that delivers the objects of a namespace.
+func (t Tenancy) StreamOf(namespace string) string {
+	if len(t.watched) == 0 {
+		return ""
+	}
+	return namespace
+}
+
+// ListOptions returns the options of the lists that together contain everything that the operator watches.
+func (t Tenancy) ListOptions() [][]client.ListOption {
+	var selector []client.ListOption
+	if t.selector != nil {
+		selector = []client.ListOption{client.MatchingLabelsSelector{Selector: t.selector}}
+	}
+	if len(t.watched) == 0 {
+		return [][]client.ListOption{selector}
+	}
+	var lists [][]client.ListOption
+	for _, namespace := range t.watched {
+		lists = append(lists, append(slices.Clone(selector), client.InNamespace(namespace)))
+	}
+	return lists
+}
+
+// Validate returns the error in an account's allowedNamespaces. It reports false if there is none.
+func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, bool) {
+	if allowed.From != v1alpha1.NamespacesFromSelector {
+		return reason.Summary{}, false
+	}
+	if !t.WatchesLabels() {
+		return reason.SelectorNotSupported(), true
+	}
+	if _, err := metav1.LabelSelectorAsSelector(allowed.Selector); err != nil {
+		return reason.InvalidSelector(err.Error()), true
+	}
+	return reason.Summary{}, false
+}
+
+// Permits reports whether mappings of the namespace can use the account. Without an account every mapping is permitted, so
+// that nothing reveals whether an account exists in another namespace.
+func (t Tenancy) Permits(ctx context.Context, account *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
+	if account == nil || account.Namespace == namespace {
+		return true, nil
+	}
+	switch allowed := account.Spec.AllowedNamespaces; allowed.From {
+	case v1alpha1.NamespacesFromAll:
+		return true, nil
+	case v1alpha1.NamespacesFromSelector:
+		return t.selects(ctx, allowed.Selector, namespace)
+	default:
+		return false, nil
+	}
+}
+
+func (t Tenancy) selects(ctx context.Context, labelSelector *metav1.LabelSelector, namespace string) (bool, error) {
+	if !t.WatchesLabels() {
+		return false, nil // reported by the account's conditions
+	}
+	selector, err := metav1.LabelSelectorAsSelector(labelSelector)
+	if err != nil {
+		return false, nil //nolint:nilerr // it matches nothing, as the account's conditions report
+	}
+	metadata := NamespaceMetadata()
+	if err := t.namespaces.Get(ctx, client.ObjectKey{Name: namespace}, metadata); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("get the namespace's labels: %w", err)
+	}
+	return selector.Matches(labels.Set(metadata.Labels)), nil
+}
+
+// NamespaceMetadata returns an empty object to read the metadata of a namespace into.
+func NamespaceMetadata() *metav1.PartialObjectMetadata {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return namespace
+}

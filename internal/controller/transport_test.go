@@ -1,0 +1,109 @@
+package controller_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// apiTransport counts a manager's writes to the API server, and lets reads and writes fail.
+type apiTransport struct {
+	mu            sync.Mutex
+	writes        map[string]int // by resource, for example "agentgroupmappings/status"
+	blocked       bool
+	failingWrites map[string]int // number of writes to fail, by resource
+	failingReads  map[string]int // number of reads to fail, by part of the path
+}
+
+func newAPITransport() *apiTransport {
+	return &apiTransport{writes: map[string]int{}, failingWrites: map[string]int{}, failingReads: map[string]int{}}
+}
+
+func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if request.Method == http.MethodGet && t.failsRead(request.URL.Path) {
+			return nil, errors.New("injected read failure")
+		}
+		if request.Method != http.MethodGet && t.failsWrite(resourceOf(request.URL.Path)) {
+			return nil, errors.New("injected write failure")
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+// resourceOf returns the resource and subresource of a path of the operator's API group, or another path itself.
+func resourceOf(path string) string {
+	parts := strings.Split(strings.TrimPrefix(path, "/apis/telephony.deepcall.com/v1alpha1/namespaces/"), "/")
+	switch {
+	case len(parts) < 2:
+		return path
+	case len(parts) > 3:
+		return parts[1] + "/" + parts[3]
+	default:
+		return parts[1]
+	}
+}
+
+func (t *apiTransport) failsRead(path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for part, times := range t.failingReads {
+		if times > 0 && strings.Contains(path, part) {
+			t.failingReads[part]--
+			return true
+		}
+	}
+	return false
+}
+
+// failsWrite counts a write and reports whether it fails.
+func (t *apiTransport) failsWrite(resource string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writes[resource]++
+	t.failingWrites[resource]--
+	return t.blocked || t.failingWrites[resource] >= 0
+}
+
+// block lets all writes fail until it is lifted.
+func (t *apiTransport) block(blocked bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.blocked = blocked
+}
+
+// failReads lets the next reads of paths that contain part fail.
+func (t *apiTransport) failReads(part string, times int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failingReads[part] = times
+}
+
+// failWrites lets the next writes of a resource fail.
+func (t *apiTransport) failWrites(resource string, times int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failingWrites[resource] = times
+}
+
+// mappingWrites returns the number of writes to mappings and their status.
+func (t *apiTransport) mappingWrites() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writes["agentgroupmappings"] + t.writes["agentgroupmappings/status"]
+}
+
+func (t *apiTransport) totalWrites() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	total := 0
+	for _, n := range t.writes {
+		total += n
+	}
+	return total
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }

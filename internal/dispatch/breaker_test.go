@@ -1,0 +1,266 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+var start = time.Date(2026, time.March, 1, 9, 0, 0, 0, time.UTC)
+
+// failure returns the catalogue's entry with this reason, as an error.
+func failure(t *testing.T, reason string) *deepcall.Error {
+	t.Helper()
+	for _, entry := range deepcall.Catalogue() {
+		if entry.Reason == reason {
+			e := &deepcall.Error{Entry: entry}
+			if entry.Code != 0 || reason == "UnknownCode" {
+				e.Answer = &deepcall.Answer{Code: entry.Code}
+			}
+			return e
+		}
+	}
+	t.Fatalf("the catalogue has no %s", reason)
+	return nil
+}
+
+// breakerHarness is a breaker with a clock of its own.
+type breakerHarness struct {
+	breaker
+	t   *testing.T
+	now time.Duration
+}
+
+func newBreakerHarness(t *testing.T) *breakerHarness {
+	return &breakerHarness{breaker: newBreaker(start), t: t}
+}
+
+// ends records a request that starts as soon as one may, and takes a millisecond.
+func (h *breakerHarness) ends(reason string) *breakerHarness {
+	h.t.Helper()
+	started := h.now + h.pause(start.Add(h.now))
+	return h.between(started, started+time.Millisecond, reason)
+}
+
+// between records a request by its start and its end.
+func (h *breakerHarness) between(started, ended time.Duration, reason string) *breakerHarness {
+	h.t.Helper()
+	return h.retryAfter(started, ended, reason, 0)
+}
+
+// retryAfter records a request whose answer has a Retry-After.
+func (h *breakerHarness) retryAfter(started, ended time.Duration, reason string, retryAfter time.Duration) *breakerHarness {
+	h.t.Helper()
+	var err error
+	if reason != accepted {
+		e := failure(h.t, reason)
+		e.RetryAfter = retryAfter
+		err = e
+	}
+	h.now = max(h.now, ended)
+	h.record(start.Add(started), start.Add(ended), err)
+	return h
+}
+
+func (h *breakerHarness) times(n int, reason string) *breakerHarness {
+	h.t.Helper()
+	for range n {
+		h.ends(reason)
+	}
+	return h
+}
+
+const (
+	accepted   = ""
+	denial     = "PermissionDenied"
+	badGroup   = "InvalidGroupData"
+	inProcess  = "DataAlreadyInProcessing"
+	network    = "ConnectionFailed"
+	overloaded = "TooManyRequests"
+)
+
+func (h *breakerHarness) expect(state State, pause time.Duration, probing bool) {
+	h.t.Helper()
+	expect(h.t, "state", h.state, state)
+	expect(h.t, "pause", h.pause(start.Add(h.now)), pause)
+	expect(h.t, "probing", h.probing, probing)
+}
+
+// TestBreakerTransitions checks the table at the type breaker, row by row.
+func TestBreakerTransitions(t *testing.T) {
+	from := map[State]func(*testing.T) *breakerHarness{
+		Untried:     newBreakerHarness,
+		Usable:      func(t *testing.T) *breakerHarness { return newBreakerHarness(t).ends(accepted) },
+		Unreachable: func(t *testing.T) *breakerHarness { return newBreakerHarness(t).ends(accepted).times(5, network) },
+		Denied:      func(t *testing.T) *breakerHarness { return newBreakerHarness(t).ends(accepted).ends(denial) },
+	}
+	const minute = time.Minute
+	for _, tc := range []struct {
+		from    State
+		times   int
+		reason  string
+		to      State
+		pause   time.Duration
+		probing bool
+	}{
+		{Untried, 1, accepted, Usable, 0, false},
+		{Untried, 1, badGroup, Usable, 0, false},
+		{Untried, 1, inProcess, Usable, 0, false},
+		{Untried, 1, "UnknownCode", Usable, 0, false},
+		{Untried, 1, network, Untried, 0, true},
+		{Untried, 4, network, Untried, 0, true},
+		{Untried, 5, network, Unreachable, time.Second, true},
+		{Untried, 1, denial, Denied, 5 * minute, true},
+		{Usable, 1, accepted, Usable, 0, false},
+		{Usable, 1, badGroup, Usable, 0, false},
+		{Usable, 4, network, Usable, 0, false},
+		{Usable, 5, network, Unreachable, time.Second, true},
+		{Usable, 1, denial, Denied, 5 * minute, true},
+		{Unreachable, 1, accepted, Usable, 0, false},
+		{Unreachable, 1, badGroup, Usable, 0, false},
+		{Unreachable, 1, network, Unreachable, 2 * time.Second, true},
+		{Unreachable, 1, denial, Denied, 5 * minute, true},
+		{Denied, 1, accepted, Usable, 0, false},
+		{Denied, 1, badGroup, Usable, 0, false},
+		{Denied, 1, inProcess, Usable, 0, false},
+		{Denied, 1, network, Denied, 10 * minute, true},
+		{Denied, 5, network, Denied, 60 * minute, true},
+		{Denied, 1, denial, Denied, 10 * minute, true},
+	} {
+		t.Run(fmt.Sprintf("%s becomes %s after %d times %q", tc.from, tc.to, tc.times, tc.reason), func(t *testing.T) {
+			from[tc.from](t).times(tc.times, tc.reason).expect(tc.to, tc.pause, tc.probing)
+		})
+	}
+}
+
+func TestBreakerHandlesEveryCatalogueEntry(t *testing.T) {
+	for _, entry := range deepcall.Catalogue() {
+		t.Run(fmt.Sprintf("%d %s", entry.Code, entry.Reason), func(t *testing.T) {
+			h := newBreakerHarness(t).ends(accepted).times(4, network).ends(entry.Reason)
+			switch {
+			case entry.Class == deepcall.Denied:
+				h.expect(Denied, 5*time.Minute, true)
+			case entry.Unreachable:
+				h.expect(Unreachable, time.Second, true)
+			case entry.Reason == "Canceled":
+				h.ends(network).expect(Unreachable, time.Second, true) // it does not interrupt consecutive failures
+			default:
+				h.times(4, network).expect(Usable, 0, false) // an answer interrupts consecutive failures
+			}
+		})
+	}
+
+	t.Run("a canceled request changes nothing", func(t *testing.T) {
+		h := newBreakerHarness(t)
+		h.record(start, start, context.Canceled)
+		h.expect(Untried, 0, true)
+	})
+}
+
+func TestBreakerProbesADeniedAccount(t *testing.T) {
+	t.Run("after 5 minutes, doubling to an hour", func(t *testing.T) {
+		h := newBreakerHarness(t)
+		for _, minutes := range []time.Duration{5, 10, 20, 40, 60, 60, 60} {
+			h.ends(denial).expect(Denied, minutes*time.Minute, true)
+		}
+	})
+	t.Run("after 5 minutes again once it has recovered", func(t *testing.T) {
+		newBreakerHarness(t).times(4, denial).ends(accepted).ends(denial).expect(Denied, 5*time.Minute, true)
+	})
+	t.Run("no later because requests in flight are denied, too", func(t *testing.T) {
+		h := newBreakerHarness(t).ends(accepted).between(time.Second, 2*time.Second, denial)
+		h.between(time.Second, 3*time.Second, denial).between(time.Second, 4*time.Second, denial)
+		h.expect(Denied, 5*time.Minute-2*time.Second, true)
+	})
+	t.Run("no later because requests in flight fail", func(t *testing.T) {
+		h := newBreakerHarness(t).ends(accepted).between(time.Second, 2*time.Second, denial).between(time.Second, 3*time.Second, network)
+		h.expect(Denied, 5*time.Minute-time.Second, true)
+	})
+	t.Run("although requests in flight succeed", func(t *testing.T) {
+		for _, late := range []string{accepted, badGroup, inProcess} {
+			h := newBreakerHarness(t).ends(accepted).between(time.Second, 2*time.Second, denial).between(time.Second, 3*time.Second, late)
+			h.expect(Denied, 5*time.Minute-time.Second, true)
+		}
+	})
+	t.Run("after 5 minutes if it was unreachable before", func(t *testing.T) {
+		newBreakerHarness(t).times(8, network).ends(denial).expect(Denied, 5*time.Minute, true)
+	})
+}
+
+func TestBreakerProbesAnUnreachableAccount(t *testing.T) {
+	t.Run("1 s to 1 min apart", func(t *testing.T) {
+		h := newBreakerHarness(t).times(4, network)
+		for _, seconds := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			h.ends(network).expect(Unreachable, seconds*time.Second, true)
+		}
+	})
+	t.Run("after 1 s again once it has recovered", func(t *testing.T) {
+		newBreakerHarness(t).times(9, network).ends(accepted).times(5, network).expect(Unreachable, time.Second, true)
+	})
+	t.Run("no later because requests in flight fail, too", func(t *testing.T) {
+		h := newBreakerHarness(t).times(4, network)
+		h.between(time.Second, 2*time.Second, network).between(time.Second, 2500*time.Millisecond, network)
+		h.expect(Unreachable, 500*time.Millisecond, true)
+	})
+	t.Run("only after consecutive failures", func(t *testing.T) {
+		newBreakerHarness(t).times(4, network).ends(badGroup).times(4, network).expect(Usable, 0, false)
+	})
+	t.Run("only after failures of requests that were not in flight together", func(t *testing.T) {
+		h := newBreakerHarness(t).ends(accepted)
+		for n := range 20 { // all start at 1 s, and fail one after another
+			h.between(time.Second, time.Duration(2+n)*time.Second, network)
+		}
+		h.expect(Usable, 0, false)
+		for n := range 3 {
+			started := time.Duration(30+10*n) * time.Second
+			h.between(started, started+time.Second, network).between(started, started+2*time.Second, network).expect(Usable, 0, false)
+		}
+		h.between(time.Minute, 61*time.Second, network).expect(Unreachable, time.Second, true)
+	})
+	t.Run("and keeps the error that led to the state", func(t *testing.T) {
+		h := newBreakerHarness(t).times(4, network).ends("Timeout").ends(network)
+		expect(t, "cause", h.cause.Reason, "Timeout")
+		expect(t, "no cause after a success", newBreakerHarness(t).times(5, network).ends(accepted).cause == nil, true)
+	})
+}
+
+func TestBreakerPausesForRetryAfter(t *testing.T) {
+	const second = time.Second
+	limitedAccount := func(t *testing.T) *breakerHarness {
+		return newBreakerHarness(t).ends(accepted).retryAfter(0, second, overloaded, 30*second)
+	}
+	for _, reason := range []string{overloaded, "ServerError"} {
+		t.Run("after "+reason, func(t *testing.T) {
+			newBreakerHarness(t).ends(accepted).retryAfter(0, second, reason, 30*second).expect(Usable, 30*second, true)
+		})
+	}
+	t.Run("and a success after the pause releases the account at once", func(t *testing.T) {
+		limitedAccount(t).ends(accepted).expect(Usable, 0, false)
+	})
+	t.Run("and a shorter Retry-After does not shorten the pause", func(t *testing.T) {
+		limitedAccount(t).retryAfter(0, 2*second, overloaded, 5*second).expect(Usable, 29*second, true)
+	})
+	t.Run("and a longer Retry-After lengthens the pause", func(t *testing.T) {
+		limitedAccount(t).retryAfter(0, 2*second, overloaded, time.Hour).expect(Usable, time.Hour, true)
+	})
+	t.Run("and the success of a request in flight does not end the pause", func(t *testing.T) {
+		h := newBreakerHarness(t).ends(accepted).retryAfter(second, 2*second, overloaded, 30*second).between(second, 3*second, accepted)
+		h.expect(Usable, 29*second, true)
+	})
+	t.Run("and it may be longer than until the next probe of an unreachable account", func(t *testing.T) {
+		h := newBreakerHarness(t).times(4, network)
+		h.retryAfter(h.now, h.now+second, overloaded, 30*second).expect(Unreachable, 30*second, true)
+		h.ends(accepted).expect(Usable, 0, false)
+	})
+	t.Run("and the success of a request in flight does not end the pause of an unreachable account", func(t *testing.T) {
+		h := newBreakerHarness(t).times(4, network).retryAfter(second, 2*second, overloaded, 30*second).between(second, 3*second, accepted)
+		expect(t, "pause", h.pause(start.Add(h.now)), 29*second)
+	})
+	t.Run("and it does not shorten the pause of a denied account", func(t *testing.T) {
+		h := newBreakerHarness(t).ends(accepted).between(second, 2*second, denial).retryAfter(second, 3*second, overloaded, 5*second)
+		h.expect(Denied, 5*time.Minute-second, true)
+	})
+}

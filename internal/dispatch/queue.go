@@ -1,0 +1,122 @@
+package dispatch
+
+import (
+	"container/heap"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Ask describes the request that an agent needs a permit for.
+type Ask struct {
+	// Priority orders the agents of an account: higher first, then the one that asked first.
+	Priority Priority
+	// Removal marks a request that only removes groups. It can be sent even after the Secret is deleted.
+	Removal bool
+}
+
+// Priority of a request within its account.
+type Priority int
+
+const (
+	// PeriodicResync sends the applied groups again because the resync interval has passed.
+	PeriodicResync Priority = iota
+	// RequestedResync sends the applied groups again because a user requested it.
+	RequestedResync
+	// Retry sends a change again that failed.
+	Retry
+	// Edit sends an edit or deletion for the first time.
+	Edit
+)
+
+func (p Priority) isResync() bool { return p <= RequestedResync }
+
+// queue holds the agents that wait for a permit, in the order in which they get one. Its zero value is empty.
+type queue struct {
+	heap      waiterHeap
+	byAgentID map[string]*waiter
+	lastSeq   int
+}
+
+type waiter struct {
+	agentID string
+	ask     Ask
+	seq     int       // orders waiters of equal priority
+	since   time.Time // when the agent first asked for the permit
+	index   int       // in the heap
+}
+
+// put adds an agent that has waited since the given time. One that waits already keeps its place among its equals, and
+// only changes what it asks for.
+func (q *queue) put(agentID string, ask Ask, since time.Time) {
+	if w := q.byAgentID[agentID]; w != nil {
+		w.ask = ask
+		heap.Fix(&q.heap, w.index)
+		return
+	}
+	if q.byAgentID == nil {
+		q.byAgentID = map[string]*waiter{}
+	}
+	q.lastSeq++
+	w := &waiter{agentID: agentID, ask: ask, seq: q.lastSeq, since: since}
+	q.byAgentID[agentID] = w
+	heap.Push(&q.heap, w)
+}
+
+// remove removes an agent if it waits.
+func (q *queue) remove(agentID string) {
+	w := q.byAgentID[agentID]
+	if w == nil {
+		return
+	}
+	delete(q.byAgentID, agentID)
+	heap.Remove(&q.heap, w.index)
+}
+
+// first returns the waiter that is next, or nil. If removalsOnly is set, only removals are considered.
+func (q *queue) first(removalsOnly bool) *waiter {
+	if !removalsOnly && len(q.heap) > 0 {
+		return q.heap[0]
+	}
+	var first *waiter
+	for _, w := range q.heap {
+		if w.ask.Removal && (first == nil || w.precedes(first)) {
+			first = w
+		}
+	}
+	return first
+}
+
+// agentIDs returns all agents that wait, sorted.
+func (q *queue) agentIDs() []string {
+	return slices.Sorted(maps.Keys(q.byAgentID))
+}
+
+func (w *waiter) precedes(other *waiter) bool {
+	if w.ask.Priority != other.ask.Priority {
+		return w.ask.Priority > other.ask.Priority
+	}
+	return w.seq < other.seq
+}
+
+// waiterHeap implements heap.Interface.
+type waiterHeap []*waiter
+
+func (h waiterHeap) Len() int           { return len(h) }
+func (h waiterHeap) Less(i, j int) bool { return h[i].precedes(h[j]) }
+func (h waiterHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *waiterHeap) Push(x any) {
+	w := x.(*waiter) // only put pushes
+	w.index = len(*h)
+	*h = append(*h, w)
+}
+
+func (h *waiterHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}

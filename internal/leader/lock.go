@@ -1,0 +1,93 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// unknownLeader holds a lease that was created in place of a deleted one. No process has this identity, so that the lease
+// expires and is then acquired as usual.
+const unknownLeader = "unknown-former-leader"
+
+// errLeaseCreated is returned for a lease that was created on behalf of unknownLeader.
+var errLeaseCreated = errors.New("the lease did not exist although a manager has worked before; waiting for one lease duration")
+
+// Lock observes the renewals of a lease for a Fence. The elector calls its methods one at a time.
+type Lock struct {
+	resourcelock.Interface
+	fence *Fence
+	inUse func(context.Context) (bool, error)
+}
+
+var _ resourcelock.Interface = &Lock{}
+
+// NewLock returns a Lock. inUse reports whether a manager has worked before, and so can still be at work if there is no
+// lease.
+func NewLock(lock resourcelock.Interface, fence *Fence, inUse func(context.Context) (bool, error)) *Lock {
+	return &Lock{Interface: lock, fence: fence, inUse: inUse}
+}
+
+// Get closes the fence for good if the leader finds that the lease is not its own any more.
+func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil && record.HolderIdentity != l.Identity() {
+		l.fence.lose()
+	}
+	return record, raw, err
+}
+
+// Update acquires, renews or releases the lease. A process that has lost the lease does none of these: the elector would
+// release the lease of the next leader if it hadn't noticed the loss itself.
+func (l *Lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	if l.fence.isLost() {
+		return ErrNotLeader
+	}
+	if record.HolderIdentity != l.Identity() {
+		l.fence.suspend() // before the release: another process can acquire the lease as soon as it is released
+		return l.Interface.Update(ctx, record)
+	}
+	return l.renew(func() error { return l.Interface.Update(ctx, record) })
+}
+
+// Create creates a lease that doesn't exist. On a fresh installation the process becomes the leader at once. Otherwise the
+// lease was deleted, and its holder can be at work until it would have expired: only the holder itself continues, and other
+// processes wait for that time.
+func (l *Lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	hasLed, inTime := l.fence.lastTerm()
+	if hasLed && !inTime {
+		l.fence.lose()
+		return ErrNotLeader
+	}
+	inUse := false
+	if !hasLed {
+		var err error
+		if inUse, err = l.inUse(ctx); err != nil {
+			return fmt.Errorf("find out whether a manager has worked before: %w", err)
+		}
+	}
+	if !inUse {
+		return l.renew(func() error { return l.Interface.Create(ctx, record) })
+	}
+	record.HolderIdentity = unknownLeader
+	if err := l.Interface.Create(ctx, record); err != nil {
+		return err
+	}
+	return errLeaseCreated
+}
+
+// renew writes the lease. A conflict closes the fence until it is known who wrote the lease.
+func (l *Lock) renew(write func() error) error {
+	began := l.fence.now()
+	err := write()
+	switch {
+	case err == nil:
+		l.fence.renew(began)
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		l.fence.suspend()
+	}
+	return err
+}

@@ -1,0 +1,63 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/internal/dispatch"
+)
+
+// Accounts provides the accounts in use.
+type Accounts interface {
+	// HealthByAccount returns the health of all accounts.
+	HealthByAccount() map[types.NamespacedName]dispatch.Health
+	// Has reports whether the account is in use.
+	Has(account types.NamespacedName) bool
+}
+
+// misconfigured is the state of an account whose spec or Secret can't be used.
+const misconfigured = "Misconfigured"
+
+// AccountStates are all values of the label state of deepcall_account_state.
+var AccountStates = []string{
+	string(dispatch.Untried), string(dispatch.Usable), string(dispatch.Denied), string(dispatch.Unreachable), misconfigured,
+}
+
+var accountStateDesc = prometheus.NewDesc("deepcall_account_state",
+	"Whether the account is in this state: 1 for its current state, 0 for the others.", append([]string{"state"}, accountLabels...), nil)
+
+func collectAccounts(metrics chan<- prometheus.Metric, accounts Accounts) {
+	for account, health := range accounts.HealthByAccount() {
+		current := string(health.State)
+		if health.ConfigError.Reason != "" {
+			current = misconfigured
+		}
+		for _, state := range AccountStates {
+			value := 0.0
+			if state == current {
+				value = 1
+			}
+			metrics <- prometheus.MustNewConstMetric(accountStateDesc, prometheus.GaugeValue, value, state, account.Namespace, account.Name)
+		}
+	}
+}
+
+var mappingsDesc = prometheus.NewDesc("deepcall_mappings",
+	"Number of AgentGroupMappings by status and reason of their condition Ready.", []string{"ready", "reason"}, nil)
+
+// Readiness is the status and the reason of a mapping's condition Ready.
+type Readiness struct {
+	Ready, Reason string
+}
+
+// Mappings provides the number of mappings.
+type Mappings interface {
+	// CountByReadiness returns the number of mappings by readiness. The reasons must be bounded, see reason.MetricLabel.
+	CountByReadiness() map[Readiness]int
+}
+
+func collectMappings(metrics chan<- prometheus.Metric, mappings Mappings) {
+	for r, n := range mappings.CountByReadiness() {
+		metrics <- prometheus.MustNewConstMetric(mappingsDesc, prometheus.GaugeValue, float64(n), r.Ready, r.Reason)
+	}
+}

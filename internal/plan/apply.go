@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/reason"
+)
+
+// Applied is what the result of a request changes.
+type Applied struct {
+	// Writes must succeed before State is committed.
+	Writes []Write
+	State  State
+}
+
+// Apply computes the statuses and the state after the result in state. It depends on the result and not on what earlier
+// attempts have written: if a write fails, repeating Apply from the same state has the same outcome. The state that it
+// returns can contain another result, which is to be applied next.
+func Apply(snapshot Snapshot, state State) Applied {
+	r := *state.Result
+	p := newPlanner(snapshot, state)
+	p.state.Result = nil
+	self := snapshot.index(r.UID)
+	switch {
+	case self < 0:
+		return Applied{State: p.state} // the mapping is gone
+	case r.conclusion != nil:
+		return p.applyConclusion(self, r)
+	case r.mappingIsolation != nil && (r.Failure == nil || r.Failure.Class == deepcall.Rejected):
+		return p.applyIsolationStep(self, r)
+	default:
+		return p.applyResult(self, r)
+	}
+}
+
+func (p planner) applyResult(self int, r Result) Applied {
+	state := p.state.of(p.Mappings[self])
+	state.MappingIsolation = r.mappingIsolation // nil unless a step of it failed: then that step is repeated
+	if r.Failure != nil && r.Failure.Uncertain {
+		state.CertainAttempt = 0
+	}
+	switch progress, ok := r.progress(); {
+	case ok && progress.done && r.Deleting && len(r.change.handingOver) == 0:
+		return p.newApplied(r, MappingState{}, Write{Mapping: self, RemoveFinalizer: true})
+	case ok && progress.done && r.change.deferred:
+		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markProgress(status, progress.applied)
+			r.clearPending(status)
+		}))
+	case ok && progress.done:
+		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markSynced(status, progress.applied)
+		}))
+	case ok:
+		if len(progress.isolation.Removed) > len(r.input.isolation.Removed) {
+			state.Backoff = Backoff{} // as after any accepted change
+		}
+		state.RemovalIsolation, state.RemovalGeneration = progress.isolation, r.Generation
+		return p.newApplied(r, state, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markProgress(status, progress.applied)
+		}))
+	case r.Failure.Class == deepcall.Rejected:
+		return p.applyRejection(self, r, state)
+	case r.Failure.Class == deepcall.Denied:
+		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markFailed(status, state.CertainAttempt, p.accountNotReady(self))
+		}))
+	default:
+		return p.applyTransient(self, r, state)
+	}
+}
+
+// newApplied returns the writes that are not empty, and the agent's state with the new state of the result's mapping.
+func (p planner) newApplied(r Result, state MappingState, writes ...Write) Applied {
+	return Applied{Writes: slices.DeleteFunc(writes, Write.isZero), State: p.state.with(r.UID, state)}
+}
+
+// writeStatus returns the write of a change of the status. It is empty if the status stays the same.
+func (p planner) writeStatus(i int, change func(*v1alpha1.AgentGroupMappingStatus)) Write {
+	return Write{Mapping: i, Status: p.Mappings[i].withStatus(change)}
+}
+
+// progress returns how far the change has come. It reports false if the result is a failure.
+func (r Result) progress() (progress, bool) {
+	switch {
+	case r.Failure == nil:
+		return r.accepted(), true
+	case r.Deleting && r.Failure.UnknownAgent:
+		return progress{applied: r.change.applied(), done: true}, true
+	case r.Failure.InvalidGroup && r.Failure.Class == deepcall.Rejected:
+		return r.rejected()
+	default:
+		return progress{}, false
+	}
+}
+
+func (p planner) applyTransient(self int, r Result, state MappingState) Applied {
+	state.RemovalIsolation = state.RemovalIsolation.interrupted()
+	state.Backoff = p.backOff(r, state.Backoff)
+	summary := reason.FromError(r.Failure)
+	if !p.Account.ready() {
+		summary = p.accountNotReady(self)
+	}
+	writes := p.markUnconfirmed(self, r)
+	writes = append(writes, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+		r.markFailed(status, 0, summary)
+	}))
+	return p.newApplied(r, state, writes...)
+}
+
+// backOff returns the back-off after a transient failure.
+func (p planner) backOff(r Result, last Backoff) Backoff {
+	failures := 1
+	if last.Generation == r.Generation && last.RequestedAt == r.RequestedAt && last.Recoveries == p.Account.Recoveries {
+		failures = last.Failures + 1
+	}
+	return Backoff{
+		Generation: r.Generation, RequestedAt: r.RequestedAt, Recoveries: p.Account.Recoveries,
+		Failures: failures, Until: r.At.Add(retryDelay(failures, r.Jitter)),
+	}
+}
+
+// markUnconfirmed flags the mappings whose group the failed request may already have taken over: if they declare it again,
+// it is sent again.
+func (p planner) markUnconfirmed(self int, r Result) []Write {
+	if !r.Failure.Uncertain {
+		return nil
+	}
+	var writes []Write
+	for i := range p.Mappings {
+		if i == self || !overlap(p.changes[i].handingOver, r.change.desired) {
+			continue
+		}
+		writes = append(writes, p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) { status.Uncertain = true }))
+	}
+	return writes
+}
+
+func overlap(a, b Groups) bool {
+	for group := range a {
+		if _, both := b[group]; both {
+			return true
+		}
+	}
+	return false
+}

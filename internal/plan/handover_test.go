@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestHandover(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		event    func(former *mapping)
+		requests []string
+		groups   string
+	}{
+		{"takes one request if the former owner drops the group", func(m *mapping) { m.edit("1=Y") }, []string{"1=Y 2=N"}, "1=Y 2=N"},
+		{
+			"takes one request if the former owner has another change",
+			func(m *mapping) { m.edit("1=N 3=Y") },
+			[]string{"1=N 2=Y 3=Y", "1=N 2=N 3=Y"},
+			"1=N 2=N 3=Y",
+		},
+		{
+			"takes one request if the former owner is deleted", // after its other group is removed
+			func(m *mapping) { m.delete(day(21)) },
+			[]string{"1=N 2=Y", "2=N"},
+			"1=N 2=N",
+		},
+	} {
+		eachReading(t, tc.name, func(t *testing.T, replaces bool) {
+			former, next := newMapping("former", 1, "1=Y 2=Y"), newMapping("next", 2, "2=N")
+			a := newAgent(replaces, former, next)
+			a.expectRequests(t, "1=Y 2=Y")
+			tc.event(former)
+			a.expectRequests(t, tc.requests...)
+			expect(t, "the applied groups", text(next.applied()), "2=N")
+			a.expectGroups(t, tc.groups)
+		})
+	}
+
+	for name, hold := range map[string]func(*mapping){
+		"suspended":            func(m *mapping) { m.suspend(true) },
+		"rejected":             func(m *mapping) { m.markRejected() },
+		"suspended and edited": func(m *mapping) { m.edit("2=N"); m.suspend(true) },
+	} {
+		eachReading(t, "is a removal if the next owner is "+name, func(t *testing.T, replaces bool) {
+			former, next := newMapping("former", 1, "2=Y"), newMapping("next", 2, "2=Y")
+			a := newAgent(replaces, former, next)
+			a.expectRequests(t, "2=Y")
+			hold(next)
+			former.delete(a.now)
+			a.expectRequests(t, "2=N")
+			next.suspend(false)
+			next.edit("2=Y")
+			a.expectRequests(t, "2=Y")
+		})
+	}
+
+	eachReading(t, "becomes a removal if the request of the next owner is rejected", func(t *testing.T, replaces bool) {
+		former, next := newMapping("former", 1, "2=Y"), newMapping("next", 2, "2=Y 9=Y")
+		a := newAgent(replaces, former, next)
+		a.vanish("9")
+		a.expectRequests(t, "2=Y", "2=Y 9=Y", "2=Y")
+		former.delete(a.now)
+		next.edit("2=Y 9=N")
+		a.expectRequests(t, "2=Y 9=N", "2=Y", "2=N")
+		if !former.gone {
+			t.Error("the deletion has not ended")
+		}
+	})
+
+	eachReading(t, "becomes a removal if the next owner of a pending group is rejected", func(t *testing.T, replaces bool) {
+		first, next := newMapping("first", 1, "1=Y 2=Y"), newMapping("next", 2, "2=Y 9=Y")
+		a := newAgent(replaces, first, next)
+		a.vanish("9")
+		a.step(answerLost, nothing) // DeepCall has 2=Y, and no status contains it
+		first.edit("1=Y")
+		a.runAll(t)
+		a.expectGroups(t, "2=N")
+	})
+
+	eachReading(t, "swaps groups of two mappings without removing them in between", func(t *testing.T, replaces bool) {
+		one, two := newMapping("one", 1, "1=Y"), newMapping("two", 2, "2=Y")
+		a := newAgent(replaces, one, two)
+		a.expectRequests(t, "1=Y", "1=Y 2=Y")
+		one.edit("2=Y")
+		two.edit("1=Y")
+		a.expectRequests(t, "1=Y 2=Y", "1=Y 2=Y")
+		expect(t, "the applied groups", text(one.applied())+", "+text(two.applied()), "2=Y, 1=Y")
+		one.edit("2=N")
+		a.expectRequests(t, "1=Y 2=N")
+	})
+}
+
+func TestOwnership(t *testing.T) {
+	eachReading(t, "passes to the oldest mapping in conflict when the owner drops the group", func(t *testing.T, replaces bool) {
+		former, other := newMapping("former", 2, "1=Y"), newMapping("other", 3, "1=N 2=Y")
+		a := newAgent(replaces, former, other)
+		a.expectRequests(t, "1=Y", "1=Y 2=Y")
+		a.mappings = append(a.mappings, newMapping("oldest", 1, "1=N"))
+		a.expectRequests(t)
+		former.edit("")
+		a.expectRequests(t, "1=N 2=Y")
+		expect(t, "the applied groups", text(other.applied())+", "+text(a.mappings[2].applied()), "2=Y, 1=N")
+	})
+
+	eachReading(t, "is where the group was applied last if it is declared again during a handover", func(t *testing.T, replaces bool) {
+		first, second := newMapping("first", 1, "1=Y 2=Y"), newMapping("second", 2, "1=N")
+		a := newAgent(replaces, first, second)
+		a.expectRequests(t, "1=Y 2=Y")
+		first.edit("2=N")
+		a.step(answered, nothing) // first keeps group 1 until second has applied it
+		a.step(answered, func() { first.edit("1=Y 2=N") })
+		a.runAll(t)
+		owner := first
+		if _, has := first.applied()["1"]; !has {
+			owner = second
+		}
+		if got, want := a.groups["1"], owner.desired()["1"]; got != want {
+			t.Errorf("%s owns group 1 with %v, while DeepCall has %v", owner.Name, want, got)
+		}
+	})
+
+	eachReading(t, "does not return to a mapping in conflict that is rejected", func(t *testing.T, replaces bool) {
+		former, owner, third := newMapping("former", 1, "1=Y"), newMapping("owner", 2, "1=N"), newMapping("third", 3, "3=Y")
+		a := newAgent(replaces, owner, former, third)
+		a.vanish("9")
+		a.expectRequests(t, "1=Y", "1=Y 3=Y")
+		former.edit("9=Y")
+		a.expectRequests(t, "1=Y 3=Y 9=Y", "1=Y 3=Y", "1=N 3=Y")
+		third.edit("3=N")
+		a.expectRequests(t, "1=N 3=N")
+	})
+
+	eachReading(t, "ends with a removal while the others are being isolated", func(t *testing.T, replaces bool) {
+		deleted, other := newMapping("deleted", 1, "1=Y"), newMapping("other", 2, "2=Y")
+		a := newAgent(replaces, deleted, other)
+		a.expectRequests(t, "1=Y", "1=Y 2=Y")
+		deleted.addPending("9") // by a request that never arrived
+		a.vanish("9")
+		deleted.delete(a.now)
+		for a.groups["1"] {
+			if !a.step(answered, nothing) {
+				t.Fatal("group 1 was not removed")
+			}
+		}
+		other.CreationTimestamp = metav1.NewTime(day(0))
+		other.edit("2=N")
+		a.runAll(t)
+		if a.groups["1"] || !deleted.gone {
+			t.Errorf("DeepCall has 1=%v, gone: %v, after\n%s", a.groups["1"], deleted.gone, lines(a.requests))
+		}
+	})
+}

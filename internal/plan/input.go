@@ -1,0 +1,196 @@
+package plan
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+	"github.com/deepcall/deepcall-operator/internal/reason"
+)
+
+// Groups states for each group ID whether the agent receives calls for it.
+type Groups map[string]bool
+
+// input is a mapping as the planner sees it.
+type input struct {
+	// name is namespace/name: unique, and the last criterion of ownership.
+	name string
+	// created is when the mapping was created. The older mapping owns a group that no mapping has applied.
+	created time.Time
+	// desired are the groups of the spec. They are empty while the mapping is being deleted.
+	desired Groups
+	// applied are the groups that DeepCall last confirmed, and confirmedAt is when.
+	applied     Groups
+	confirmedAt time.Time
+	// appliedElsewhere reports whether the applied groups must be sent again: they were confirmed at another endpoint, or
+	// DeepCall rejects them now (AppliedEndpoint is empty). Requests for other mappings don't carry them.
+	appliedElsewhere bool
+	// unconfirmed reports whether DeepCall may have values other than the applied ones, since an answer was lost.
+	unconfirmed bool
+	// pendingAdds are groups that a request without a definite answer may have added.
+	pendingAdds []string
+	deleting    bool
+	orphan      bool
+	// hold is why no request is sent for the mapping now.
+	hold hold
+	// rejected reports whether DeepCall rejected this generation.
+	rejected bool
+	// resyncDue reports whether the groups are sent again although nothing changed, resyncAt is when the interval ends, and
+	// requestedAt is the requested resync that is not handled yet.
+	resyncDue   bool
+	resyncAt    time.Time
+	requestedAt string
+	// retryAt is when the back-off ends.
+	retryAt time.Time
+	// isolation is how far a rejected removal is isolated.
+	isolation RemovalIsolation
+}
+
+// hold is why no request is sent for a mapping.
+type hold int
+
+const (
+	notHeld hold = iota
+	// heldSuspended is for spec.suspend.
+	heldSuspended
+	// heldNotPermitted is for a mapping whose namespace the account does not allow.
+	heldNotPermitted
+	// heldRejected waits for a change, a requested resync or the next resync.
+	heldRejected
+	// heldBackingOff waits for the next attempt after a transient failure.
+	heldBackingOff
+	// heldAccountDeleting prevents a mapping that has not used the account yet from using one that is being deleted.
+	heldAccountDeleting
+)
+
+func newInput(s Snapshot, m Mapping, state MappingState) input {
+	in := input{
+		name:             m.Namespace + "/" + m.Name,
+		created:          m.CreationTimestamp.Time,
+		applied:          toGroups(m.Status.AppliedGroups),
+		appliedElsewhere: s.Account.Endpoint != "" && !deepcall.SameEndpoint(m.Status.AppliedEndpoint, s.Account.Endpoint),
+		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping),
+		pendingAdds:      pendingAdds(m.AgentGroupMapping, state),
+		deleting:         m.DeletionTimestamp != nil,
+		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
+		requestedAt:      requestedAt(m.AgentGroupMapping),
+		isolation:        state.RemovalIsolation,
+	}
+	if m.Status.LastSyncTime != nil {
+		in.confirmedAt = m.Status.LastSyncTime.Time
+	}
+	if !in.deleting && m.Permitted {
+		in.desired = toGroups(m.Spec.Groups)
+	}
+	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
+		(state.RejectedAt == "" || deepcall.SameEndpoint(state.RejectedAt, s.Account.Endpoint))
+	in.setHold(s, m, state.Backoff)
+	return in
+}
+
+// setHold sets the hold, and the times at which it changes.
+func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
+	switch {
+	case m.Spec.Suspend:
+		in.hold = heldSuspended
+		return
+	case !m.Permitted && !in.deleting:
+		in.hold = heldNotPermitted
+		return
+	}
+	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected)
+	in.resyncDue = in.requestedAt != "" || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
+	if backoff.applies(s, m, in.requestedAt) {
+		in.retryAt = backoff.Until
+	}
+	switch {
+	case in.rejected && !in.resyncDue:
+		in.hold = heldRejected
+	case s.Account.Deleting && !in.orphan && !m.NeedsRemoval():
+		in.hold = heldAccountDeleting
+	case !in.retryAt.IsZero():
+		in.hold = heldBackingOff
+	}
+}
+
+// applies reports whether the back-off delays the mapping now. An account that is not ready is probed without delay.
+func (b Backoff) applies(s Snapshot, m Mapping, requestedAt string) bool {
+	return b.Failures > 0 && s.Now.Before(b.Until) && s.Account.ready() &&
+		b.Generation == m.Generation && b.RequestedAt == requestedAt && b.Recoveries == s.Account.Recoveries
+}
+
+// missedGeneration reports whether a request may have been sent for a generation that is no longer current, with its
+// result lost in a crash: a generation was never observed, or the last observed one had something to send. Then the applied
+// groups must be sent again even if the spec declares them again.
+func missedGeneration(m *v1alpha1.AgentGroupMapping) bool {
+	observed := m.Status.ObservedGeneration
+	if observed <= 0 || m.Generation == observed {
+		return false
+	}
+	if m.Generation > observed+1 {
+		return true
+	}
+	ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionFalse &&
+		ready.Reason != v1alpha1.ReasonSuspended && ready.Reason != v1alpha1.ReasonConflict
+}
+
+// requestedAt returns the requested resync that is not handled yet; empty if there is none.
+func requestedAt(m *v1alpha1.AgentGroupMapping) string {
+	value := []rune(m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation])
+	at := string(value[:min(len(value), maxRequestedAt)])
+	if at == m.Status.LastHandledReconcileAt {
+		return ""
+	}
+	return at
+}
+
+// maxRequestedAt is the maximum length of status.lastHandledReconcileAt, in characters.
+const maxRequestedAt = 1024
+
+// suspended reports whether no request is sent for the mapping until its spec or its permission changes.
+func (in input) suspended() bool {
+	return in.hold == heldSuspended || in.hold == heldNotPermitted
+}
+
+// canTakeOver reports whether the mapping can take over a group by a request of its own.
+func (in input) canTakeOver() bool {
+	return in.hold == notHeld
+}
+
+// appliedHere returns the applied groups unless they must be sent again, see appliedElsewhere.
+func (in input) appliedHere() Groups {
+	if in.appliedElsewhere {
+		return nil
+	}
+	return in.applied
+}
+
+func (in input) hasApplied(group string) bool {
+	_, has := in.appliedHere()[group]
+	return has
+}
+
+// held returns the groups that DeepCall has, or may have, for the mapping. It includes those applied elsewhere: a superfluous
+// removal is harmless, but without a removal the agent keeps receiving calls.
+func (in input) held() map[string]bool {
+	held := make(map[string]bool, len(in.applied)+len(in.pendingAdds))
+	for group := range in.applied {
+		held[group] = true
+	}
+	for _, group := range in.pendingAdds {
+		held[group] = true
+	}
+	return held
+}
+
+func toGroups(list []v1alpha1.AgentGroup) Groups {
+	groups := make(Groups, len(list))
+	for _, group := range list {
+		groups[group.GroupID] = group.ReceiveCall
+	}
+	return groups
+}

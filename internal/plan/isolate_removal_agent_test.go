@@ -1,0 +1,173 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// In each case, some groups of a mapping vanish in DeepCall after they were applied.
+func TestIsolateRemoval(t *testing.T) {
+	for _, tc := range []struct {
+		name            string
+		applied, vanish string
+		pending         string
+		edit            string
+		deleted         bool
+		requests        []string
+		rejected        bool
+		groups          string // in DeepCall
+	}{
+		{
+			name:    "sends one request for an edit without vanished groups",
+			applied: "1=Y 2=Y 3=Y", edit: "1=N",
+			requests: []string{"1=N 2=N 3=N"}, groups: "1=N 2=N 3=N",
+		},
+		{
+			name:    "sends an edit without a vanished group",
+			applied: "1=Y 2=Y", vanish: "2", edit: "1=N",
+			requests: []string{"1=N 2=N", "1=N"}, groups: "1=N",
+		},
+		{
+			name:    "removes the other groups of an edit one by one",
+			applied: "1=Y 2=Y 3=Y 4=Y", vanish: "3", edit: "1=N",
+			requests: []string{"1=N 2=N 3=N 4=N", "1=N", "1=N 2=N", "1=N 3=N", "1=N 4=N"},
+			groups:   "1=N 2=N 4=N",
+		},
+		{
+			name:    "ends for an edit that removes only vanished groups",
+			applied: "1=Y 2=Y 3=Y", vanish: "2 3", edit: "1=Y",
+			requests: []string{"1=Y 2=N 3=N", "1=Y", "1=Y 2=N", "1=Y 3=N", "1=Y"},
+			groups:   "1=Y",
+		},
+		{
+			name:    "removes the groups of an edit without a rest one by one",
+			applied: "1=Y 2=Y 3=Y", vanish: "1", edit: "",
+			requests: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
+			groups:   "2=N 3=N",
+		},
+		{
+			name:    "rejects an edit that adds an unknown group, beside removals",
+			applied: "1=Y 2=Y", vanish: "9", edit: "1=Y 9=Y",
+			requests: []string{"1=Y 2=N 9=Y", "1=Y 9=Y"}, groups: "1=Y 2=Y", rejected: true,
+		},
+		{
+			name:    "rejects an edit that adds an unknown group and removes none",
+			applied: "1=Y", vanish: "9", edit: "1=Y 9=Y",
+			requests: []string{"1=Y 9=Y"}, groups: "1=Y", rejected: true,
+		},
+		{
+			name:    "sends one request for a deletion without vanished groups",
+			applied: "1=Y 2=Y", deleted: true,
+			requests: []string{"1=N 2=N"}, groups: "1=N 2=N",
+		},
+		{
+			name:    "ends after one request for the deletion of a single vanished group",
+			applied: "1=Y", vanish: "1", deleted: true,
+			requests: []string{"1=N"},
+		},
+		{
+			name:    "removes the other groups of a deletion one by one",
+			applied: "1=Y 2=Y 3=Y", vanish: "2", deleted: true,
+			requests: []string{"1=N 2=N 3=N", "1=N", "2=N", "3=N"},
+			groups:   "1=N 3=N",
+		},
+		{
+			name:    "ends for a deletion of vanished groups only",
+			applied: "1=Y 2=Y", vanish: "1 2", deleted: true,
+			requests: []string{"1=N 2=N", "1=N", "2=N"},
+		},
+		{
+			name:    "removes the other groups of a deletion with a pending group that never existed",
+			applied: "1=Y", vanish: "9", pending: "9", deleted: true,
+			requests: []string{"1=N 9=N", "1=N", "9=N"}, groups: "1=N",
+		},
+	} {
+		eachReading(t, tc.name, func(t *testing.T, replaces bool) {
+			m := newMapping("mapping", 1, tc.applied)
+			a := newAgent(replaces, m)
+			a.expectRequests(t, tc.applied)
+			a.vanish(strings.Fields(tc.vanish)...)
+			if tc.pending != "" {
+				m.addPending(tc.pending)
+			}
+			if tc.deleted {
+				m.delete(a.now)
+			} else {
+				m.edit(tc.edit)
+			}
+			a.expectRequests(t, tc.requests...)
+			if rejected := m.isRejected(); rejected != tc.rejected {
+				t.Errorf("rejected: %v", rejected)
+			}
+			if m.gone != tc.deleted {
+				t.Errorf("gone: %v", m.gone)
+			}
+			a.expectGroups(t, tc.groups)
+			if !tc.deleted && !tc.rejected {
+				expect(t, "the applied groups", text(m.applied()), tc.edit)
+			}
+		})
+	}
+}
+
+// Other mappings' requests and handovers come between the requests of an isolation.
+func TestIsolateRemoval_beside_other_mappings(t *testing.T) {
+	// start removes groups 1 and 2 of a mapping, of which 2 has vanished, up to the first single removal.
+	start := func(t *testing.T, replaces bool, edit string) (*agent, *mapping, *mapping) {
+		t.Helper()
+		m, other := newMapping("mapping", 1, "1=Y 2=Y 3=Y"), newMapping("other", 2, "4=Y")
+		a := newAgent(replaces, m, other)
+		a.expectRequests(t, "1=Y 2=Y 3=Y", "1=Y 2=Y 3=Y 4=Y")
+		a.vanish("2")
+		m.edit(edit)
+		for range 3 {
+			a.step(answered, nothing)
+		}
+		return a, m, other
+	}
+
+	eachReading(t, "keeps what is changed already when another mapping is sent", func(t *testing.T, replaces bool) {
+		a, _, other := start(t, replaces, "3=N")
+		other.CreationTimestamp = metav1.NewTime(day(0))
+		other.edit("4=N")
+		a.runAll(t)
+		a.expectGroups(t, "1=N 3=N 4=N")
+	})
+
+	eachReading(t, "confirms a group that it takes over meanwhile before it counts as applied", func(t *testing.T, replaces bool) {
+		a, m, other := start(t, replaces, "3=N 4=N")
+		other.edit("")
+		a.runAll(t)
+		a.expectGroups(t, "1=N 3=N 4=N")
+		expect(t, "the applied groups", text(m.applied()), "3=N 4=N")
+	})
+
+	eachReading(t, "removes a group that was added meanwhile, after the next edit is rejected", func(t *testing.T, replaces bool) {
+		a, m, _ := start(t, replaces, "3=Y 5=Y")
+		a.vanish("9")
+		m.edit("3=Y 9=Y")
+		a.runAll(t)
+		m.edit("3=Y")
+		a.runAll(t)
+		a.expectGroups(t, "1=N 3=Y 5=N")
+	})
+
+	eachReading(t, "does not count groups as removed beside a vanished one that is handed over", func(t *testing.T, replaces bool) {
+		m := newMapping("mapping", 1, "1=Y 2=Y 3=Y")
+		a := newAgent(replaces, m)
+		a.expectRequests(t, "1=Y 2=Y 3=Y")
+		a.vanish("1")
+		m.delete(a.now)
+		a.step(answered, nothing) // all three removals are rejected together
+		a.mappings = append(a.mappings, newMapping("other", 2, "1=Y"))
+		a.runAll(t)
+		m.resync(a.now)
+		a.runAll(t)
+		a.expectGroups(t, "2=N 3=N")
+		if !m.gone {
+			t.Error("the deletion has not ended")
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// agent is an agent in DeepCall, with its mappings and the planner's state.
+type agent struct {
+	deepCall
+	mappings []*mapping
+	state    State
+	now      time.Time
+	// account is the agent's account in each snapshot.
+	account Account
+	// lastFor is the mapping of the last request.
+	lastFor string
+	// order shuffles the mappings as the cache does; nil leaves them in order.
+	order func([]*mapping)
+	// left are the groups that were left in DeepCall on purpose.
+	left map[string]bool
+	// writes counts the writes, and failsWrite, if set, reports whether this one fails.
+	writes     int
+	failsWrite func(n int) bool
+}
+
+func newAgent(replaces bool, mappings ...*mapping) *agent {
+	return &agent{
+		deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}, drifted: map[string]bool{}},
+		mappings: mappings, now: day(20), left: map[string]bool{},
+		account: Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true},
+	}
+}
+
+func (a *agent) live() []*mapping {
+	live := slices.DeleteFunc(slices.Clone(a.mappings), func(m *mapping) bool { return m.gone || m.Released() })
+	if a.order != nil {
+		a.order(live)
+	}
+	return live
+}
+
+func (a *agent) snapshot() Snapshot {
+	s := Snapshot{Now: a.now, Account: a.account}
+	for _, m := range a.live() {
+		s.Key = m.AgentKey()
+		s.Mappings = append(s.Mappings, NewMapping(m.DeepCopy(), !m.forbidden, a.now))
+	}
+	return s
+}
+
+func (a *agent) planner() planner { return newPlanner(a.snapshot(), a.state) }
+
+func (a *agent) mapping(uid types.UID) *mapping {
+	return a.mappings[slices.IndexFunc(a.mappings, func(m *mapping) bool { return m.UID == uid && !m.gone })]
+}
+
+// write makes the writes in order, and reports false at the first that fails.
+func (a *agent) write(s Snapshot, writes []Write) bool {
+	for _, w := range writes {
+		a.writes++
+		if a.failsWrite != nil && a.failsWrite(a.writes) {
+			return false
+		}
+		m := a.mapping(s.Mappings[w.Mapping].UID)
+		m.AgentGroupMapping = m.DeepCopy()
+		switch {
+		case w.AddFinalizer:
+			m.Finalizers = []string{v1alpha1.StopCallsFinalizer}
+		case w.RemoveFinalizer:
+			m.Finalizers = nil
+			m.gone = m.DeletionTimestamp != nil
+		}
+		if w.Status != nil {
+			m.Status = *w.Status.DeepCopy()
+		}
+	}
+	return true
+}
+
+// reconcile applies the result of the last request, and then makes the writes that need no request.
+func (a *agent) reconcile() {
+	for _, m := range a.mappings {
+		if m.Released() && !m.gone { // the API server deleted it at once, without a finalizer
+			m.gone = true
+			for group := range (input{applied: m.applied(), pendingAdds: pendingAdds(m.AgentGroupMapping, MappingState{})}).held() {
+				a.left[group] = true
+			}
+		}
+	}
+	for a.state.Result != nil {
+		s := a.snapshot()
+		next := Apply(s, a.state)
+		if a.write(s, next.Writes) {
+			a.state = next.State
+		}
+	}
+	for {
+		s := a.snapshot()
+		a.noteLeftGroups(s)
+		a.state = a.state.Prune(s)
+		writes := Plan(s, a.state).Writes
+		if len(writes) == 0 {
+			return
+		}
+		if a.writes > maxWrites {
+			panic(fmt.Sprintf("the decisions do not converge: %+v", writes))
+		}
+		a.write(s, writes)
+	}
+}
+
+const maxWrites = 100_000
+
+// noteLeftGroups notes the groups that are left in DeepCall on purpose.
+func (a *agent) noteLeftGroups(s Snapshot) {
+	p := newPlanner(s, a.state)
+	for i, in := range p.inputs {
+		released := in.deleting && p.leavesGroups(i)
+		if !in.orphan && !released {
+			continue
+		}
+		for group := range in.held() {
+			if _, stays := p.changes[i].applied()[group]; !stays || released {
+				a.left[group] = true
+			}
+		}
+	}
+}
+
+// fate is what happens to a request.
+type fate int
+
+const (
+	answered    fate = iota
+	requestLost      // DeepCall did not get the request, and the planner does not know
+	answerLost       // DeepCall handled the request, and the planner does not know
+	crashed          // the process ended before it wrote the result
+	denied           // DeepCall denied the account
+)
+
+func nothing() {}
+
+// step sends the next request, if there is one. meanwhile runs while it is in flight.
+func (a *agent) step(what fate, meanwhile func()) bool {
+	a.reconcile()
+	next, ok := Plan(a.snapshot(), a.state).Next()
+	if !ok {
+		return false
+	}
+	m := a.mapping(next.UID)
+	a.lastFor = m.Name
+	a.record(m, next)
+	result := Result{Next: next, Endpoint: a.account.Endpoint, Attempt: AttemptOf(m.AgentGroupMapping).Number}
+	a.noteOmitted(next)
+	accepted := what != requestLost && what != denied && a.update(next.Groups)
+	meanwhile()
+	a.now = a.now.Add(time.Second)
+	result.At = a.now
+	switch {
+	case what == crashed:
+		a.state = State{}
+		a.reconcile()
+		return true
+	case what == denied:
+		result.Failure = failure(invalidToken)
+	case what != answered:
+		result.Failure = &deepcall.Error{Entry: deepcall.Entry{Reason: "Timeout", Message: "DeepCall did not answer in time", Class: deepcall.Transient}, Uncertain: true}
+		a.now = a.now.Add(10 * time.Minute) // past any back-off
+	case accepted:
+		result.Answer = deepcall.Answer{Code: 200}
+	default:
+		result.Failure = failure(invalidGroup)
+	}
+	a.state = a.state.WithResult(result)
+	a.reconcile()
+	return true
+}
+
+// record records the attempt and adds the finalizer before a request, as the controller does.
+func (a *agent) record(m *mapping, next Next) {
+	m.AgentGroupMapping = m.DeepCopy()
+	if next.AddFinalizer {
+		m.Finalizers = []string{v1alpha1.StopCallsFinalizer}
+	}
+	if len(next.Adds) > 0 {
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Pending))
+		a.state = a.state.WithAttempt(next, AttemptOf(m.AgentGroupMapping).Number)
+	}
+}
+
+// noteOmitted notes the groups that a step of an isolation removes from a DeepCall that replaces.
+func (a *agent) noteOmitted(next Next) {
+	if next.mappingIsolation == nil || !a.replaces {
+		return
+	}
+	for group := range a.groups {
+		if _, sent := next.Groups[group]; !sent {
+			a.drifted[group] = true
+		}
+	}
+}
+
+// restart loses what is only in memory.
+func (a *agent) restart() { a.state = State{} }
+
+// run sends everything that is to be sent, and returns the number of requests.
+func (a *agent) run(limit int) (requests int, err error) {
+	for a.step(answered, nothing) {
+		if requests++; requests > limit {
+			return requests, fmt.Errorf("more than %d requests, the last ones\n%s", limit, lines(a.requests[len(a.requests)-min(10, len(a.requests)):]))
+		}
+	}
+	return requests, nil
+}
+
+// runAll sends everything that is to be sent.
+func (a *agent) runAll(t *testing.T) {
+	t.Helper()
+	if _, err := a.run(20); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectRequests sends everything that is to be sent, and expects these requests.
+func (a *agent) expectRequests(t *testing.T, requests ...string) {
+	t.Helper()
+	a.requests = nil
+	a.runAll(t)
+	expect(t, "the requests", strings.Join(a.requests, "; "), strings.Join(requests, "; "))
+}
+
+// expectGroups expects DeepCall to have these values. A group that it does not have receives no calls.
+func (a *agent) expectGroups(t *testing.T, want string) {
+	t.Helper()
+	for group, receives := range groups(want) {
+		if got := a.groups[group]; got != receives {
+			t.Errorf("DeepCall has %s=%v after\n%s", group, got, lines(a.requests))
+		}
+	}
+}

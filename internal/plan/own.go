@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// NewMapping returns the mapping with what the planner can trust of the object. Users and their tools can copy, restore and
+// edit everything but the status, and restore even that. So a status of another object, by its UID, counts as none; IDs that
+// the CRD rejects are dropped; times in the future count as now. Without permission only the status counts, which only the
+// operator writes: a record of an attempt could send requests through an account of another namespace. It changes object.
+func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Time) Mapping {
+	m := Mapping{AgentGroupMapping: object, Permitted: permitted}
+	status := &object.Status
+	if status.ObservedUID != string(object.UID) {
+		m.foreignStatus = !isPristine(status)
+		*status = v1alpha1.AgentGroupMappingStatus{ObservedGeneration: -1}
+	}
+	status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool { return !isGroupID(group.GroupID) })
+	status.PendingGroups = slices.DeleteFunc(status.PendingGroups, func(id string) bool { return !isGroupID(id) })
+	if at := status.LastSyncTime; at != nil && at.After(now) {
+		status.LastSyncTime = &metav1.MicroTime{Time: now}
+	}
+	if answer := status.LastResponse; answer != nil && answer.Time.After(now) {
+		answer.Time = metav1.NewTime(now)
+	}
+	if !permitted {
+		delete(object.Annotations, v1alpha1.AttemptedGroupsAnnotation)
+	}
+	return m
+}
+
+// isPristine reports whether the status is that of a new object.
+func isPristine(status *v1alpha1.AgentGroupMappingStatus) bool {
+	return equality.Semantic.DeepEqual(*status, v1alpha1.AgentGroupMappingStatus{ObservedGeneration: status.ObservedGeneration})
+}
+
+// isGroupID reports whether the CRD accepts the ID.
+func isGroupID(id string) bool {
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	return id != "" && len(id) <= 64 && strings.Trim(id, characters) == ""
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// As TestRandomHistories_end_as_desired, with an account that disappears, is misconfigured, unreachable, denied or being deleted, and
+// that allows and forbids namespaces. Besides, Ready is true only while DeepCall has the declared groups (R1), and the next
+// requeue is never in the past.
+func TestRandomHistories_with_an_unreliable_account_end_as_desired(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for n := range uint64(1000) {
+		h := &accountHistory{history: newHistory(rand.New(rand.NewPCG(seed, n)))}
+		if err := h.run(); err != nil {
+			t.Fatalf("seed %d, history %d, where DeepCall replaces: %v\n%s\n%v", seed, n, h.replaces, lines(h.log), err)
+		}
+	}
+}
+
+type accountHistory struct{ *history }
+
+func (h *accountHistory) run() error {
+	h.unknown[missing] = true
+	for range 1 + h.IntN(12) {
+		if h.IntN(2) == 0 {
+			h.accountEvent()
+		} else {
+			h.event(false)
+		}
+		for range h.IntN(4) {
+			if err := h.request(); err != nil {
+				return err
+			}
+		}
+		if err := h.check(); err != nil {
+			return err
+		}
+	}
+	for _, m := range h.mappings {
+		m.forbidden = false
+	}
+	h.setAccount("ready")
+	h.repair()
+	for requests := 0; h.step(answered, func() { h.logf("%s", h.lastRequest(answered)) }); requests++ {
+		if err := h.check(); err != nil {
+			return err
+		}
+		if limit := 2 * len(h.mappings) * (existing + 4); requests > limit {
+			return fmt.Errorf("more than %d requests", limit)
+		}
+	}
+	return h.checkEnd()
+}
+
+func (h *accountHistory) request() error {
+	next, ok := Plan(h.snapshot(), h.state).Next()
+	if !ok || (h.account.Misconfigured && !next.Deleting) || !h.account.CanRemove {
+		h.reconcile()
+		return nil
+	}
+	if !h.account.Reachable { // a probe
+		h.step([]fate{requestLost, denied}[h.IntN(2)], func() { h.logf("a probe fails") })
+		return nil
+	}
+	return h.history.request()
+}
+
+func (h *accountHistory) accountEvent() {
+	if live := h.live(); len(live) > 0 && h.IntN(3) == 0 {
+		m := live[h.IntN(len(live))]
+		m.forbidden = !m.forbidden
+		h.logf("%s is forbidden: %v", m.Name, m.forbidden)
+		// Without permission, what is only in the annotation no longer counts, since a user can write it.
+		for _, group := range AttemptOf(m.AgentGroupMapping).Groups {
+			h.left[group] = true
+		}
+		return
+	}
+	h.setAccount([]string{"ready", "ready", "missing", "without Secret", "without Secret since the start", "unreachable", "deleting"}[h.IntN(7)])
+}
+
+func (h *accountHistory) setAccount(state string) {
+	before := h.account
+	h.account = Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true, Recoveries: before.Recoveries}
+	switch state {
+	case "missing":
+		h.account = Account{Reachable: true, Recoveries: before.Recoveries}
+	case "without Secret":
+		h.account.Misconfigured = true
+	case "without Secret since the start":
+		h.account.Misconfigured, h.account.CanRemove = true, false
+	case "unreachable":
+		h.account.Reachable = false
+	case "deleting":
+		h.account.Deleting = true
+	}
+	if h.account.ready() && !before.ready() {
+		h.account.Recoveries++
+	}
+	h.logf("the account is %s", state)
+}
+
+func (h *accountHistory) check() error {
+	h.reconcile()
+	if err := h.checkInvariants(); err != nil {
+		return err
+	}
+	decisions := Plan(h.snapshot(), h.state)
+	if at := decisions.RequeueAt; !at.IsZero() && !at.After(h.now) {
+		return fmt.Errorf("the requeue is %s ago", h.now.Sub(at))
+	}
+	for _, m := range h.live() {
+		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != m.Generation || m.DeletionTimestamp != nil {
+			continue
+		}
+		for group, receives := range m.desired() {
+			if value, has := h.groups[group]; !h.drifted[group] && (!has || value != receives) {
+				return fmt.Errorf("%s is ready with %s=%v, while DeepCall has %v (%v)", m.Name, group, receives, value, has)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,284 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// Random agents have histories of edits, deletions, suspensions, lost answers, crashes, and groups that vanish and return. The
+// invariants hold after every step, and in the end DeepCall has the desired groups.
+func TestRandomHistories_end_as_desired(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for n := range uint64(1000) {
+		h := newHistory(rand.New(rand.NewPCG(seed, n)))
+		if err := h.run(); err != nil {
+			t.Fatalf("seed %d, history %d, where DeepCall replaces: %v\n%s\n%v", seed, n, h.replaces, lines(h.log), err)
+		}
+	}
+}
+
+type history struct {
+	*agent
+	*rand.Rand
+	names int
+	log   []string
+	// vanished reports whether a group vanished or returned during an isolation that is not concluded.
+	vanished bool
+}
+
+func newHistory(r *rand.Rand) *history {
+	h := &history{agent: newAgent(r.IntN(2) == 0), Rand: r}
+	h.order = func(m []*mapping) { r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] }) }
+	if r.IntN(2) == 0 {
+		h.failsWrite = func(int) bool { return r.IntN(8) == 0 }
+	}
+	return h
+}
+
+const (
+	existing = 5 // groups that exist
+	missing  = "9"
+)
+
+func (h *history) run() error {
+	h.unknown[missing] = true
+	for range 1 + h.IntN(12) {
+		h.event(false)
+		for range h.IntN(4) {
+			if err := h.request(); err != nil {
+				return err
+			}
+		}
+	}
+	h.repair()
+	requests := 0
+	for ; h.step(answered, func() { h.logf("%s", h.lastRequest(answered)) }); requests++ {
+		if err := h.checkInvariants(); err != nil {
+			return err
+		}
+		// The isolation of a removal takes one request for each removal and three more; a change that another one
+		// overtook may need a second attempt.
+		if limit := 2 * len(h.mappings) * (existing + 4); requests > limit {
+			return fmt.Errorf("more than %d requests", limit)
+		}
+	}
+	return h.checkEnd()
+}
+
+func (h *history) logf(format string, args ...any) {
+	h.log = append(h.log, fmt.Sprintf(format, args...))
+}
+
+func (h *history) randomGroups() string {
+	var fields []string
+	for group := 1; group <= existing; group++ {
+		if h.IntN(2) == 0 {
+			fields = append(fields, fmt.Sprintf("%d=%s", group, []string{"Y", "N"}[h.IntN(2)]))
+		}
+	}
+	if h.IntN(6) == 0 {
+		fields = append(fields, missing+"=Y")
+	}
+	return strings.Join(fields, " ")
+}
+
+// event simulates an event outside of the operator.
+func (h *history) event(inFlight bool) {
+	live := h.live()
+	if len(live) == 0 || (len(live) < 4 && h.IntN(4) == 0) {
+		m := newMapping(fmt.Sprintf("m%d", h.names), 1+h.IntN(4), h.randomGroups())
+		if h.IntN(5) == 0 {
+			m.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan
+		}
+		h.names++
+		h.mappings = append(h.mappings, m)
+		h.logf("%s is created on day %d, %s: %s", m.Name, m.CreationTimestamp.Day(), m.Spec.RemovalPolicy, text(m.desired()))
+		return
+	}
+	m := live[h.IntN(len(live))]
+	group := fmt.Sprint(1 + h.IntN(existing))
+	switch event := h.IntN(20); {
+	case event < 3:
+		switch {
+		case !h.canVanish(inFlight): // the isolation could attribute it to a removal
+		case h.unknown[group]:
+			delete(h.unknown, group)
+			h.logf("group %s returns", group)
+		default:
+			h.vanish(group)
+			h.logf("group %s vanishes", group)
+		}
+	case event < 4:
+		h.restart()
+		h.logf("the process restarts")
+	case m.DeletionTimestamp != nil:
+	case event < 6:
+		m.delete(h.now)
+		h.logf("%s is deleted", m.Name)
+	case event < 9:
+		m.suspend(!m.Spec.Suspend)
+		h.logf("%s is suspended: %v", m.Name, m.Spec.Suspend)
+	case event < 11:
+		h.now = h.now.Add(time.Second)
+		m.resync(h.now)
+		h.logf("a resync of %s is requested", m.Name)
+	default:
+		m.edit(h.randomGroups())
+		h.logf("%s is edited: %s", m.Name, text(m.desired()))
+	}
+}
+
+// handsOver reports whether the next request takes over a group of another mapping. If its answer is lost, and the other
+// mapping declares the group again, only the next resync corrects it.
+func (h *history) handsOver() bool {
+	h.reconcile()
+	p := h.planner()
+	next := nextOf(p.inputs, p.changes, p.Account.Misconfigured)
+	for i, in := range p.inputs {
+		for group := range in.held() {
+			if next < 0 || i == next {
+				continue
+			}
+			if _, takesOver := p.changes[next].desired[group]; takesOver {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// canVanish reports whether a group can vanish or return now. One such event misleads no isolation unless it comes between
+// the rejection of an only removal and the next request. A second event could hide the first one.
+func (h *history) canVanish(inFlight bool) bool {
+	isolating := h.isolatesRemoval(func(state MappingState) bool { return state.RemovalIsolation.Step != AllRemovals })
+	between := (inFlight && !isolating) || h.isolatesRemoval(func(state MappingState) bool {
+		return state.RemovalIsolation.Step == WithoutRemovals && len(state.RemovalIsolation.Rejected) > 0
+	})
+	if between || (h.vanished && isolating) {
+		return false
+	}
+	h.vanished = isolating
+	return true
+}
+
+// isolatesRemoval reports whether any mapping has such a state for its present generation.
+func (h *history) isolatesRemoval(has func(MappingState) bool) bool {
+	return slices.ContainsFunc(h.live(), func(m *mapping) bool {
+		state := h.state.Mappings[m.UID]
+		return state.RemovalGeneration == m.Generation && has(state)
+	})
+}
+
+func (h *history) request() error {
+	what := answered
+	if h.IntN(4) == 0 && !h.handsOver() {
+		what = fate(1 + h.IntN(3))
+	}
+	sent := h.step(what, func() {
+		h.logf("%s", h.lastRequest(what))
+		if h.IntN(5) == 0 {
+			h.event(true)
+		}
+	})
+	if !sent {
+		return nil
+	}
+	return h.checkInvariants()
+}
+
+func (h *history) lastRequest(what fate) string {
+	if what == requestLost {
+		return "-> a request for " + h.lastFor + " is lost"
+	}
+	result := map[bool]string{true: "accepted", false: "rejected"}[h.lastAccepted]
+	return fmt.Sprintf("-> for %s %s: %s%s", h.lastFor, h.requests[len(h.requests)-1], result, [...]string{"", "", ", its answer lost", ", then a crash"}[what])
+}
+
+// repair removes every cause of failures.
+func (h *history) repair() {
+	h.unknown, h.failsWrite = map[string]bool{}, nil
+	for _, m := range h.live() {
+		desired := m.desired()
+		delete(desired, missing)
+		m.change(func(object *v1alpha1.AgentGroupMapping) {
+			object.Spec.Groups, object.Spec.Suspend = fromGroups(desired), false
+		})
+		if m.DeletionTimestamp == nil {
+			h.now = h.now.Add(time.Second)
+			m.resync(h.now)
+		}
+	}
+	h.logf("everything is repaired")
+}
+
+// checkInvariants checks what holds at every moment.
+func (h *history) checkInvariants() error {
+	p := h.planner()
+	for group, receives := range h.groups {
+		known := !receives || h.left[group]
+		for _, in := range p.inputs {
+			known = known || in.held()[group]
+		}
+		if !known {
+			return fmt.Errorf("group %s receives calls, and no mapping has it applied or pending", group)
+		}
+	}
+	for i, in := range p.inputs {
+		if in.deleting || p.changes[i].pending || in.rejected {
+			continue
+		}
+		for group, receives := range p.changes[i].desired {
+			if value, has := h.groups[group]; !h.drifted[group] && (!has || value != receives) {
+				return fmt.Errorf("%s counts as applied with %s=%v, while DeepCall has %v (%v)", in.name, group, receives, value, has)
+			}
+		}
+	}
+	return nil
+}
+
+// checkEnd checks what holds once everything is sent.
+func (h *history) checkEnd() error {
+	p := h.planner()
+	declared := map[string]bool{}
+	owner := map[string]string{}
+	for i, m := range p.Mappings {
+		in := p.inputs[i]
+		if in.deleting {
+			return fmt.Errorf("the deletion of %s has not ended", m.Name)
+		}
+		if !maps.Equal(in.applied, p.changes[i].desired) || len(in.pendingAdds) > 0 && len(in.applied) > 0 {
+			return fmt.Errorf("%s has applied %s, pending %v, and desires %s", m.Name, text(in.applied), in.pendingAdds, text(p.changes[i].desired))
+		}
+		for group := range toGroups(m.Spec.Groups) {
+			declared[group] = true
+		}
+		for group, receives := range in.applied {
+			if other, owned := owner[group]; owned {
+				return fmt.Errorf("both %s and %s have applied group %s", other, m.Name, group)
+			}
+			owner[group] = m.Name
+			if got, has := h.groups[group]; !has || got != receives || in.desired[group] != receives {
+				return fmt.Errorf("DeepCall has %s=%v (%v), %s applied %v", group, got, has, m.Name, receives)
+			}
+		}
+	}
+	for group := range declared {
+		if owner[group] == "" {
+			return fmt.Errorf("group %s is declared, and no mapping has applied it", group)
+		}
+	}
+	for group, receives := range h.groups {
+		if receives && !declared[group] && !h.left[group] {
+			return fmt.Errorf("group %s is not declared, and receives calls", group)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// Snapshot is what is known of one agent at one moment.
+type Snapshot struct {
+	Key v1alpha1.AgentKey
+	// Now is when the snapshot was taken.
+	Now     time.Time
+	Account Account
+	// Mappings are all mappings of the agent that are not released, in any order.
+	Mappings []Mapping
+}
+
+// Account is the agent's account in a snapshot.
+type Account struct {
+	// Exists reports whether there is such an account, and Deleting whether it is being deleted.
+	Exists, Deleting bool
+	// Endpoint is where requests are sent now.
+	Endpoint string
+	// Misconfigured reports whether the account's spec or Secret can't be used.
+	Misconfigured bool
+	// Reachable reports whether DeepCall neither denies the account nor fails to answer.
+	Reachable bool
+	// CanRemove reports whether removals can be sent, also after the Secret is gone.
+	CanRemove bool
+	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.
+	Recoveries int
+}
+
+func (a Account) ready() bool {
+	return !a.Misconfigured && a.Reachable
+}
+
+// Mapping is one mapping of the agent in a snapshot.
+type Mapping struct {
+	*v1alpha1.AgentGroupMapping
+	// Permitted reports whether the account allows mappings of this namespace.
+	Permitted bool
+	// NamespaceTerminating reports whether the mapping's namespace is being deleted. It is set only for a mapping that is
+	// being deleted while its account can't send removals.
+	NamespaceTerminating bool
+
+	// foreignStatus reports that the stored status belongs to another object. The next write replaces it.
+	foreignStatus bool
+}
+
+// index returns the position of a mapping, or -1 if it is gone.
+func (s Snapshot) index(uid types.UID) int {
+	return slices.IndexFunc(s.Mappings, func(m Mapping) bool { return m.UID == uid })
+}
+
+// Unreleased returns the snapshot without the mappings that were released since it was taken.
+func (s Snapshot) Unreleased() Snapshot {
+	s.Mappings = slices.DeleteFunc(slices.Clone(s.Mappings), func(m Mapping) bool { return m.Released() })
+	return s
+}

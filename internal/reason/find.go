@@ -1,0 +1,93 @@
+package reason
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// Find returns the entries of a code (1505), an HTTP status (429) or a reason (InvalidGroupData, in any case). If there
+// are none, the error suggests similar ones.
+func Find(query string) ([]Entry, error) {
+	found := entriesWhere(func(e Entry) bool { return strings.EqualFold(e.Reason, query) })
+	if code, err := strconv.Atoi(query); err == nil {
+		if code == 200 {
+			return nil, fmt.Errorf("200 is success: DeepCall confirmed the groups")
+		}
+		status, _ := deepcall.LookupStatus(code)
+		isStatus := code > 200 && code < 600
+		found = entriesWhere(func(e Entry) bool { return e.Code == code && code != 0 || isStatus && e.Reason == status.Reason })
+		if len(found) == 0 {
+			return nil, fmt.Errorf("DeepCall documents no code %d, and the operator treats it as UnknownCode; similar codes are %s; kubectl deepcall code lists all",
+				code, strings.Join(similarCodes(code), ", "))
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("there is no code or reason %q; similar ones are %s; kubectl deepcall code lists all",
+			query, strings.Join(similarReasons(query), ", "))
+	}
+	return found, nil
+}
+
+func entriesWhere(matches func(Entry) bool) []Entry {
+	return slices.DeleteFunc(Entries(), func(e Entry) bool { return !matches(e) })
+}
+
+// maxSuggestions bounds the similar codes or reasons of an error.
+const maxSuggestions = 3
+
+func similarCodes(code int) []string {
+	codes := entriesWhere(func(e Entry) bool { return e.Code != 0 })
+	distance := func(e Entry) int { return max(e.Code-code, code-e.Code) }
+	slices.SortStableFunc(codes, func(a, b Entry) int { return cmp.Compare(distance(a), distance(b)) })
+	var similar []string
+	for _, e := range codes[:maxSuggestions] {
+		similar = append(similar, fmt.Sprintf("%d (%s)", e.Code, e.Reason))
+	}
+	return similar
+}
+
+// similarReasons returns the reasons that contain the query, followed by those with the smallest edit distance to it.
+func similarReasons(query string) []string {
+	query = strings.ToLower(query)
+	rank := func(reason string) int {
+		reason = strings.ToLower(reason)
+		if query != "" && strings.Contains(reason, query) {
+			return 0
+		}
+		return editDistance(reason, query)
+	}
+	var reasons []string
+	for _, e := range Entries() {
+		reasons = append(reasons, e.Reason)
+	}
+	slices.Sort(reasons)
+	reasons = slices.Compact(reasons)
+	slices.SortStableFunc(reasons, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return reasons[:maxSuggestions]
+}
+
+// editDistance returns the Levenshtein distance of a and b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,152 @@
+package reason
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+)
+
+// Reasons that no condition has. The roster shows them instead of one.
+const (
+	// Pending means that the operator has not acted on the latest change yet.
+	Pending = "Pending"
+	// Deleting means that the mapping is being deleted.
+	Deleting = "Deleting"
+)
+
+// Sentences that several reasons share.
+const (
+	noAction       = "No action is needed."
+	retryOnChange  = "It retries as soon as the account or the Secret changes. Until then it sends no request with this account."
+	recreateIfElse = "If spec.accountRef is wrong, the mapping's owner deletes the mapping and creates it with the right one."
+)
+
+// operatorReasons are the operator's own reasons: those of a mapping, of an account, and of the roster.
+var operatorReasons = []Entry{
+	{
+		Reason: v1alpha1.ReasonSynced, Object: Mapping, Ready: metav1.ConditionTrue, Event: Recovery,
+		Message:  "DeepCall confirmed the declared groups",
+		Meaning:  "DeepCall confirmed the declared groups, or there is nothing to send.",
+		Operator: "It sends the groups again at every resyncInterval.",
+		Remedy:   noAction,
+	},
+	{
+		Reason: v1alpha1.ReasonSuspended, Object: Mapping, Ready: metav1.ConditionFalse, Event: NoEvent,
+		Message:  "The mapping is suspended and its spec differs from what DeepCall last confirmed; set spec.suspend to false to send it",
+		Meaning:  "spec.suspend is set, and the mapping's spec differs from what DeepCall last confirmed.",
+		Operator: "It sends no request for this mapping.",
+		Remedy:   "The mapping's owner resumes it: kubectl deepcall resume NAME.",
+	},
+	{
+		Reason: v1alpha1.ReasonConflict, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "Another mapping of this agent owns <groups>; declare each group in one mapping only",
+		Meaning:  "Another mapping of the same agent owns a group that this one declares too.",
+		Operator: "It keeps the value of the current owner and sends this mapping's other groups. This mapping takes over when the owner no longer declares the group.",
+		Remedy:   "The owners of the two mappings remove the group from one of them; kubectl deepcall roster --agent ID -A lists all mappings that you can read.",
+	},
+	{
+		Reason: v1alpha1.ReasonAccountNotFound, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,
+		Message:  `There is no DeepCallAccount "<name>" in this namespace; create it, or make a new mapping with the right spec.accountRef`,
+		Meaning:  "There is no DeepCallAccount of that name in the mapping's namespace.",
+		Operator: "It sends the mapping as soon as the account exists.",
+		Remedy:   "The mapping's owner creates the account. " + recreateIfElse,
+	},
+	{
+		Reason: v1alpha1.ReasonAccountNotPermitted, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "The account does not exist, or does not allow mappings of this namespace; ask its owner to allow the namespace in spec.allowedNamespaces, or make a new mapping with the right spec.accountRef",
+		Meaning:  "The account of the other namespace does not exist, or does not allow mappings of this one. The reason does not disclose which.",
+		Operator: "It sends the mapping as soon as the account allows it.",
+		Remedy:   "The account's owner allows the namespace in spec.allowedNamespaces. " + recreateIfElse,
+	},
+	{
+		Reason: v1alpha1.ReasonAccountNotReady, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: NoEvent,
+		Message:  `The DeepCallAccount "<name>" can't be used now; kubectl describe dca <name> -n <namespace> shows the reason`,
+		Meaning:  "The account can't be used now. Its own conditions state why.",
+		Operator: "It sends the mapping as soon as the account can be used.",
+		Remedy:   "The account's owner looks up the reason with kubectl describe dca NAME, and its remedy with kubectl deepcall code REASON.",
+	},
+
+	{
+		Reason: v1alpha1.ReasonUntried, Object: Account, Ready: metav1.ConditionTrue, Event: Recovery,
+		Message:  "DeepCall has not accepted a request with these credentials yet",
+		Meaning:  "The account is valid, and DeepCall has not accepted a request with these credentials yet.",
+		Operator: "It sends one request at a time until one succeeds.",
+		Remedy:   noAction,
+	},
+	{
+		Reason: v1alpha1.ReasonUsable, Object: Account, Ready: metav1.ConditionTrue, Event: Recovery,
+		Message:  "DeepCall accepts the account's requests",
+		Meaning:  "DeepCall accepts the account's requests.",
+		Operator: "It sends the requests of the account's mappings.",
+		Remedy:   noAction,
+	},
+	{
+		Reason: v1alpha1.ReasonUnreachable, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,
+		Message:  "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. The first failure: <failure>",
+		Meaning:  "DeepCall failed to answer several requests in a row. The message names the failure that led to this and, for a failed connection, its cause.",
+		Operator: "It retries with one request at a time, from 1 second to 1 minute apart. The first that succeeds enables the account for all its mappings.",
+		Remedy:   "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall (DNS, firewall, network policy) and contacts DeepCall support.",
+	},
+	{
+		Reason: v1alpha1.ReasonSecretNotFound, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,
+		Message:  `There is no Secret "<name>" in this namespace; create it with userId and token, or with ssid`,
+		Meaning:  "The Secret that spec.credentialsSecretRef names does not exist in the account's namespace.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner creates the Secret with ssid, or with userId and token.",
+	},
+	{
+		Reason: v1alpha1.ReasonSecretForbidden, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "The operator is not allowed to read Secrets in this namespace; allow its ServiceAccount to get, list and watch secrets here",
+		Meaning:  "The operator is not allowed to read the Secret.",
+		Operator: "It retries every minute.",
+		Remedy:   "The cluster's administrator grants the operator the permissions of its Role in config/rbac.",
+	},
+	{
+		Reason: v1alpha1.ReasonInvalidCredentials, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  `The Secret "<name>" <problem>`,
+		Meaning:  "The Secret must contain either ssid, or userId and token, without invisible characters and without spaces at either end. One newline at the end is ignored.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner corrects the Secret.",
+	},
+	{
+		Reason: v1alpha1.ReasonInvalidEndpoint, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "spec.endpoint <problem>",
+		Meaning:  "spec.endpoint can't be used: it must be a base URL that begins with https, with a host, and without a user, a query, a fragment or the path of the request.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner corrects spec.endpoint. For development, the operator can run with --allow-insecure-endpoints.",
+	},
+	{
+		Reason: v1alpha1.ReasonInvalidCABundle, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "spec.caBundle <problem>",
+		Meaning:  "spec.caBundle contains no PEM certificate, or one that is damaged. The message names its number in the bundle.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner corrects or removes spec.caBundle.",
+	},
+	{
+		Reason: v1alpha1.ReasonInvalidSelector, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "spec.allowedNamespaces.selector: <problem>",
+		Meaning:  "spec.allowedNamespaces.selector is not a valid label selector.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner corrects the selector.",
+	},
+	{
+		Reason: v1alpha1.ReasonSelectorNotSupported, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All",
+		Meaning:  "spec.allowedNamespaces.from is Selector, and an operator that watches only some namespaces can't read their labels.",
+		Operator: retryOnChange,
+		Remedy:   "The account's owner chooses Same or All instead.",
+	},
+
+	{
+		Reason: Pending, Object: Roster,
+		Meaning:  "The latest change has not been sent yet. Only the roster shows this reason.",
+		Operator: "It sends the change within seconds, or when the account's limits permit it. DeepCall can ask it to wait for up to an hour.",
+		Remedy:   "No action is needed at first. If it lasts, the cluster's administrator checks that the operator runs (kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator) and that it watches this namespace.",
+	},
+	{
+		Reason: Deleting, Object: Roster,
+		Meaning:  "The mapping is being deleted. Only the roster shows this reason.",
+		Operator: "It removes the mapping's groups from the agent in DeepCall, and then allows the deletion.",
+		Remedy:   "No action is needed at first. If it lasts, the mapping's owner checks kubectl describe agm NAME. With spec.removalPolicy Orphan, the mapping is deleted at once and the agent's calls stay as they are.",
+	},
+}

@@ -1,0 +1,133 @@
+package reason
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+// Summary is what the conditions of an object state: a reason and its message. Nothing in it is volatile, so the same
+// state has the same summary.
+type Summary struct{ Reason, Message string }
+
+// summarize returns the summary of one of the operator's reasons. The pairs replace the placeholders of its message.
+func summarize(reason string, pairs ...string) Summary {
+	return Summary{Reason: reason, Message: strings.NewReplacer(pairs...).Replace(byReason[reason].Message)}
+}
+
+// Synced is the summary of a mapping whose groups DeepCall confirmed.
+func Synced() Summary { return summarize(v1alpha1.ReasonSynced) }
+
+// NothingToSend is the summary of a mapping that has no groups to send.
+func NothingToSend() Summary {
+	return Summary{Reason: v1alpha1.ReasonSynced, Message: "No groups are declared, and none are left to remove"}
+}
+
+// Conflict is the summary of a mapping that declares groups of another owner.
+func Conflict(groups []string) Summary {
+	return summarize(v1alpha1.ReasonConflict, "<groups>", listGroups(groups))
+}
+
+// Suspended is the summary of a suspended mapping with an edit that was not sent.
+func Suspended() Summary { return summarize(v1alpha1.ReasonSuspended) }
+
+// AccountNotFound is the summary of a mapping whose account does not exist in its own namespace.
+func AccountNotFound(name string) Summary {
+	return summarize(v1alpha1.ReasonAccountNotFound, "<name>", name)
+}
+
+// AccountNotPermitted is the summary of a mapping that is not permitted to use an account of another namespace.
+func AccountNotPermitted() Summary { return summarize(v1alpha1.ReasonAccountNotPermitted) }
+
+// AccountNotReady is the summary of a mapping in namespace whose account can't be used now.
+func AccountNotReady(account types.NamespacedName, namespace string) Summary {
+	flag := ""
+	if account.Namespace != namespace {
+		flag = " -n " + account.Namespace
+	}
+	return summarize(v1alpha1.ReasonAccountNotReady, "<name>", account.Name, " -n <namespace>", flag)
+}
+
+// Untried is the summary of an account with which no request has succeeded yet.
+func Untried() Summary { return summarize(v1alpha1.ReasonUntried) }
+
+// Usable is the summary of an account whose requests DeepCall accepts.
+func Usable() Summary { return summarize(v1alpha1.ReasonUsable) }
+
+// Unreachable is the summary of an account whose requests failed several times in a row. failure is the one that led to
+// this state. Later failures don't replace it, so the message doesn't alternate with their causes.
+func Unreachable(failure *deepcall.Error) Summary {
+	text := failure.Message
+	if cause := failure.Cause(); cause != "" {
+		text += ": " + cause
+	}
+	return summarize(v1alpha1.ReasonUnreachable, "<failure>", text+". "+strings.TrimSuffix(failure.Remedy, "."))
+}
+
+// SecretNotFound is the summary of an account whose Secret does not exist.
+func SecretNotFound(name string) Summary {
+	return summarize(v1alpha1.ReasonSecretNotFound, "<name>", name)
+}
+
+// SecretForbidden is the summary of an account whose Secret the operator is not allowed to read.
+func SecretForbidden() Summary { return summarize(v1alpha1.ReasonSecretForbidden) }
+
+// InvalidCredentials is the summary of an account whose Secret can't be used.
+func InvalidCredentials(secret, problem string) Summary {
+	return summarize(v1alpha1.ReasonInvalidCredentials, "<name>", secret, "<problem>", problem)
+}
+
+// InvalidEndpoint is the summary of an account whose endpoint can't be used.
+func InvalidEndpoint(problem string) Summary {
+	return summarize(v1alpha1.ReasonInvalidEndpoint, "<problem>", problem)
+}
+
+// InvalidCABundle is the summary of an account whose CA bundle can't be used.
+func InvalidCABundle(problem string) Summary {
+	return summarize(v1alpha1.ReasonInvalidCABundle, "<problem>", problem)
+}
+
+// maxProblem bounds, in characters, a problem that quotes the user's text: a long message fails the write of the status.
+const maxProblem = 256
+
+// InvalidSelector is the summary of an account whose selector of namespaces is not valid.
+func InvalidSelector(problem string) Summary {
+	if runes := []rune(problem); len(runes) > maxProblem {
+		problem = string(runes[:maxProblem])
+	}
+	return summarize(v1alpha1.ReasonInvalidSelector, "<problem>", problem)
+}
+
+// SelectorNotSupported is the summary of an account with a selector that this operator can't evaluate.
+func SelectorNotSupported() Summary { return summarize(v1alpha1.ReasonSelectorNotSupported) }
+
+// FromError returns the summary of DeepCall's answer, or of the failure to get one.
+func FromError(err *deepcall.Error) Summary {
+	return Summary{Reason: err.Reason, Message: err.Message}
+}
+
+const deletionWaits = ". The deletion waits until DeepCall confirms that the agent's calls are stopped; " +
+	"to delete without that, set spec.removalPolicy to Orphan"
+
+// BlocksDeletion returns s with a note that the deletion waits for DeepCall. It adds the note only once.
+func (s Summary) BlocksDeletion() Summary {
+	s.Message = strings.TrimSuffix(s.Message, deletionWaits) + deletionWaits
+	return s
+}
+
+const maxListedGroups = 10
+
+func listGroups(groups []string) string {
+	noun := "group "
+	if len(groups) > 1 {
+		noun = "groups "
+	}
+	if len(groups) > maxListedGroups {
+		return fmt.Sprintf("%s%s and %d more", noun, strings.Join(groups[:maxListedGroups], ", "), len(groups)-maxListedGroups)
+	}
+	return noun + strings.Join(groups, ", ")
+}

@@ -1,0 +1,102 @@
+package reason
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
+)
+
+func TestSummaries(t *testing.T) {
+	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
+	failure := &deepcall.Error{Entry: deepcall.Entry{Reason: "ServerError", Message: "DeepCall answered HTTP 500", Remedy: "The owner checks it."}}
+	eleven := strings.Split("90 91 92 93 94 95 96 97 98 99 100", " ")
+	summaries := map[Summary]Summary{
+		Synced():                      {"Synced", "DeepCall confirmed the declared groups"},
+		NothingToSend():               {"Synced", "No groups are declared, and none are left to remove"},
+		Conflict([]string{"90"}):      {"Conflict", "Another mapping of this agent owns group 90; declare each group in one mapping only"},
+		Conflict([]string{"90", "7"}): {"Conflict", "Another mapping of this agent owns groups 90, 7; declare each group in one mapping only"},
+		Conflict(eleven):              {"Conflict", "Another mapping of this agent owns groups 90, 91, 92, 93, 94, 95, 96, 97, 98, 99 and 1 more; declare each group in one mapping only"},
+		Suspended():                   {"Suspended", "The mapping is suspended and its spec differs from what DeepCall last confirmed; set spec.suspend to false to send it"},
+		AccountNotFound("acme"):       {"AccountNotFound", `There is no DeepCallAccount "acme" in this namespace; create it, or make a new mapping with the right spec.accountRef`},
+		AccountNotPermitted(): {"AccountNotPermitted", "The account does not exist, or does not allow mappings of this namespace; " +
+			"ask its owner to allow the namespace in spec.allowedNamespaces, or make a new mapping with the right spec.accountRef"},
+		AccountNotReady(acme, "support"): {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme shows the reason`},
+		AccountNotReady(acme, "sales"):   {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme -n support shows the reason`},
+
+		Untried(): {"Untried", "DeepCall has not accepted a request with these credentials yet"},
+		Usable():  {"Usable", "DeepCall accepts the account's requests"},
+		Unreachable(failure): {"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
+			"The first failure: DeepCall answered HTTP 500. The owner checks it"},
+		SecretNotFound("acme-deepcall"):                      {"SecretNotFound", `There is no Secret "acme-deepcall" in this namespace; create it with userId and token, or with ssid`},
+		SecretForbidden():                                    {"SecretForbidden", "The operator is not allowed to read Secrets in this namespace; allow its ServiceAccount to get, list and watch secrets here"},
+		InvalidCredentials("acme-deepcall", "has no <name>"): {"InvalidCredentials", `The Secret "acme-deepcall" has no <name>`},
+		InvalidEndpoint("must begin with https://"):          {"InvalidEndpoint", "spec.endpoint must begin with https://"},
+		InvalidCABundle("contains no certificate"):           {"InvalidCABundle", "spec.caBundle contains no certificate"},
+		InvalidSelector("no such operator"):                  {"InvalidSelector", "spec.allowedNamespaces.selector: no such operator"},
+		InvalidSelector(strings.Repeat("ü", 300)):            {"InvalidSelector", "spec.allowedNamespaces.selector: " + strings.Repeat("ü", 256)},
+		SelectorNotSupported():                               {"SelectorNotSupported", "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All"},
+
+		FromError(failure): {"ServerError", "DeepCall answered HTTP 500"},
+	}
+	for got, want := range summaries {
+		if got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+	for reason := range wantOperatorReasons {
+		found := reason == Pending || reason == Deleting
+		for summary := range summaries {
+			found = found || summary.Reason == reason
+		}
+		if !found {
+			t.Errorf("no summary has the reason %s", reason)
+		}
+	}
+}
+
+func TestUnreachable_names_the_cause_of_a_failed_connection(t *testing.T) {
+	client, err := deepcall.NewClient(deepcall.Config{
+		Endpoint: "https://deepcall.invalid",
+		WrapTransport: func(http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(*http.Request) (*http.Response, error) {
+				return nil, &net.DNSError{Err: "quoted", Name: "quoted", IsNotFound: true}
+			})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.UpdateAgentGroupMapping(t.Context(), deepcall.Credentials{}, deepcall.Request{})
+	var failure *deepcall.Error
+	if !errors.As(err, &failure) {
+		t.Fatal(err)
+	}
+	want := Summary{"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
+		"The first failure: The connection to DeepCall failed: no such host. The account's owner checks spec.endpoint, " +
+		"and the cluster's administrator the network path to it (DNS, firewall, network policy)"}
+	if got := Unreachable(failure); got != want {
+		t.Errorf("got %+v", got)
+	}
+	if got, want := FromError(failure), (Summary{"ConnectionFailed", "The connection to DeepCall failed"}); got != want {
+		t.Errorf("got %+v for a mapping, want %+v: causes can alternate", got, want)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+func TestSummary_BlocksDeletion_adds_its_note_once(t *testing.T) {
+	want := Summary{"Synced", "DeepCall confirmed the declared groups. The deletion waits until DeepCall confirms that the agent's calls are stopped; " +
+		"to delete without that, set spec.removalPolicy to Orphan"}
+	once := Synced().BlocksDeletion()
+	if twice := once.BlocksDeletion(); once != want || twice != want {
+		t.Errorf("got %+v, then %+v", once, twice)
+	}
+}

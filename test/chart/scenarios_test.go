@@ -1,0 +1,193 @@
+package chart
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// scenario is a set of values with checks of the rendered objects.
+type scenario struct {
+	name, release, values string
+	check                 func(t *testing.T, r rendering)
+}
+
+func scenarios(t *testing.T) []scenario {
+	return []scenario{
+		{"defaults", operatorRelease, "", func(t *testing.T, r rendering) {
+			r.expectArgs(t, "--leader-elect", "--metrics-bind-address=:8443")
+			r.expectNoArgs(t, "--metrics-secure=false", "--allow-insecure-endpoints")
+			for _, kind := range []string{"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap"} {
+				if len(r.kind(kind)) > 0 {
+					t.Errorf("unexpected %s", kind)
+				}
+			}
+		}},
+		{"everything on", "all", testdata(t, "everything.yaml"), expectEverything},
+		{"namespaced", operatorRelease, "watchNamespaces: [support, sales]", func(t *testing.T, r rendering) {
+			r.expectArgs(t, "--watch-namespaces=support,sales", "--metrics-secure=false", "--metrics-bind-address=:8080")
+			if len(r.kind("ClusterRoleBinding")) > 0 {
+				t.Error("the manager is bound to a ClusterRole")
+			}
+			if got := fmt.Sprint(names(r.kind("Role"))); got != fmt.Sprint([]string{
+				"deepcall-operator-system/deepcall-operator-leader-election-role",
+				"sales/deepcall-operator-manager-role", "sales/deepcall-operator-namespace-role",
+				"support/deepcall-operator-manager-role", "support/deepcall-operator-namespace-role",
+			}) {
+				t.Errorf("got the Roles %s", got)
+			}
+		}},
+		{"namespaced, without cluster-scoped objects", operatorRelease, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}", func(t *testing.T, r rendering) {
+			for _, obj := range r.objects {
+				if clusterScoped(obj) {
+					t.Errorf("unexpected %s %s", obj.GetKind(), obj.GetName())
+				}
+			}
+		}},
+		{"three replicas", operatorRelease, "replicas: 3", func(t *testing.T, r rendering) {
+			budget := r.only(t, "PodDisruptionBudget")
+			if field(t, budget, "spec", "maxUnavailable") != int64(1) {
+				t.Errorf("got the budget %v", budget.Object)
+			}
+			r.expectSelectsPods(t, budget, "spec", "selector", "matchLabels")
+		}},
+		{"three replicas without a budget", operatorRelease, "{replicas: 3, podDisruptionBudget: {enabled: false}}", func(t *testing.T, r rendering) {
+			if len(r.kind("PodDisruptionBudget")) > 0 {
+				t.Error("unexpected PodDisruptionBudget")
+			}
+		}},
+		{"a digest", operatorRelease, "image: {repository: registry.example.com/deepcall, tag: v9, digest: sha256:" + strings.Repeat("a", 64) + "}", func(t *testing.T, r rendering) {
+			want := "registry.example.com/deepcall@sha256:" + strings.Repeat("a", 64)
+			if got := container(t, r.only(t, "Deployment"))["image"]; got != want {
+				t.Errorf("got the image %v, want %s", got, want)
+			}
+		}},
+		{"a tag", operatorRelease, "image: {tag: v9}", func(t *testing.T, r rendering) {
+			if got := container(t, r.only(t, "Deployment"))["image"]; got != "ghcr.io/deepcall/deepcall-operator:v9" {
+				t.Errorf("got the image %v", got)
+			}
+		}},
+		{"an existing ServiceAccount", operatorRelease, "serviceAccount: {create: false, name: telephony}", func(t *testing.T, r rendering) {
+			if len(r.kind("ServiceAccount")) > 0 {
+				t.Error("unexpected ServiceAccount")
+			}
+			if got := field(t, r.only(t, "Deployment"), "spec", "template", "spec", "serviceAccountName"); got != "telephony" {
+				t.Errorf("the Pods run as %v", got)
+			}
+			for _, binding := range append(r.kind("ClusterRoleBinding"), r.kind("RoleBinding")...) {
+				if got := fmt.Sprint(field(t, binding, "subjects")); got != "[map[kind:ServiceAccount name:telephony namespace:deepcall-operator-system]]" {
+					t.Errorf("%s binds %s", binding.GetName(), got)
+				}
+			}
+		}},
+		{"insecure metrics for all namespaces", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
+			r.expectArgs(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
+			if strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "bearerTokenFile") {
+				t.Error("unexpected authentication")
+			}
+		}},
+		{"no metrics", operatorRelease, "metrics: {enabled: false}", func(t *testing.T, r rendering) {
+			if len(r.kind("Service")) > 0 || strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "--metrics") {
+				t.Error("unexpected metrics objects or flags")
+			}
+		}},
+		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
+			r.expectArgs(t, "--allow-insecure-endpoints")
+		}},
+		{"custom names", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
+			if got := r.only(t, "Deployment"); got.GetName() != "calls-of-support-controller-manager" || got.GetLabels()["app.kubernetes.io/name"] != "calls" {
+				t.Errorf("got %s with the labels %v", got.GetName(), got.GetLabels())
+			}
+			if r.only(t, "ServiceAccount").GetName() != "caller" {
+				t.Error("the ServiceAccount has another name")
+			}
+		}},
+		{"a release name without the chart name", "acme", "", func(t *testing.T, r rendering) {
+			if got := r.only(t, "Deployment").GetName(); got != "acme-deepcall-operator-controller-manager" {
+				t.Errorf("got %s", got)
+			}
+		}},
+		{"a release name of maximum length", strings.Repeat("a", 53), "{replicas: 2, metrics: {dashboard: {enabled: true}}, networkPolicy: {enabled: true}}", expectShortNames},
+		{"a release name that starts with a digit and contains dots", "1.2-support", "replicas: 2", expectShortNames},
+		{"no RBAC", operatorRelease, "rbac: {create: false, aggregate: false}", func(t *testing.T, r rendering) {
+			if strings.Contains(r.text, "rbac.authorization.k8s.io/v1") {
+				t.Error("unexpected RBAC objects")
+			}
+		}},
+		{"monitoring in another namespace", operatorRelease, "metrics: {port: 9443, serviceMonitor: {enabled: true, namespace: support}, prometheusRule: {enabled: true, namespace: support}, dashboard: {enabled: true, namespace: sales, labels: {grafana_dashboard: null, dashboards: all}}}", func(t *testing.T, r rendering) {
+			monitor := r.only(t, "ServiceMonitor")
+			if monitor.GetNamespace() != supportNamespace || fmt.Sprint(field(t, monitor, "spec", "namespaceSelector", "matchNames")) != "[deepcall-operator-system]" {
+				t.Errorf("got %v", monitor.Object)
+			}
+			if dashboard := r.only(t, "ConfigMap"); dashboard.GetNamespace() != salesNamespace || dashboard.GetLabels()["grafana_dashboard"] != "" || dashboard.GetLabels()["dashboards"] != "all" {
+				t.Errorf("got the dashboard in %s with %v", dashboard.GetNamespace(), dashboard.GetLabels())
+			}
+			r.expectArgs(t, "--metrics-bind-address=:9443")
+		}},
+		{"a network policy without ingress", operatorRelease, "networkPolicy: {enabled: true, metricsFrom: [], egressPorts: [443]}", func(t *testing.T, r rendering) {
+			policy := r.only(t, "NetworkPolicy")
+			if field(t, policy, "spec", "ingress") != nil || fmt.Sprint(field(t, policy, "spec", "policyTypes")) != "[Ingress Egress]" {
+				t.Errorf("got %v", policy.Object["spec"])
+			}
+		}},
+		{"labels and annotations that conflict with the chart's", operatorRelease, "{commonLabels: {app.kubernetes.io/name: other, control-plane: other}, podLabels: {app.kubernetes.io/instance: other}, podAnnotations: {kubectl.kubernetes.io/default-container: other}, commonAnnotations: {a: common}, deploymentAnnotations: {a: own}}", func(t *testing.T, r rendering) {
+			deployment := r.only(t, "Deployment")
+			r.expectSelectsPods(t, deployment, "spec", "selector", "matchLabels")
+			if deployment.GetAnnotations()["a"] != "own" {
+				t.Errorf("deploymentAnnotations don't override commonAnnotations: %v", deployment.GetAnnotations())
+			}
+		}},
+	}
+}
+
+func expectEverything(t *testing.T, r rendering) {
+	r.expectArgs(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
+		"--zap-encoder=console", "--zap-stacktrace-level=panic")
+	deployment := r.only(t, "Deployment")
+	if env := fmt.Sprint(container(t, deployment)["env"]); !strings.Contains(env, "name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317") {
+		t.Errorf("got the environment %s", env)
+	}
+	for _, obj := range r.objects {
+		if obj.GetLabels()["team"] != "telephony" || obj.GetAnnotations()["owner"] != "telephony@example.com" {
+			t.Errorf("the %s %s lacks the common labels and annotations", obj.GetKind(), obj.GetName())
+		}
+	}
+	spread, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "topologySpreadConstraints")
+	if len(spread) != 2 || !reflect.DeepEqual(spread[0].(map[string]any)["labelSelector"], field(t, deployment, "spec", "selector")) ||
+		fmt.Sprint(spread[1].(map[string]any)["labelSelector"]) != "map[matchLabels:map[a:pod]]" {
+		t.Errorf("got the topology spread constraints %v", spread)
+	}
+	monitor := r.only(t, "ServiceMonitor")
+	service := r.only(t, "Service")
+	for key, value := range field(t, monitor, "spec", "selector", "matchLabels").(map[string]any) {
+		if service.GetLabels()[key] != value {
+			t.Errorf("the ServiceMonitor selects %s=%s, the Service has %v", key, value, service.GetLabels())
+		}
+	}
+	endpoint := field(t, monitor, "spec", "endpoints").([]any)[0].(map[string]any)
+	port := field(t, service, "spec", "ports").([]any)[0].(map[string]any)
+	if endpoint["port"] != port["name"] || endpoint["scheme"] != "https" || endpoint["bearerTokenFile"] == nil {
+		t.Errorf("the ServiceMonitor scrapes %v of the ports %v", endpoint, port)
+	}
+	r.expectSelectsPods(t, service, "spec", "selector")
+	r.expectSelectsPods(t, r.only(t, "PodDisruptionBudget"), "spec", "selector", "matchLabels")
+	r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
+	if !strings.Contains(r.text, "name: prometheus-k8s") {
+		t.Error("Prometheus can't read the metrics")
+	}
+	if r.only(t, "ConfigMap").GetLabels()["grafana_dashboard"] != "1" {
+		t.Error("the dashboard lacks the label of Grafana's sidecar")
+	}
+}
+
+// expectShortNames expects names of at most 63 characters, which are valid for all kinds.
+func expectShortNames(t *testing.T, r rendering) {
+	for _, obj := range r.objects {
+		if len(obj.GetName()) > 63 && obj.GetKind() != "CustomResourceDefinition" {
+			t.Errorf("the %s %s has a name of %d characters", obj.GetKind(), obj.GetName(), len(obj.GetName()))
+		}
+	}
+}
