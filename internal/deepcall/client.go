@@ -121,7 +121,10 @@ func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *ht
 //	             error, unknown code    UnknownCode
 //	             any other              UnreadableAnswer
 //	any other    error, known code      the code's
-//	             any other              UnexpectedStatus
+//	413          any other              RequestTooLarge
+//	any other    any other              UnexpectedStatus
+//
+// WithAcceptedCredentials reclassifies HTTP 403.
 //
 // An incomplete body is classified as Timeout or Canceled if the context ended and
 // the status does not take precedence.
@@ -152,6 +155,8 @@ func (c *Client) classify(ctx, requestCtx context.Context, cred Credentials, res
 		e.Entry, e.cause = ctxEntry, ctxErr
 	case ok:
 		e.Entry, e.cause = entryUnreadableAnswer, err
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		e.Entry = entryRequestTooLarge
 	default:
 		e.Entry = withStatus(entryUnexpectedStatus, resp.StatusCode)
 	}

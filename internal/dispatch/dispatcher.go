@@ -65,8 +65,8 @@ func New(options Options) *Dispatcher {
 }
 
 // Configure puts the configuration of a new or changed account in force. Other credentials or
-// another endpoint reset the account's health; a new revision resets that of a denied or
-// unreachable account.
+// another endpoint reset the account's health; a new revision or other data of the Secret resets
+// that of a denied or unreachable account, and ends a pause.
 func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health {
 	d.mu.Lock()
 	defer d.unlock()
@@ -173,12 +173,11 @@ func (d *Dispatcher) Wait() {
 func (d *Dispatcher) update(a *account, change func()) {
 	before := a.health()
 	change()
-	isReady := a.health().Ready()
-	if isReady && !before.Ready() {
+	if a.health().Ready() && !before.Ready() {
 		a.recoveries++
 	}
 	d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
-	if before.Ready() && !isReady {
+	if a.health().makesWait(before) {
 		d.pending.lowPriority = append(d.pending.lowPriority, a.waiting()...)
 	}
 	if a.health() != before {

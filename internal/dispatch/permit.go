@@ -27,7 +27,9 @@ type Permit struct {
 	client      *deepcall.Client
 	endpoint    string
 	credentials deepcall.Credentials
-	cancel      context.CancelFunc
+	// accepted reports whether DeepCall had accepted the credentials before.
+	accepted bool
+	cancel   context.CancelFunc
 }
 
 type permitState int
@@ -93,12 +95,13 @@ func (d *Dispatcher) Release(key v1alpha1.AgentKey) {
 func (d *Dispatcher) grantPermits(a *account) []v1alpha1.AgentKey {
 	var granted []v1alpha1.AgentKey
 	for !d.closed && a.canSend() {
-		next := a.queue.first(a.config.ConfigError != ConfigError{})
+		now := d.options.Clock.Now()
+		next := a.next(now)
 		if next == nil {
+			d.expirePause(a, now)
 			break
 		}
-		now := d.options.Clock.Now()
-		wait, ok := a.availableIn(next.ask, now)
+		wait, ok := a.availableIn(next, now)
 		if !ok {
 			break
 		}
@@ -112,6 +115,20 @@ func (d *Dispatcher) grantPermits(a *account) []v1alpha1.AgentKey {
 		granted = append(granted, key)
 	}
 	return granted
+}
+
+// expirePause ends a pause that is over although no agent waits whose request would end it.
+func (d *Dispatcher) expirePause(a *account, now time.Time) {
+	n := a.countPermits()
+	if !a.breaker.paused || n.unused+n.inFlight > 0 {
+		return
+	}
+	if wait := a.breaker.pause("", now); wait > 0 {
+		d.grantAfter(a, wait)
+		return
+	}
+	a.breaker.paused = false
+	d.pending.accounts = append(d.pending.accounts, a.name)
 }
 
 func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
@@ -145,14 +162,17 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	now := d.options.Clock.Now()
-	if d.closed || !a.tryStart(p.ask, now) {
+	if d.closed || !a.tryStart(p, now) {
 		delete(a.permits, p.key.AgentID)
 		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
+		if health := a.health(); !health.Ready() || health.Paused {
+			d.pending.lowPriority = append(d.pending.lowPriority, p.key) // which reports that
+		}
 		d.pending.agents = append(d.pending.agents, d.grantPermits(a)...)
 		return false
 	}
 	p.state, p.startedAt = permitInFlight, now
-	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
+	p.client, p.endpoint, p.credentials, p.accepted = a.config.Client, a.config.Endpoint, a.lastCredentials, a.breaker.accepted
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.inFlight[p.key] = p
 	d.requests.Go(func() {
@@ -165,7 +185,11 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 
 func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
 	answer, err := p.dispatcher.options.Observe(ctx, p.key, func(ctx context.Context) (deepcall.Answer, error) {
-		return p.client.UpdateAgentGroupMapping(ctx, p.credentials, request)
+		answer, err := p.client.UpdateAgentGroupMapping(ctx, p.credentials, request)
+		if p.accepted {
+			err = deepcall.WithAcceptedCredentials(err)
+		}
+		return answer, err
 	})
 	return Result{Endpoint: p.endpoint, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
 }

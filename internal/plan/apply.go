@@ -76,8 +76,9 @@ func (p planner) applyResult(self int, r Result) Applied {
 	case r.Failure.Class == deepcall.Rejected:
 		return p.applyRejection(self, r, state)
 	case r.Failure.Class == deepcall.Denied:
-		return p.applied(r, MappingState{}, Write{Mapping: self, Status: m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
-			r.markFailed(status, state.CertainAttempt, p.accountNotReady(self))
+		failed := MappingState{Backoff: p.backOff(r, state.Backoff)} // in force if only this agent is denied
+		return p.applied(r, failed, Write{Mapping: self, Status: m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markFailed(status, state.CertainAttempt, p.failureSummary(self, r))
 		})})
 	default:
 		return p.applyTransient(self, r, state)
@@ -113,10 +114,7 @@ func (p planner) applyTransient(self int, r Result, state MappingState) Applied 
 	state.RemovalIsolation = state.RemovalIsolation.interrupted()
 	state.Backoff = p.backOff(r, state.Backoff)
 	state.MappingIsolation = r.isolation
-	summary := reason.FromError(r.Failure)
-	if !p.Account.ready() {
-		summary = p.accountNotReady(self)
-	}
+	summary := p.failureSummary(self, r)
 	writes := p.markUnconfirmed(self, r)
 	writes = append(writes, Write{Mapping: self, Status: p.Mappings[self].withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markFailed(status, 0, summary)
@@ -124,14 +122,26 @@ func (p planner) applyTransient(self int, r Result, state MappingState) Applied 
 	return p.applied(r, state, writes...)
 }
 
+// failureSummary states why a request failed, or why no further one is sent.
+func (p planner) failureSummary(self int, r Result) reason.Summary {
+	if summary, ok := p.accountSummary(self); ok {
+		return summary
+	}
+	return reason.FromError(r.Failure)
+}
+
 func (p planner) backOff(r Result, last Backoff) Backoff {
 	failures := 1
 	if last.Generation == r.Generation && last.RequestedAt == r.RequestedAt && last.Recoveries == p.Account.Recoveries {
 		failures = last.Failures + 1
 	}
+	delay := retryDelay
+	if r.Failure.Class == deepcall.Denied {
+		delay = deniedDelay
+	}
 	return Backoff{
 		Generation: r.Generation, RequestedAt: r.RequestedAt, Recoveries: p.Account.Recoveries,
-		Failures: failures, Until: r.At.Add(retryDelay(failures, r.Jitter)),
+		Failures: failures, Until: r.At.Add(delay(failures, r.Jitter)),
 	}
 }
 

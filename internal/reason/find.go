@@ -40,6 +40,8 @@ func reasonOfStatus(status int) string {
 		return "Unauthorized"
 	case status == 403:
 		return "Forbidden"
+	case status == 413:
+		return "RequestTooLarge"
 	case status == 429:
 		return "TooManyRequests"
 	case status >= 500 && status < 600:

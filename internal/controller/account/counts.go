@@ -24,14 +24,16 @@ type MappingCounts struct {
 	readiness map[metrics.Readiness]*metrics.Readiness
 }
 
-// mappingCount is how many mappings use an account, and how many of them need a removal before they are deleted.
-type mappingCount struct{ mappings, needRemoval int32 }
+// mappingCount is how many mappings use an account, how many of them need a removal before they are deleted, and for how many
+// of these DeepCall confirmed groups.
+type mappingCount struct{ mappings, needRemoval, applied int32 }
 
 // counted is what one mapping adds to the counts.
 type counted struct {
 	readiness   *metrics.Readiness
 	released    bool
 	needRemoval bool
+	applied     bool
 }
 
 // NewMappingCounts returns counts of no mappings.
@@ -52,7 +54,7 @@ func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	if c.readiness[readiness] == nil {
 		c.readiness[readiness] = &readiness
 	}
-	now := counted{readiness: c.readiness[readiness], released: mapping.Released(), needRemoval: mapping.NeedsRemoval()}
+	now := counted{readiness: c.readiness[readiness], released: mapping.Released(), needRemoval: mapping.NeedsRemoval(), applied: isApplied(mapping)}
 	before := c.counted[mapping.UID]
 	c.counted[mapping.UID] = now
 	return c.replace(mapping, before, now)
@@ -81,6 +83,7 @@ func (c *MappingCounts) replace(mapping *v1alpha1.AgentGroupMapping, before, now
 	total := c.byAccount[account][mapping.Namespace]
 	total.mappings += to.mappings - from.mappings
 	total.needRemoval += to.needRemoval - from.needRemoval
+	total.applied += to.applied - from.applied
 	c.byAccount[account][mapping.Namespace] = total
 	if total == (mappingCount{}) {
 		delete(c.byAccount[account], mapping.Namespace)
@@ -106,11 +109,18 @@ func (c counted) count() mappingCount {
 	switch {
 	case c.readiness == nil, c.released:
 		return mappingCount{}
+	case c.applied:
+		return mappingCount{mappings: 1, needRemoval: 1, applied: 1}
 	case c.needRemoval:
 		return mappingCount{mappings: 1, needRemoval: 1}
 	default:
 		return mappingCount{mappings: 1}
 	}
+}
+
+// isApplied reports whether groups of a mapping that DeepCall confirmed are removed before it is deleted.
+func isApplied(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.NeedsRemoval() && len(mapping.Status.AppliedGroups) > 0
 }
 
 // byNamespace returns the counts of an account's mappings by namespace.
