@@ -212,10 +212,12 @@ var _ = Describe("R6: a namespace that is being deleted", func() {
 			env.delete(objects[kind])
 		}
 		env.waitForDeletion("asha")
+		requests := 2
 		if slices.Contains(order, "account") {
 			env.waitForAccountDeletion("acme")
+			requests++ // a change of the account is retried at once while the Secret exists
 		}
-		env.expectRequests(2)
+		Consistently(env.requestCount).Should(BeNumerically("<=", requests))
 	},
 		Entry(nil, "namespace", "Secret"),
 		Entry(nil, "Secret", "namespace"),

@@ -95,7 +95,7 @@ func (a *account) configure(config Config, now time.Time) {
 	changed := old.Revision != config.Revision || a.secretChanged()
 	switch {
 	case isNew:
-	case moved, rotated, changed && !a.health().Reachable():
+	case moved, rotated, changed && !a.health().Reachable() && a.canSend():
 		a.breaker, a.answer = newBreaker(now), nil
 		a.recoveries++
 	case changed:
@@ -146,7 +146,7 @@ func (a *account) isSendable(ask Ask) bool {
 // next returns the waiter that gets the next permit. Probes are sent for the waiting agents in turn.
 func (a *account) next(now time.Time) *waiter {
 	b, n := &a.breaker, a.countPermits()
-	if !b.probing || n.unused+n.inFlight > 0 || (b.accused == nil && b.pause("", now) > 0) {
+	if !b.probing || n.unused+n.inFlight > 0 || (b.unconfirmed == nil && b.pause("", now) > 0) {
 		return a.queue.first(a.config.ConfigError != ConfigError{})
 	}
 	return a.queue.min(func(v, w *waiter) int {
@@ -160,12 +160,12 @@ func (a *account) next(now time.Time) *waiter {
 // othersWait reports whether another agent waits that can confirm or refute a failure of this one.
 func (a *account) othersWait(agentID string) bool {
 	for _, permit := range a.permits {
-		if permit.state == permitUnused && permit.key.AgentID != agentID && a.breaker.canTestify(permit.key.AgentID) {
+		if permit.state == permitUnused && permit.key.AgentID != agentID && a.breaker.canConfirm(permit.key.AgentID) {
 			return true
 		}
 	}
 	for other, w := range a.queue.byAgentID {
-		if other != agentID && a.isSendable(w.ask) && a.breaker.canTestify(other) {
+		if other != agentID && a.isSendable(w.ask) && a.breaker.canConfirm(other) {
 			return true
 		}
 	}

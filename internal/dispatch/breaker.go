@@ -23,14 +23,15 @@ const (
 //
 //	             accepted, or     5 failures      Denied
 //	             rejected         in a row
-//	Untried      Usable           Unreachable     Denied
-//	Usable       Usable           Unreachable*    Denied*
-//	Unreachable  Usable           (next probe)    Denied*
+//	Untried      Usable           Unreachable     Denied (*)
+//	Usable       Usable           Unreachable     Denied
+//	Unreachable  Usable           (next probe)    Denied
 //	Denied       Usable           (next probe)    (next probe)
 //
-// An account that DeepCall accepted before is not judged by one agent alone (*) while another agent
-// waits: its request is sent next. If it fails, too, the account is judged. If it succeeds, the same
-// failures of the first agent no longer count, until one of its requests succeeds.
+// A failure of one agent alone does not change the state while another agent waits: the other
+// agent's request is sent next. If it fails, too, the failure is confirmed. If it succeeds, failures of
+// the first agent don't count until one of its requests succeeds. (*) A denial needs no confirmation
+// until DeepCall has accepted the credentials.
 //
 // Other credentials, or a change of the account, reset the breaker to Untried.
 type breaker struct {
@@ -45,8 +46,8 @@ type breaker struct {
 	// failedBy is the agent of the consecutive failures. severalFailed reports whether it is not the only one.
 	failedBy      string
 	severalFailed bool
-	// accused is the agent whose failures alone led to the state, or are about to. Nil if there is none.
-	accused *accusation
+	// unconfirmed is the failure of one agent that led to the state or is about to, until another agent confirms or refutes it.
+	unconfirmed *agentFailure
 	// failing holds the agents whose last request failed.
 	failing map[string]failingAgent
 	// lastTurn numbers the failed requests.
@@ -64,8 +65,8 @@ type breaker struct {
 	cause *deepcall.Error
 }
 
-// accusation is a failure that counts against the account unless another agent's success refutes it.
-type accusation struct {
+// agentFailure is a failure of the requests of one agent.
+type agentFailure struct {
 	agentID string
 	cause   *deepcall.Error
 }
@@ -90,11 +91,11 @@ func newBreaker(now time.Time) breaker {
 	return breaker{state: Untried, since: now, probing: true, failing: map[string]failingAgent{}}
 }
 
-// pause returns how long no request of the agent may start. An agent that can confirm or refute an
-// accusation need not wait for the next probe.
+// pause returns how long no request of the agent may start. An agent that can confirm or refute a
+// failure does not wait for the next probe.
 func (b *breaker) pause(agentID string, now time.Time) time.Duration {
 	probeAt := b.probeAt
-	if b.accused != nil && b.canTestify(agentID) {
+	if b.unconfirmed != nil && b.canConfirm(agentID) {
 		probeAt = now
 		if b.state == Unreachable {
 			probeAt = b.pausedAt.Add(minUnreachablePause)
@@ -103,9 +104,9 @@ func (b *breaker) pause(agentID string, now time.Time) time.Duration {
 	return max(0, probeAt.Sub(now), b.pausedUntil.Sub(now))
 }
 
-// canTestify reports whether the result of an agent would confirm or refute the accusation of another one.
-func (b *breaker) canTestify(agentID string) bool {
-	return (b.accused == nil || b.accused.agentID != agentID) && b.failing[agentID].refuted == ""
+// canConfirm reports whether the result of an agent can confirm or refute the failure of another one.
+func (b *breaker) canConfirm(agentID string) bool {
+	return (b.unconfirmed == nil || b.unconfirmed.agentID != agentID) && b.failing[agentID].refuted == ""
 }
 
 // record updates the breaker with the result of a request.
@@ -134,11 +135,11 @@ func (b *breaker) recordSuccess(r sent) {
 	if b.state != Usable {
 		b.state, b.since = Usable, r.ended
 	}
-	if a := b.accused; a != nil && a.agentID != r.agentID {
-		b.failing[a.agentID] = failingAgent{turn: b.failing[a.agentID].turn, refuted: a.cause.Class}
+	if f := b.unconfirmed; f != nil && f.agentID != r.agentID {
+		b.failing[f.agentID] = failingAgent{turn: b.failing[f.agentID].turn, refuted: f.cause.Class}
 	}
 	delete(b.failing, r.agentID)
-	b.accepted, b.accused, b.failedBy, b.severalFailed = true, nil, "", false
+	b.accepted, b.unconfirmed, b.failedBy, b.severalFailed = true, nil, "", false
 	b.failures, b.probes, b.probing, b.paused, b.cause = 0, 0, false, false, nil
 	b.pausedUntil, b.probeAt = time.Time{}, time.Time{}
 }
@@ -153,10 +154,10 @@ func (b *breaker) recordDenied(r sent, cause *deepcall.Error) {
 			b.scheduleProbe(r.ended)
 		}
 	case !b.accepted:
-		b.accused = nil
-		b.judge(r, cause)
-	case b.accuse(r, cause):
-		b.judge(r, b.accused.cause)
+		b.unconfirmed = nil
+		b.trip(r, cause)
+	case b.tripsOn(r, cause):
+		b.trip(r, b.unconfirmed.cause)
 	case b.state == Unreachable:
 		b.scheduleProbe(r.ended)
 	}
@@ -173,12 +174,12 @@ func (b *breaker) recordFailure(r sent, cause *deepcall.Error) {
 		if !r.started.Before(b.since) { // else it was in flight when the state was entered
 			b.scheduleProbe(r.ended)
 		}
-	case b.failures < failuresToUnreachable && !b.isProbe(r.started) && b.accused == nil:
+	case b.failures < failuresToUnreachable && !b.isProbe(r.started) && b.unconfirmed == nil:
 		// Too few failures.
-	case b.severalFailed && b.accused == nil:
-		b.judge(r, cause)
-	case b.accuse(r, cause):
-		b.judge(r, b.accused.cause)
+	case b.severalFailed && b.unconfirmed == nil:
+		b.trip(r, cause)
+	case b.tripsOn(r, cause):
+		b.trip(r, b.unconfirmed.cause)
 	}
 	if cause.RetryAfter > 0 {
 		b.pauseUntil(&b.pausedUntil, r.ended, r.ended.Add(cause.RetryAfter))
@@ -204,31 +205,31 @@ func (b *breaker) count(r sent) {
 	}
 }
 
-// accuse reports whether a failure of an agent is enough to judge the account: it confirms that of
+// tripsOn reports whether a failure of an agent is one of the account: it confirms that of
 // another agent, or no other agent waits. Else the next request is one of another agent.
-func (b *breaker) accuse(r sent, cause *deepcall.Error) bool {
+func (b *breaker) tripsOn(r sent, cause *deepcall.Error) bool {
 	if b.failing[r.agentID].refuted == cause.Class {
 		return false
 	}
-	if b.accused == nil || (b.accused.agentID == r.agentID && cause.Class == deepcall.Denied) {
-		b.accused = &accusation{r.agentID, cause}
+	if b.unconfirmed == nil || (b.unconfirmed.agentID == r.agentID && cause.Class == deepcall.Denied) {
+		b.unconfirmed = &agentFailure{r.agentID, cause}
 	}
-	if b.accused.agentID == r.agentID && r.othersWait {
+	if b.unconfirmed.agentID == r.agentID && r.othersWait {
 		b.pauseUntil(&b.probeAt, r.ended, r.ended)
 		return false
 	}
 	return true
 }
 
-// confirm drops the accusation of another agent, since the account is judged by two.
+// confirm records that an agent confirms the failure of another one.
 func (b *breaker) confirm(agentID string) {
-	if b.accused != nil && b.canTestify(agentID) {
-		b.accused = nil
+	if b.unconfirmed != nil && b.canConfirm(agentID) {
+		b.unconfirmed = nil
 	}
 }
 
-// judge enters the state that the cause leads to.
-func (b *breaker) judge(r sent, cause *deepcall.Error) {
+// trip enters the state that the cause leads to.
+func (b *breaker) trip(r sent, cause *deepcall.Error) {
 	b.confirm(r.agentID)
 	state := Unreachable
 	if cause.Class == deepcall.Denied {

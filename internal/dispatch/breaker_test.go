@@ -292,7 +292,7 @@ func TestBreakerNeedsTwoAgents(t *testing.T) {
 		h := usable(t).of("8", true).between(second, 2*second, denial).of("7", true).between(second, 3*second, accepted)
 		h.ends(denial).expect(Denied, 5*time.Minute, true)
 	})
-	t.Run("and the account is judged by the first agent's error", func(t *testing.T) {
+	t.Run("and the cause is the first agent's error", func(t *testing.T) {
 		h := usable(t).of("8", true).ends(denial).of("7", true).ends(network)
 		expect(t, "cause", h.cause.Reason, denial)
 	})

@@ -178,6 +178,8 @@ func TestDeniedAccount(t *testing.T) {
 		h.reconfigure(deleteSecret)
 		expect(t, "without the Secret", h.health().CanRemove, false)
 		expect(t, "enqueued", h.takeEnqueued(), "1")
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		expect(t, "without the Secret, after another change", h.health().CanRemove, false)
 		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
 		expect(t, "with the Secret again", h.health().CanRemove, true)
 
