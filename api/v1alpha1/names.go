@@ -15,8 +15,8 @@ const (
 	AttemptedGroupsAnnotation = "telephony.deepcall.com/attempted-groups"
 
 	// ReconcileRequestedAtAnnotation requests, with any new value, one request to DeepCall now.
-	// On a mapping, status.lastHandledReconcileAt echoes the value. An account that is denied or
-	// unreachable is retried at once.
+	// On a mapping, status.lastHandledReconcileAt echoes the value. An account that is denied,
+	// unreachable or paused is retried at once.
 	ReconcileRequestedAtAnnotation = "telephony.deepcall.com/reconcile-requested-at"
 )
 
@@ -49,6 +49,13 @@ const (
 	ReasonAccountNotReady = "AccountNotReady"
 )
 
+// Reasons of the conditions of both kinds.
+const (
+	// ReasonPaused means that DeepCall asked the account to wait for at least 30 seconds. A mapping has this reason
+	// while it has something to send.
+	ReasonPaused = "Paused"
+)
+
 // Reasons of the conditions of a DeepCallAccount. An answer that denies the account has a reason
 // of its own, such as InvalidToken for code 1014.
 const (
@@ -59,6 +66,8 @@ const (
 	// ReasonUnreachable means that DeepCall failed to answer several requests in a row. The operator
 	// retries with one request at a time.
 	ReasonUnreachable = "Unreachable"
+	// ReasonTerminating means that the account is being deleted, and waits for the removals of its mappings.
+	ReasonTerminating = "Terminating"
 	// ReasonSecretNotFound means that the Secret of spec.credentialsSecretRef does not exist.
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonSecretForbidden means that the operator is not allowed to read the Secret. It retries every minute.

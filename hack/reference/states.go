@@ -45,6 +45,9 @@ func newStatesPage(constants []constant) statesPage {
 	}
 	for _, entry := range reason.Entries() {
 		switch own := entry.Class == reason.Operator; {
+		case entry.Object == reason.Shared:
+			page.MappingOwn = append(page.MappingOwn, state{Entry: entry})
+			page.AccountOwn = append(page.AccountOwn, state{Entry: entry})
 		case entry.Object == reason.Mapping && own:
 			page.MappingOwn = append(page.MappingOwn, state{Entry: entry})
 		case entry.Object == reason.Account && own:

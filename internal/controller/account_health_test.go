@@ -136,9 +136,10 @@ var _ = Describe("R10: a response with Retry-After", func() {
 		mapping := env.createSynced(testenv.Mapping("asha").Agent("7").Group("90", true))
 		env.deepcall.Script(deepcalltest.Status(http.StatusTooManyRequests).RetryAfter("600"))
 		env.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups[0].ReceiveCall = false })
-		env.waitFor("asha", "Ready=False TooManyRequests Reconciling")
+		env.waitFor("asha", "Ready=False Paused Reconciling")
 		env.delete(mapping)
-		Eventually(func() string { return observe(env.mapping("asha")).message }).Should(Equal("DeepCall answered HTTP 429" + releaseHint))
+		Eventually(func() string { return observe(env.mapping("asha")).message }).Should(
+			Equal("DeepCall asked to wait; no request is sent with the account until then" + releaseHint))
 		env.edit("asha", setOrphan)
 		env.waitForDeletion("asha")
 	})

@@ -141,6 +141,16 @@ var (
 		Meaning: "DeepCall rejects the account, or a firewall in front of it rejects the cluster's address.",
 		Remedy:  "The account's owner asks DeepCall support to permit the user and the cluster's address.",
 	}
+	entryBlocked = Entry{
+		Reason: "Blocked", Message: "A proxy or firewall answered HTTP 403", Class: Transient, Unreachable: true,
+		Meaning: "HTTP 403 without an answer of DeepCall's own, to credentials that DeepCall accepted before.",
+		Remedy:  "The account's owner asks the cluster's administrator to check the proxies and firewalls on the network path, and DeepCall support to permit the cluster's address.",
+	}
+	entryRequestTooLarge = Entry{
+		Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: Rejected,
+		Meaning: "DeepCall, or a proxy in front of it, does not accept a request of this size.",
+		Remedy:  "The mapping's owner declares fewer groups for the agent, or asks the cluster's administrator to raise the proxy's limit.",
+	}
 	entryTooManyRequests = Entry{
 		Reason: "TooManyRequests", Message: "DeepCall answered HTTP 429", Class: Transient, Unreachable: true,
 		Meaning: "DeepCall asks for fewer requests.",
@@ -196,7 +206,8 @@ func Lookup(code int) (Entry, bool) {
 func Catalogue() []Entry {
 	return append(slices.Clone(codes),
 		entryUnknownCode, entryUnreadableAnswer,
-		entryUnauthorized, entryForbidden, entryTooManyRequests, entryServerError, entryRedirected, entryUnexpectedStatus,
+		entryUnauthorized, entryForbidden, entryBlocked, entryRequestTooLarge,
+		entryTooManyRequests, entryServerError, entryRedirected, entryUnexpectedStatus,
 		entryTimeout, entryConnectionFailed, entryTLSFailed, entryEndpointNotAllowed, entryCanceled)
 }
 

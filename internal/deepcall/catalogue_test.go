@@ -18,7 +18,7 @@ var (
 )
 
 func TestCatalogueClasses(t *testing.T) {
-	want := map[string]Class{"Unauthorized": Denied, "Forbidden": Denied}
+	want := map[string]Class{"Unauthorized": Denied, "Forbidden": Denied, "RequestTooLarge": Rejected}
 	byCode := map[int]Class{}
 	for _, code := range rejectedCodes {
 		byCode[code] = Rejected
@@ -59,7 +59,7 @@ func TestLookupFindsDocumentedCodes(t *testing.T) {
 
 func TestCatalogueMarksUnreachableEntries(t *testing.T) {
 	want := map[string]bool{
-		"TooManyRequests": true, "ServerError": true, "Redirected": true, "UnexpectedStatus": true,
+		"TooManyRequests": true, "ServerError": true, "Redirected": true, "UnexpectedStatus": true, "Blocked": true,
 		"UnreadableAnswer": true, "Timeout": true, "ConnectionFailed": true, "TLSFailed": true, "EndpointNotAllowed": true,
 	}
 	for _, e := range Catalogue() {

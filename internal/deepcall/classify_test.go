@@ -3,6 +3,7 @@ package deepcall
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,6 +73,9 @@ func TestClassifyPrefersTheStatusToTheBody(t *testing.T) {
 		{401, rejected, "Unauthorized", "DeepCall answered HTTP 401", false, 1505},
 		{401, success, "Unauthorized", "DeepCall answered HTTP 401", false, 200},
 		{403, `<html>`, "Forbidden", "DeepCall answered HTTP 403", false, 0},
+		{413, `<html>`, "RequestTooLarge", "DeepCall answered HTTP 413", false, 0},
+		{413, unknown, "RequestTooLarge", "DeepCall answered HTTP 413", false, 9999},
+		{413, rejected, "InvalidGroupData", "DeepCall error 1505: Invalid group data", false, 1505},
 		{429, rejected, "TooManyRequests", "DeepCall answered HTTP 429", false, 1505},
 		{429, ``, "TooManyRequests", "DeepCall answered HTTP 429", false, 0},
 		{500, rejected, "ServerError", "DeepCall answered HTTP 500", true, 1505},
@@ -132,5 +136,37 @@ func TestClassifyShowsDeepCallsTextOfUnknownCodesOnly(t *testing.T) {
 		if e.Answer == nil || *e.Answer != (Answer{tc.code, tc.want}) {
 			t.Errorf("%d with %q: got %+v", tc.code, tc.text, e.Answer)
 		}
+	}
+}
+
+func TestWithAcceptedCredentials(t *testing.T) {
+	const denial = `{"status":"error","code":1015,"message":"m"}`
+	for _, tc := range []struct {
+		status    int
+		body      string
+		reason    string
+		uncertain bool
+	}{
+		{403, `<html>`, "Blocked", true},
+		{403, ``, "Blocked", true},
+		{403, denial, "Forbidden", false},
+		{401, `<html>`, "Unauthorized", false},
+		{200, denial, "PermissionDenied", false},
+		{404, `<html>`, "UnexpectedStatus", true},
+	} {
+		t.Run(fmt.Sprintf("HTTP %d with %.45s", tc.status, tc.body), func(t *testing.T) {
+			before := classify(t, tc.status, tc.body, http.Header{})
+			copied := *before
+			var e *Error
+			if !errors.As(WithAcceptedCredentials(before), &e) || e.Reason != tc.reason || e.Uncertain != tc.uncertain || e.HTTPStatus != tc.status {
+				t.Errorf("got %+v", e)
+			}
+			if *before != copied {
+				t.Error("the argument changed")
+			}
+		})
+	}
+	if err := WithAcceptedCredentials(nil); err != nil {
+		t.Errorf("got %v for no error", err)
 	}
 }

@@ -159,7 +159,10 @@ func (c *Client) newRequest(ctx context.Context, body *onceBody, length int) *ht
 //	             error, unknown code    UnknownCode
 //	             any other              UnreadableAnswer
 //	any other    error, known code      the code's
-//	             any other              UnexpectedStatus
+//	413          any other              RequestTooLarge
+//	any other    any other              UnexpectedStatus
+//
+// WithAcceptedCredentials reclassifies HTTP 403.
 //
 // An incomplete body is classified as Timeout or Canceled if the context ended and the status does not take precedence.
 func (c *Client) classify(ctx, requestCtx context.Context, cred Credentials, resp *http.Response) (Answer, error) {
@@ -208,6 +211,8 @@ func LookupStatus(status int) (entry Entry, decisive bool) {
 		return entryForbidden, true
 	case status == http.StatusTooManyRequests:
 		return entryTooManyRequests, true
+	case status == http.StatusRequestEntityTooLarge:
+		return entryRequestTooLarge, false
 	case status >= 300 && status <= 399:
 		return withStatus(entryRedirected, status), true
 	case status >= 500 && status <= 599:

@@ -65,6 +65,19 @@ func AsError(err error) *Error {
 	return &Error{Entry: entryUnreadableAnswer, Uncertain: true}
 }
 
+// WithAcceptedCredentials returns the error of a request whose credentials DeepCall accepted before. HTTP 403 without an
+// answer of DeepCall's own then comes from a proxy or firewall and denies nothing. HTTP 401 always denies: it is about the
+// credentials.
+func WithAcceptedCredentials(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Reason != entryForbidden.Reason || e.Answer != nil {
+		return err
+	}
+	blocked := *e
+	blocked.Entry, blocked.Uncertain = entryBlocked, true
+	return &blocked
+}
+
 // classifyFailure returns the entry and the cause of a request that got no HTTP answer.
 func classifyFailure(ctx, requestCtx context.Context, err error) (Entry, error) {
 	if entry, ctxErr := classifyContext(ctx, requestCtx); ctxErr != nil {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -21,7 +22,8 @@ type Limits struct {
 type Config struct {
 	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name.
 	UID types.UID
-	// Revision identifies the account's spec and requested resync. A new one retries a denied or unreachable account at once.
+	// Revision identifies the account's spec and requested resync. A new one retries a denied or unreachable account at once,
+	// and ends a pause.
 	Revision string
 	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
 	Endpoint string
@@ -30,6 +32,9 @@ type Config struct {
 	Limits Limits
 	// Credentials are zero if the Secret is missing or invalid.
 	Credentials deepcall.Credentials
+	// SecretHash changes with the Secret's data. 0 if the Secret can't be read. Another one makes a denied or
+	// unreachable account retry at once.
+	SecretHash uint64
 	// ConfigError describes why the account can't be used as configured. Zero if it can be used.
 	ConfigError ConfigError
 	// SpecError is the part of ConfigError that comes from the spec alone.
@@ -47,8 +52,10 @@ type account struct {
 	config Config
 	// lastCredentials are the last valid ones that were configured. After the Secret is deleted, removals are sent with them.
 	lastCredentials deepcall.Credentials
-	limiter         *rate.Limiter
-	breaker         breaker
+	// lastSecretHash is the last one that is not 0.
+	lastSecretHash uint64
+	limiter        *rate.Limiter
+	breaker        breaker
 	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
 	answer     *deepcall.Answer
 	recoveries int // how often the account became usable again
@@ -81,11 +88,25 @@ func (a *account) configure(config Config, now time.Time) {
 	case moved, old.UID != config.UID:
 		a.lastCredentials = deepcall.Credentials{} // they were meant for the former endpoint or object
 	}
-	retry := old.Revision != config.Revision && !a.health().Reachable()
-	if !isNew && (moved || rotated || retry) {
+	changed := old.Revision != config.Revision || a.secretChanged()
+	switch {
+	case isNew:
+	case moved, rotated, changed && !a.health().Reachable() && a.canSend():
 		a.breaker, a.answer = newBreaker(now), nil
 		a.recoveries++
+	case changed:
+		a.breaker.endPause()
 	}
+}
+
+// secretChanged reports whether the Secret has other data than when it was last read, and remembers it.
+func (a *account) secretChanged() bool {
+	last, hash := a.lastSecretHash, a.config.SecretHash
+	if hash == 0 {
+		return false
+	}
+	a.lastSecretHash = hash
+	return hash != last
 }
 
 func (a *account) stop() {
@@ -94,8 +115,12 @@ func (a *account) stop() {
 	}
 }
 
-// canSend reports whether the account has an endpoint and credentials, if only the last ones for removals.
+// canSend reports whether the account has an endpoint and credentials, if only the last ones for removals. Credentials that
+// DeepCall denied don't count once the Secret is gone: nothing would end the denial.
 func (a *account) canSend() bool {
+	if a.config.Credentials.IsZero() && a.breaker.state == Denied {
+		return false
+	}
 	return a.config.Client != nil && !a.lastCredentials.IsZero()
 }
 
@@ -108,31 +133,65 @@ func (a *account) waiting() []v1alpha1.AgentKey {
 	return agents
 }
 
-// tryStart takes a token of the limiter if a request can start now.
-func (a *account) tryStart(ask Ask, now time.Time) bool {
+// isSendable reports whether the configuration allows a request. With an error, only removals are sent.
+func (a *account) isSendable(ask Ask) bool {
+	return a.config.ConfigError == ConfigError{} || ask.Removal
+}
+
+// next returns the waiter that gets the next permit. Probes are sent for the waiting agents in turn.
+func (a *account) next(now time.Time) *waiter {
+	b, n := &a.breaker, a.countPermits()
+	if !b.probing || n.unused+n.inFlight > 0 || (b.unconfirmed == nil && b.pause("", now) > 0) {
+		return a.queue.first(a.config.ConfigError != ConfigError{})
+	}
+	return a.queue.min(func(v, w *waiter) int {
+		return cmp.Or(
+			cmp.Compare(b.pause(v.agentID, now), b.pause(w.agentID, now)),
+			cmp.Compare(b.failing[v.agentID].turn, b.failing[w.agentID].turn),
+		)
+	}, a.isSendable)
+}
+
+// othersWait reports whether another agent waits that can confirm or refute a failure of this one.
+func (a *account) othersWait(agentID string) bool {
+	for _, permit := range a.permits {
+		if permit.state == permitUnused && permit.key.AgentID != agentID && a.breaker.canConfirm(permit.key.AgentID) {
+			return true
+		}
+	}
+	for other, w := range a.queue.byAgentID {
+		if other != agentID && a.isSendable(w.ask) && a.breaker.canConfirm(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// tryStart takes a token of the limiter if a request of the permit may start now.
+func (a *account) tryStart(p *Permit, now time.Time) bool {
 	inFlight := a.countPermits().inFlight
 	switch {
-	case a.breaker.pause(now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.config.Limits.MaxInFlight:
+	case a.breaker.pause(p.key.AgentID, now) > 0, a.breaker.probing && inFlight > 0, inFlight >= a.config.Limits.MaxInFlight:
 		return false
-	case a.config.Client == nil, a.config.ConfigError != ConfigError{} && !ask.Removal:
+	case !a.canSend(), !a.isSendable(p.ask):
 		return false
 	}
 	return a.limiter.AllowN(now, 1)
 }
 
-// availableIn returns how long until another permit can be granted. It returns false if one has to end first. Resyncs leave
-// half of MaxInFlight to other requests, and are sent no faster than their results are written.
-func (a *account) availableIn(ask Ask, now time.Time) (time.Duration, bool) {
+// availableIn returns how long until the waiter can get a permit. It returns false if another one has to end first. Resyncs
+// leave half of MaxInFlight to other requests, and are sent no faster than their results are written.
+func (a *account) availableIn(w *waiter, now time.Time) (time.Duration, bool) {
 	limit, n := a.config.Limits.MaxInFlight, a.countPermits()
 	switch active := n.unused + n.inFlight; {
 	case active >= limit, a.breaker.probing && active > 0:
 		return 0, false
-	case ask.Priority.isResync() && n.resyncs >= max(limit/2, 1):
+	case w.ask.Priority.isResync() && n.resyncs >= max(limit/2, 1):
 		return 0, false
 	}
 	missing := float64(n.unused+1) - a.limiter.TokensAt(now)
 	untilToken := time.Duration(missing / float64(a.limiter.Limit()) * float64(time.Second))
-	return max(a.breaker.pause(now), untilToken, 0), true
+	return max(a.breaker.pause(w.agentID, now), untilToken, 0), true
 }
 
 // counts are the numbers of unused permits, of requests in flight, and of the permits of resyncs, whether ended or not.
@@ -161,8 +220,13 @@ func (a *account) recordResult(p *Permit, result Result) {
 		return
 	}
 	before := a.breaker.state
-	a.breaker.record(p.startedAt, result.Time, result.Err)
-	if a.breaker.state != before {
+	r := sent{agentID: p.key.AgentID, started: p.startedAt, ended: result.Time, othersWait: a.othersWait(p.key.AgentID)}
+	a.breaker.record(r, result.Err)
+	switch {
+	case a.breaker.state == before:
+	case a.breaker.cause != nil:
+		a.answer = a.breaker.cause.Answer
+	default:
 		a.answer = answerOf(result)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	maxDeniedPause        = time.Hour
 	minUnreachablePause   = time.Second
 	maxUnreachablePause   = time.Minute
+	// minVisiblePause is the shortest Retry-After that Health reports: statuses state it.
+	minVisiblePause = 30 * time.Second
 )
 
 // breaker decides from the results of earlier requests whether a request may start (R10). It reads
@@ -21,115 +23,248 @@ const (
 //
 //	             accepted, or     5 failures      Denied
 //	             rejected         in a row
-//	Untried      Usable           Unreachable     Denied
+//	Untried      Usable           Unreachable     Denied (*)
 //	Usable       Usable           Unreachable     Denied
 //	Unreachable  Usable           (next probe)    Denied
 //	Denied       Usable           (next probe)    (next probe)
 //
-// Other credentials, or a change of the account, reset it to Untried.
+// A failure of one agent alone does not change the state while another agent waits: the other
+// agent's request is sent next. If it fails, too, the failure is confirmed. If it succeeds, failures of
+// the first agent don't count until one of its requests succeeds. (*) A denial needs no confirmation
+// until DeepCall has accepted the credentials.
+//
+// Other credentials, or a change of the account, reset the breaker to Untried.
 type breaker struct {
 	state State
 	// since is when the state was entered. Failures of requests started before don't delay the next probe.
 	since time.Time
+	// accepted reports whether DeepCall has accepted the credentials since the last reset.
+	accepted bool
 	// failures counts consecutive failures. Requests that fail while in flight together count once.
 	failures    int
 	lastFailure time.Time
+	// failedBy is the agent of the consecutive failures. severalFailed reports whether it is not the only one.
+	failedBy      string
+	severalFailed bool
+	// unconfirmed is the failure of one agent that led to the state or is about to, until another agent confirms or refutes it.
+	unconfirmed *agentFailure
+	// failing holds the agents whose last request failed.
+	failing map[string]failingAgent
+	// lastTurn numbers the failed requests.
+	lastTurn int
 	// probes counts the unsuccessful probes in this state.
 	probes int
-	// pausedUntil is when the next request may start, because of a Retry-After or as the next probe.
-	// Successes of requests started before pausedAt don't end the pause.
-	pausedUntil, pausedAt time.Time
+	// pausedUntil is the end of a Retry-After, and probeAt when the next probe may start. Successes
+	// of requests started before pausedAt end neither.
+	pausedUntil, probeAt, pausedAt time.Time
+	// paused reports a Retry-After of at least minVisiblePause, until the request after it has ended.
+	paused bool
 	// probing allows one request at a time until one succeeds.
 	probing bool
 	// cause is the error that led to the state.
 	cause *deepcall.Error
 }
 
+// agentFailure is a failure of the requests of one agent.
+type agentFailure struct {
+	agentID string
+	cause   *deepcall.Error
+}
+
+// failingAgent is an agent whose last request failed.
+type failingAgent struct {
+	// turn orders the agents by their last failure.
+	turn int
+	// refuted is the class of the failures that don't count against the account. Empty for none.
+	refuted deepcall.Class
+}
+
+// sent is a request that has ended.
+type sent struct {
+	agentID        string
+	started, ended time.Time
+	// othersWait reports whether another agent waits that can confirm or refute a failure.
+	othersWait bool
+}
+
 func newBreaker(now time.Time) breaker {
-	return breaker{state: Untried, since: now, probing: true}
+	return breaker{state: Untried, since: now, probing: true, failing: map[string]failingAgent{}}
 }
 
-// pause returns how long no request may start.
-func (b *breaker) pause(now time.Time) time.Duration {
-	return max(0, b.pausedUntil.Sub(now))
+// pause returns how long no request of the agent may start. An agent that can confirm or refute a
+// failure does not wait for the next probe.
+func (b *breaker) pause(agentID string, now time.Time) time.Duration {
+	probeAt := b.probeAt
+	if b.unconfirmed != nil && b.canConfirm(agentID) {
+		probeAt = now
+		if b.state == Unreachable {
+			probeAt = b.pausedAt.Add(minUnreachablePause)
+		}
+	}
+	return max(0, probeAt.Sub(now), b.pausedUntil.Sub(now))
 }
 
-// record updates the breaker with the result of a request that started at the given time.
-func (b *breaker) record(started, now time.Time, err error) {
+// canConfirm reports whether the result of an agent can confirm or refute the failure of another one.
+func (b *breaker) canConfirm(agentID string) bool {
+	return (b.unconfirmed == nil || b.unconfirmed.agentID != agentID) && b.failing[agentID].refuted == ""
+}
+
+// record updates the breaker with the result of a request.
+func (b *breaker) record(r sent, err error) {
 	var failure *deepcall.Error
 	switch {
 	case err == nil:
-		b.recordSuccess(started, now)
+		b.recordSuccess(r)
 	case errors.Is(err, context.Canceled) || !errors.As(err, &failure):
 	case failure.Class == deepcall.Denied:
-		b.recordDenied(now, failure)
+		b.recordDenied(r, failure)
 	case failure.Unreachable:
-		b.recordFailure(started, now, failure)
-	case failure.Class == deepcall.Rejected || failure.Answer != nil:
-		b.recordSuccess(started, now) // the account works
+		b.recordFailure(r, failure)
+	case failure.Answer != nil:
+		b.recordSuccess(r) // the account works
+	case b.state == Denied || b.state == Unreachable: // the answer shows nothing about the account
+		b.confirm(r.agentID)
+		b.scheduleProbe(r.ended)
 	}
 }
 
-func (b *breaker) recordSuccess(started, now time.Time) {
-	if started.Before(b.pausedAt) {
+func (b *breaker) recordSuccess(r sent) {
+	if r.started.Before(b.pausedAt) {
 		return
 	}
 	if b.state != Usable {
-		b.state, b.since = Usable, now
+		b.state, b.since = Usable, r.ended
 	}
-	b.failures, b.probes, b.probing, b.cause = 0, 0, false, nil
-	b.pausedUntil = time.Time{}
+	if f := b.unconfirmed; f != nil && f.agentID != r.agentID {
+		b.failing[f.agentID] = failingAgent{turn: b.failing[f.agentID].turn, refuted: f.cause.Class}
+	}
+	delete(b.failing, r.agentID)
+	b.accepted, b.unconfirmed, b.failedBy, b.severalFailed = true, nil, "", false
+	b.failures, b.probes, b.probing, b.paused, b.cause = 0, 0, false, false, nil
+	b.pausedUntil, b.probeAt = time.Time{}, time.Time{}
 }
 
-func (b *breaker) recordDenied(now time.Time, cause *deepcall.Error) {
-	if b.state != Denied {
-		b.state, b.since, b.probes = Denied, now, 0
-	} else if now.Before(b.pausedUntil) {
-		return // it was in flight when the account was denied
-	}
-	b.cause = cause
-	b.scheduleProbe(now, minDeniedPause, maxDeniedPause)
-}
-
-func (b *breaker) recordFailure(started, now time.Time, cause *deepcall.Error) {
-	if !started.Before(b.lastFailure) {
-		b.failures++
-		b.lastFailure = now
-	}
+func (b *breaker) recordDenied(r sent, cause *deepcall.Error) {
+	b.endTurn(r.agentID)
 	switch {
 	case b.state == Denied:
-		if !started.Before(b.since) {
-			b.scheduleProbe(now, minDeniedPause, maxDeniedPause)
+		b.confirm(r.agentID)
+		if !r.ended.Before(b.probeAt) { // else it was in flight when the account was denied, or confirms that
+			b.cause = cause
+			b.scheduleProbe(r.ended)
 		}
-	case b.state == Unreachable && started.Before(b.since):
-		// It was in flight when the state was entered.
-	case b.failures >= failuresToUnreachable, b.isProbe(started):
-		if b.state != Unreachable {
-			b.state, b.since, b.probes, b.cause = Unreachable, now, 0, cause
+	case !b.accepted:
+		b.unconfirmed = nil
+		b.trip(r, cause)
+	case b.tripsOn(r, cause):
+		b.trip(r, b.unconfirmed.cause)
+	case b.state == Unreachable:
+		b.scheduleProbe(r.ended)
+	}
+}
+
+func (b *breaker) recordFailure(r sent, cause *deepcall.Error) {
+	b.endTurn(r.agentID)
+	if b.failing[r.agentID].refuted != cause.Class {
+		b.count(r)
+	}
+	switch {
+	case b.state == Denied, b.state == Unreachable:
+		b.confirm(r.agentID)
+		if !r.started.Before(b.since) { // else it was in flight when the state was entered
+			b.scheduleProbe(r.ended)
 		}
-		b.scheduleProbe(now, minUnreachablePause, maxUnreachablePause)
+	case b.failures < failuresToUnreachable && !b.isProbe(r.started) && b.unconfirmed == nil:
+		// Too few failures.
+	case b.severalFailed && b.unconfirmed == nil:
+		b.trip(r, cause)
+	case b.tripsOn(r, cause):
+		b.trip(r, b.unconfirmed.cause)
 	}
 	if cause.RetryAfter > 0 {
-		b.pauseUntil(now, now.Add(cause.RetryAfter))
+		b.pauseUntil(&b.pausedUntil, r.ended, r.ended.Add(cause.RetryAfter))
 	}
+	b.paused = b.pausedUntil.After(r.ended) && (b.paused || cause.RetryAfter >= minVisiblePause)
+}
+
+// endTurn puts an agent behind the others that wait for a probe.
+func (b *breaker) endTurn(agentID string) {
+	b.lastTurn++
+	b.failing[agentID] = failingAgent{turn: b.lastTurn, refuted: b.failing[agentID].refuted}
+}
+
+// count adds a failure to the consecutive ones.
+func (b *breaker) count(r sent) {
+	if b.failures == 0 {
+		b.failedBy = r.agentID
+	}
+	b.severalFailed = b.severalFailed || b.failedBy != r.agentID
+	if !r.started.Before(b.lastFailure) {
+		b.failures++
+		b.lastFailure = r.ended
+	}
+}
+
+// tripsOn reports whether a failure of an agent is one of the account: it confirms that of
+// another agent, or no other agent waits. Else the next request is one of another agent.
+func (b *breaker) tripsOn(r sent, cause *deepcall.Error) bool {
+	if b.failing[r.agentID].refuted == cause.Class {
+		return false
+	}
+	if b.unconfirmed == nil || (b.unconfirmed.agentID == r.agentID && cause.Class == deepcall.Denied) {
+		b.unconfirmed = &agentFailure{r.agentID, cause}
+	}
+	if b.unconfirmed.agentID == r.agentID && r.othersWait {
+		b.pauseUntil(&b.probeAt, r.ended, r.ended)
+		return false
+	}
+	return true
+}
+
+// confirm records that an agent confirms the failure of another one.
+func (b *breaker) confirm(agentID string) {
+	if b.unconfirmed != nil && b.canConfirm(agentID) {
+		b.unconfirmed = nil
+	}
+}
+
+// trip enters the state that the cause leads to.
+func (b *breaker) trip(r sent, cause *deepcall.Error) {
+	b.confirm(r.agentID)
+	state := Unreachable
+	if cause.Class == deepcall.Denied {
+		state = Denied
+	}
+	if b.state != state {
+		b.state, b.since, b.probes, b.cause = state, r.ended, 0, cause
+	}
+	b.scheduleProbe(r.ended)
 }
 
 // scheduleProbe pauses until the next probe, for twice as long after each one.
-func (b *breaker) scheduleProbe(now time.Time, minPause, maxPause time.Duration) {
-	pause := minPause
+func (b *breaker) scheduleProbe(now time.Time) {
+	pause, maxPause := minUnreachablePause, maxUnreachablePause
+	if b.state == Denied {
+		pause, maxPause = minDeniedPause, maxDeniedPause
+	}
 	for range b.probes {
 		pause = min(2*pause, maxPause)
 	}
 	b.probes++
-	b.pauseUntil(now, now.Add(pause))
+	b.pauseUntil(&b.probeAt, now, now.Add(pause))
 }
 
-// pauseUntil allows no request before the given time, and then one at a time. It never shortens a pause.
-func (b *breaker) pauseUntil(now, until time.Time) {
+// pauseUntil moves one of the times before which no request starts; then one starts at a time. It never shortens a pause.
+func (b *breaker) pauseUntil(end *time.Time, now, until time.Time) {
 	b.probing = true
-	if until.After(b.pausedUntil) {
-		b.pausedUntil, b.pausedAt = until, now
+	if until.After(*end) {
+		*end, b.pausedAt = until, now
 	}
+}
+
+// endPause ends a Retry-After. The next request is a probe.
+func (b *breaker) endPause() {
+	b.pausedUntil = time.Time{}
 }
 
 // isProbe reports whether a request was sent to find out if a pause can end.

@@ -30,8 +30,10 @@ func failure(t *testing.T, reason string) *deepcall.Error {
 // breakerHarness is a breaker with a clock of its own.
 type breakerHarness struct {
 	breaker
-	t   *testing.T
-	now time.Duration
+	t          *testing.T
+	now        time.Duration
+	agentID    string
+	othersWait bool
 }
 
 func newBreakerHarness(t *testing.T) *breakerHarness {
@@ -41,7 +43,7 @@ func newBreakerHarness(t *testing.T) *breakerHarness {
 // ends records a request that starts as soon as one may, and takes a millisecond.
 func (h *breakerHarness) ends(reason string) *breakerHarness {
 	h.t.Helper()
-	started := h.now + h.pause(start.Add(h.now))
+	started := h.now + h.left()
 	return h.between(started, started+time.Millisecond, reason)
 }
 
@@ -61,7 +63,18 @@ func (h *breakerHarness) retryAfter(started, ended time.Duration, reason string,
 		err = e
 	}
 	h.now = max(h.now, ended)
-	h.record(start.Add(started), start.Add(ended), err)
+	h.record(sent{agentID: h.agentID, started: start.Add(started), ended: start.Add(ended), othersWait: h.othersWait}, err)
+	return h
+}
+
+// left is how long no request of the agent may start.
+func (h *breakerHarness) left() time.Duration {
+	return h.pause(h.agentID, start.Add(h.now))
+}
+
+// of makes the next requests those of an agent, while others wait or not.
+func (h *breakerHarness) of(agentID string, othersWait bool) *breakerHarness {
+	h.agentID, h.othersWait = agentID, othersWait
 	return h
 }
 
@@ -85,7 +98,7 @@ const (
 func (h *breakerHarness) expect(state State, pause time.Duration, probing bool) {
 	h.t.Helper()
 	expect(h.t, "state", h.state, state)
-	expect(h.t, "pause", h.pause(start.Add(h.now)), pause)
+	expect(h.t, "pause", h.left(), pause)
 	expect(h.t, "probing", h.probing, probing)
 }
 
@@ -147,6 +160,8 @@ func TestBreakerHandlesEveryCatalogueEntry(t *testing.T) {
 				h.expect(Unreachable, time.Second, true)
 			case entry.Reason == "Canceled":
 				h.ends(network).expect(Unreachable, time.Second, true) // it does not interrupt consecutive failures
+			case entry.Reason == "RequestTooLarge":
+				h.ends(network).expect(Unreachable, time.Second, true) // a proxy can have answered it
 			default:
 				h.times(4, network).expect(Usable, 0, false) // an answer interrupts consecutive failures
 			}
@@ -155,7 +170,7 @@ func TestBreakerHandlesEveryCatalogueEntry(t *testing.T) {
 
 	t.Run("a canceled request changes nothing", func(t *testing.T) {
 		h := newBreakerHarness(t)
-		h.record(start, start, context.Canceled)
+		h.record(sent{started: start, ended: start}, context.Canceled)
 		h.expect(Untried, 0, true)
 	})
 }
@@ -227,6 +242,62 @@ func TestBreakerProbesAnUnreachableAccount(t *testing.T) {
 	})
 }
 
+// TestBreakerNeedsTwoAgents checks that one agent alone does not disable an account for the others.
+func TestBreakerNeedsTwoAgents(t *testing.T) {
+	const second = time.Second
+	usable := func(t *testing.T) *breakerHarness { return newBreakerHarness(t).of("good", false).ends(accepted) }
+	t.Run("to deny an account that worked, while another one waits", func(t *testing.T) {
+		usable(t).of("8", true).ends(denial).expect(Usable, 0, true)
+		usable(t).of("8", true).ends(denial).of("7", true).ends(denial).expect(Denied, 5*time.Minute, true)
+		usable(t).of("8", true).ends(denial).of("7", true).ends(network).expect(Denied, 5*time.Minute, true)
+		usable(t).of("8", true).ends(denial).of("7", true).ends(accepted).expect(Usable, 0, false)
+	})
+	t.Run("to make an account unreachable, while another one waits", func(t *testing.T) {
+		usable(t).of("8", true).times(8, network).expect(Usable, 0, true)
+		usable(t).of("8", true).times(5, network).of("7", true).ends(network).expect(Unreachable, second, true)
+		usable(t).of("8", true).times(5, network).of("7", true).ends(accepted).expect(Usable, 0, false)
+		newBreakerHarness(t).of("8", true).times(5, network).expect(Untried, 0, true)
+		usable(t).of("8", true).times(2, network).of("7", true).times(3, network).expect(Unreachable, second, true)
+	})
+	t.Run("but one if no other waits, and another one is asked as soon as it does", func(t *testing.T) {
+		h := usable(t).of("8", false).ends(denial)
+		h.expect(Denied, 5*time.Minute, true)
+		h.of("7", true).expect(Denied, 0, true)
+		h.ends(accepted).expect(Usable, 0, false)
+
+		h = usable(t).of("8", false).ends(denial).of("7", true).ends(denial)
+		h.expect(Denied, 5*time.Minute-time.Millisecond, true)
+		h.of("6", true).expect(Denied, 5*time.Minute-time.Millisecond, true)
+
+		h = usable(t).of("8", false).times(7, network)
+		h.expect(Unreachable, 4*second, true)
+		h.of("7", true).expect(Unreachable, second, true)
+	})
+	t.Run("and one for credentials that were never accepted", func(t *testing.T) {
+		h := newBreakerHarness(t).of("8", true).ends(denial)
+		h.expect(Denied, 5*time.Minute, true)
+		h.of("7", true).expect(Denied, 5*time.Minute, true)
+	})
+	t.Run("and failures that another agent refuted don't count, until the agent succeeds", func(t *testing.T) {
+		h := usable(t).of("8", true).ends(denial).of("7", true).ends(accepted)
+		h.of("8", false).times(9, denial).expect(Usable, 0, false)
+		h.ends(accepted).ends(denial).expect(Denied, 5*time.Minute, true)
+
+		h = usable(t).of("8", true).times(5, network).of("7", true).ends(accepted)
+		h.of("8", false).times(9, network).expect(Usable, 0, false)
+		h.of("7", true).times(4, network).of("8", false).times(9, network).expect(Usable, 0, false)
+		h.of("8", false).ends(denial).expect(Denied, 5*time.Minute, true)
+	})
+	t.Run("and a success of a request sent before the failure refutes nothing", func(t *testing.T) {
+		h := usable(t).of("8", true).between(second, 2*second, denial).of("7", true).between(second, 3*second, accepted)
+		h.ends(denial).expect(Denied, 5*time.Minute, true)
+	})
+	t.Run("and the cause is the first agent's error", func(t *testing.T) {
+		h := usable(t).of("8", true).ends(denial).of("7", true).ends(network)
+		expect(t, "cause", h.cause.Reason, denial)
+	})
+}
+
 func TestBreakerPausesForRetryAfter(t *testing.T) {
 	const second = time.Second
 	limitedAccount := func(t *testing.T) *breakerHarness {
@@ -257,7 +328,7 @@ func TestBreakerPausesForRetryAfter(t *testing.T) {
 	})
 	t.Run("and the success of a request in flight does not end the pause of an unreachable account", func(t *testing.T) {
 		h := newBreakerHarness(t).times(4, network).retryAfter(second, 2*second, overloaded, 30*second).between(second, 3*second, accepted)
-		expect(t, "pause", h.pause(start.Add(h.now)), 29*second)
+		expect(t, "pause", h.left(), 29*second)
 	})
 	t.Run("and it does not shorten the pause of a denied account", func(t *testing.T) {
 		h := newBreakerHarness(t).ends(accepted).between(second, 2*second, denial).retryAfter(second, 3*second, overloaded, 5*second)

@@ -72,7 +72,7 @@ func New(options Options) *Dispatcher {
 }
 
 // Configure puts the configuration of a new or changed account in force. Other credentials or another endpoint reset the
-// account's health; a new revision resets that of a denied or unreachable account.
+// account's health. A new revision or other data of the Secret resets that of a denied or unreachable account, and ends a pause.
 func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health {
 	d.mu.Lock()
 	defer d.unlock()
@@ -174,12 +174,11 @@ func (d *Dispatcher) Wait() {
 func (d *Dispatcher) update(a *account, change func()) {
 	before := a.health()
 	change()
-	isReady := a.health().Ready()
-	if isReady && !before.Ready() {
+	if a.health().Ready() && !before.Ready() {
 		a.recoveries++
 	}
 	d.grantPermits(a)
-	if before.Ready() && !isReady {
+	if a.health().makesWait(before) {
 		d.pending.lowPriority = append(d.pending.lowPriority, a.waiting()...)
 	}
 	if a.health() != before {

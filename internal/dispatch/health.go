@@ -21,6 +21,8 @@ type Health struct {
 	State State
 	// ConfigError is set if the configuration is at fault.
 	ConfigError ConfigError
+	// Paused reports whether a Retry-After of at least 30 s pauses an account that could be used otherwise.
+	Paused bool
 	// Cause is the error that led to Denied or Unreachable.
 	Cause *deepcall.Error
 	// Answer is DeepCall's answer that led to the state; nil if there was none.
@@ -31,7 +33,7 @@ type Health struct {
 	Authentication string
 	// Recoveries increases when the account becomes usable again, which ends the back-off of its agents.
 	Recoveries int
-	// CanRemove reports whether removals can be sent, if the Secret is gone with the last credentials.
+	// CanRemove reports whether removals can be sent, if the Secret is gone with the last credentials, unless DeepCall denied them.
 	CanRemove bool
 }
 
@@ -45,10 +47,17 @@ func (h Health) Reachable() bool {
 	return h.State != Denied && h.State != Unreachable
 }
 
+// makesWait reports whether waiting agents have something else to report than before.
+func (h Health) makesWait(before Health) bool {
+	return (!h.Ready() || h.Paused) &&
+		(h.Ready() != before.Ready() || h.Paused != before.Paused || h.CanRemove != before.CanRemove)
+}
+
 func (a *account) health() Health {
 	return Health{
 		State:          a.breaker.state,
 		ConfigError:    a.config.ConfigError,
+		Paused:         a.breaker.paused && a.breaker.state != Denied && a.config.ConfigError == ConfigError{},
 		Cause:          a.breaker.cause,
 		Answer:         a.answer,
 		Endpoint:       a.config.Endpoint,

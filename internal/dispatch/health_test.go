@@ -68,11 +68,14 @@ func TestDeniedAccount(t *testing.T) {
 			t.Error("d got a permit although MaxInFlight requests are in flight")
 		}
 		h.takeEnqueued()
+		elapse(2 * time.Second)
+		expect(t, "enqueued before another agent is denied", h.takeEnqueued(), "a b")
+		expect(t, "state", h.health().State, Usable)
 		elapse(time.Second)
-		expect(t, "enqueued when denied: the agent of the request, and the waiting one", h.takeEnqueued(), "a d")
-		elapse(4*time.Minute + 59*time.Second)
-		expect(t, "enqueued before the probe: only the agents of requests in flight", h.takeEnqueued(), "b c")
+		expect(t, "enqueued when denied: the agent of the request, and the waiting one", h.takeEnqueued(), "c d")
 		expect(t, "state", h.health().State, Denied)
+		elapse(4*time.Minute + 59*time.Second)
+		expect(t, "enqueued before the probe", h.takeEnqueued(), "")
 		elapse(time.Second)
 		expect(t, "enqueued for the probe", h.takeEnqueued(), "d")
 	})
@@ -120,6 +123,78 @@ func TestDeniedAccount(t *testing.T) {
 		expect(t, "requests", h.starts(), "0s")
 	})
 
+	runInFakeTime(t, "retries at once after any change of the Secret's data, and not for the same data", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.reconfigure(func(c *Config) { c.SecretHash = 1 })
+		h.reconcileMany(3, edit, true)
+		for _, step := range []struct {
+			hash uint64
+			want string
+		}{{1, "0s"}, {2, "0s 2m0s"}, {0, "0s 2m0s"}, {2, "0s 2m0s"}, {1, "0s 2m0s 5m0s"}} {
+			elapse(time.Minute)
+			h.reconfigure(func(c *Config) { c.SecretHash = step.hash })
+			expect(t, fmt.Sprintf("requests after hash %d", step.hash), h.starts(), step.want)
+		}
+	})
+
+	runInFakeTime(t, "is not caused by HTTP 403 without DeepCall's own answer once the credentials were accepted", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: answer{status: 403, body: "<html>"}}
+		h := newHarness(t, generous, deepCall.get)
+		h.send("0", edit)
+		expect(t, "state with untried credentials", h.health().State, Denied)
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		deepCall.set(success)
+		h.send("0", edit)
+		deepCall.set(answer{status: 403, body: "<html>"})
+		for range 4 {
+			h.send("0", edit)
+		}
+		expect(t, "state with accepted credentials", h.health().State, Usable)
+		h.send("0", edit)
+		expect(t, "state after 5 failures", h.health().State, Unreachable)
+		expect(t, "cause", h.cause(), "Blocked")
+		h.reconfigure(func(c *Config) { c.Revision = "3" })
+		deepCall.set(success)
+		h.send("0", edit)
+		deepCall.set(answer{status: 403, body: `{"status":"error","code":1015,"message":"no"}`})
+		h.send("0", edit)
+		expect(t, "state with DeepCall's own answer", h.health().State, Denied)
+	})
+
+	runInFakeTime(t, "is not caused by HTTP 413", func(t *testing.T) {
+		h := newHarness(t, generous, always(answer{status: 413, body: "<html>"}))
+		for n := range 10 {
+			h.send(fmt.Sprint(n), edit)
+		}
+		expect(t, "state", h.health().State, Untried)
+	})
+
+	runInFakeTime(t, "can't remove groups once the Secret is gone, in either order", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.send("0", edit)
+		expect(t, "with the Secret", h.health().CanRemove, true)
+		h.acquire("1", Ask{Removal: true})
+		h.takeEnqueued()
+		h.reconfigure(deleteSecret)
+		expect(t, "without the Secret", h.health().CanRemove, false)
+		expect(t, "enqueued", h.takeEnqueued(), "1")
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		expect(t, "without the Secret, after another change", h.health().CanRemove, false)
+		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
+		expect(t, "with the Secret again", h.health().CanRemove, true)
+
+		h = newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, always(denied.in(time.Second)))
+		h.reconfigure(deleteSecret)
+		expect(t, "with credentials that were not denied", h.health().CanRemove, true)
+		h.launch("0", Ask{Removal: true})
+		h.acquire("1", Ask{Removal: true})
+		elapse(2 * time.Second)
+		expect(t, "after the denial", h.health().CanRemove, false)
+		expect(t, "enqueued after the denial", h.takeEnqueued(), "0 1")
+		elapse(24 * time.Hour)
+		expect(t, "requests", len(h.requests()), 1)
+	})
+
 	runInFakeTime(t, "is not caused by an answer to former credentials", func(t *testing.T) {
 		deepCall := &changingAnswer{answer: denied.in(time.Second)}
 		h := newHarness(t, generous, deepCall.get)
@@ -157,6 +232,14 @@ func TestUnreachableAccount(t *testing.T) {
 		h.until(243 * time.Second)
 		expect(t, "requests", len(h.requests()), 13+50)
 		expect(t, "recovered", h.health().Recoveries > recoveries, true)
+	})
+
+	runInFakeTime(t, "is probed for waiting agents in turn", func(t *testing.T) {
+		h := newHarness(t, generous, always(down))
+		h.reconcile(Ask{Priority: Retry}, true, "8")
+		h.reconcile(Ask{Priority: PeriodicResync}, true, "1", "2")
+		h.until(64 * time.Second)
+		expect(t, "agents", h.agentIDs(), "8 8 8 8 8 1 2 8 1 2 8")
 	})
 
 	runInFakeTime(t, "is not caused by requests that fail while in flight together", func(t *testing.T) {
@@ -219,15 +302,80 @@ func TestRetryAfterPausesTheAccount(t *testing.T) {
 		}
 	})
 
-	runInFakeTime(t, "for at most an hour, which a new revision does not shorten", func(t *testing.T) {
+	runInFakeTime(t, "for at most an hour", func(t *testing.T) {
 		deepCall := &changingAnswer{answer: failing.retry("99999")}
 		h := newHarness(t, generous, deepCall.get)
 		h.send("0", edit)
-		h.reconfigure(func(c *Config) { c.Revision = "2" })
 		deepCall.set(success)
 		h.reconcileMany(1, edit, true)
 		h.until(2 * time.Hour)
 		expect(t, "requests", h.starts(), "0s 1h0m0s")
+	})
+
+	for name, change := range map[string]func(*Config){
+		"a new revision":           func(c *Config) { c.Revision = "2" },
+		"other data of the Secret": func(c *Config) { c.SecretHash = 2 },
+	} {
+		runInFakeTime(t, "until "+name+"; then one request probes, and its success releases the others", func(t *testing.T) {
+			deepCall := &changingAnswer{answer: success}
+			h := newHarness(t, generous, deepCall.get)
+			h.reconfigure(func(c *Config) { c.SecretHash = 1 })
+			h.send("0", edit)
+			deepCall.set(limited.retry("3600"))
+			h.send("0", edit)
+			deepCall.set(success.in(time.Second))
+			h.reconcileMany(3, edit, true)
+			h.until(time.Minute)
+			h.reconfigure(change)
+			expect(t, "paused until the probe has ended", h.health().Paused, true)
+			h.until(time.Hour)
+			expect(t, "requests", h.starts(), "0s 0s 1m0s 1m1s 1m1s")
+			expect(t, "paused afterwards", h.health().Paused, false)
+		})
+	}
+
+	runInFakeTime(t, "and reports a pause of 30 s or more, also if no agent waits when it ends", func(t *testing.T) {
+		for _, tc := range []struct {
+			retryAfter string
+			paused     bool
+		}{{"29", false}, {"30", true}} {
+			deepCall := &changingAnswer{answer: success}
+			h := newHarness(t, generous, deepCall.get)
+			h.send("0", edit)
+			h.healthChanges = 0
+			deepCall.set(limited.retry(tc.retryAfter))
+			h.send("0", edit)
+			expect(t, "paused by Retry-After: "+tc.retryAfter, h.health().Paused, tc.paused)
+			expect(t, "ready", h.health().Ready(), true)
+			h.acquire("1", edit)
+			h.release("1")
+			elapse(time.Minute)
+			expect(t, "paused afterwards", h.health().Paused, false)
+			changes := 0
+			if tc.paused {
+				changes = 2
+			}
+			expect(t, "health changes", h.healthChanges, changes)
+		}
+	})
+
+	runInFakeTime(t, "and enqueues the waiting agents, which report it", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, always(limited.retry("60").in(time.Second)))
+		h.launch("0", edit)
+		h.acquire("1", edit)
+		elapse(2 * time.Second)
+		expect(t, "enqueued", h.takeEnqueued(), "0 1")
+	})
+
+	runInFakeTime(t, "and a failed probe after it makes the account unreachable", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: limited.retry("60")}
+		h := newHarness(t, generous, deepCall.get)
+		h.send("0", edit)
+		deepCall.set(failing)
+		h.reconcileMany(1, edit, false)
+		h.until(61 * time.Second)
+		expect(t, "state", h.health().State, Unreachable)
+		expect(t, "paused", h.health().Paused, false)
 	})
 }
 

@@ -26,7 +26,9 @@ type Permit struct {
 	client      *deepcall.Client
 	endpoint    string
 	credentials deepcall.Credentials
-	cancel      context.CancelFunc
+	// accepted reports whether DeepCall had accepted the credentials before.
+	accepted bool
+	cancel   context.CancelFunc
 }
 
 type permitState int
@@ -89,12 +91,13 @@ func (d *Dispatcher) Release(key v1alpha1.AgentKey) {
 // the timer for the next one.
 func (d *Dispatcher) grantPermits(a *account) {
 	for !d.closed && a.canSend() {
-		next := a.queue.first(a.config.ConfigError != ConfigError{})
+		now := d.options.Clock.Now()
+		next := a.next(now)
 		if next == nil {
+			d.expirePause(a, now)
 			return
 		}
-		now := d.options.Clock.Now()
-		wait, ok := a.availableIn(next.ask, now)
+		wait, ok := a.availableIn(next, now)
 		if !ok {
 			return
 		}
@@ -107,6 +110,20 @@ func (d *Dispatcher) grantPermits(a *account) {
 		a.permits[next.agentID] = &Permit{dispatcher: d, key: key, ask: next.ask, askedAt: next.since, grantedAt: now}
 		d.pending.agents = append(d.pending.agents, key)
 	}
+}
+
+// expirePause ends a pause that is over although no agent waits whose request would end it.
+func (d *Dispatcher) expirePause(a *account, now time.Time) {
+	n := a.countPermits()
+	if !a.breaker.paused || n.unused+n.inFlight > 0 {
+		return
+	}
+	if wait := a.breaker.pause("", now); wait > 0 {
+		d.grantAfter(a, wait)
+		return
+	}
+	a.breaker.paused = false
+	d.pending.accounts = append(d.pending.accounts, a.name)
 }
 
 func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
@@ -137,14 +154,17 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	now := d.options.Clock.Now()
-	if d.closed || d.options.MaySend() != nil || !a.tryStart(p.ask, now) {
+	if d.closed || d.options.MaySend() != nil || !a.tryStart(p, now) {
 		delete(a.permits, p.key.AgentID)
 		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
+		if health := a.health(); !health.Ready() || health.Paused {
+			d.pending.lowPriority = append(d.pending.lowPriority, p.key) // which reports that
+		}
 		d.grantPermits(a)
 		return false
 	}
 	p.state, p.startedAt = permitInFlight, now
-	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
+	p.client, p.endpoint, p.credentials, p.accepted = a.config.Client, a.config.Endpoint, a.lastCredentials, a.breaker.accepted
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.inFlight[p.key] = p
 	d.requests.Go(func() {
@@ -157,7 +177,11 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 
 func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
 	answer, err := p.dispatcher.options.Observe(ctx, p.key, func(ctx context.Context) (deepcall.Answer, error) {
-		return p.client.UpdateAgentGroupMapping(ctx, p.credentials, request)
+		answer, err := p.client.UpdateAgentGroupMapping(ctx, p.credentials, request)
+		if p.accepted {
+			err = deepcall.WithAcceptedCredentials(err)
+		}
+		return answer, err
 	})
 	return Result{Endpoint: p.endpoint, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
 }

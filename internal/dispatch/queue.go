@@ -78,13 +78,25 @@ func (q *queue) first(removalsOnly bool) *waiter {
 	if !removalsOnly && len(q.heap) > 0 {
 		return q.heap[0]
 	}
-	var first *waiter
+	return q.min(func(*waiter, *waiter) int { return 0 }, func(ask Ask) bool { return ask.Removal })
+}
+
+// min returns the least of the eligible waiters, of equal ones the one that is next. Nil if there is none.
+func (q *queue) min(compare func(v, w *waiter) int, eligible func(Ask) bool) *waiter {
+	var least *waiter
 	for _, w := range q.heap {
-		if w.ask.Removal && (first == nil || w.precedes(first)) {
-			first = w
+		if !eligible(w.ask) {
+			continue
+		}
+		if least == nil {
+			least = w
+			continue
+		}
+		if c := compare(w, least); c < 0 || (c == 0 && w.precedes(least)) {
+			least = w
 		}
 	}
-	return first
+	return least
 }
 
 // agentIDs returns all agents that wait, sorted.

@@ -64,8 +64,9 @@ func (p planner) applyResult(self int, r Result) Applied {
 	case r.Failure.Class == deepcall.Rejected:
 		return p.applyRejection(self, r, state)
 	case r.Failure.Class == deepcall.Denied:
-		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
-			r.markFailed(status, state.CertainAttempt, p.accountNotReady(self))
+		failed := MappingState{Backoff: p.backOff(r, state.Backoff)} // in force if only this agent is denied
+		return p.newApplied(r, failed, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+			r.markFailed(status, state.CertainAttempt, p.failureSummary(self, r))
 		}))
 	default:
 		return p.applyTransient(self, r, state)
@@ -99,10 +100,7 @@ func (r Result) progress() (progress, bool) {
 func (p planner) applyTransient(self int, r Result, state MappingState) Applied {
 	state.RemovalIsolation = state.RemovalIsolation.interrupted()
 	state.Backoff = p.backOff(r, state.Backoff)
-	summary := reason.FromError(r.Failure)
-	if !p.Account.ready() {
-		summary = p.accountNotReady(self)
-	}
+	summary := p.failureSummary(self, r)
 	writes := p.markUnconfirmed(self, r)
 	writes = append(writes, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markFailed(status, 0, summary)
@@ -110,15 +108,27 @@ func (p planner) applyTransient(self int, r Result, state MappingState) Applied 
 	return p.newApplied(r, state, writes...)
 }
 
-// backOff returns the back-off after a transient failure.
+// failureSummary states why a request failed, or why no further one is sent.
+func (p planner) failureSummary(self int, r Result) reason.Summary {
+	if summary, ok := p.accountSummary(self); ok {
+		return summary
+	}
+	return reason.FromError(r.Failure)
+}
+
+// backOff returns the back-off after a transient failure or a denial.
 func (p planner) backOff(r Result, last Backoff) Backoff {
 	failures := 1
 	if last.Generation == r.Generation && last.RequestedAt == r.RequestedAt && last.Recoveries == p.Account.Recoveries {
 		failures = last.Failures + 1
 	}
+	delay := retryDelay
+	if r.Failure.Class == deepcall.Denied {
+		delay = deniedDelay
+	}
 	return Backoff{
 		Generation: r.Generation, RequestedAt: r.RequestedAt, Recoveries: p.Account.Recoveries,
-		Failures: failures, Until: r.At.Add(retryDelay(failures, r.Jitter)),
+		Failures: failures, Until: r.At.Add(delay(failures, r.Jitter)),
 	}
 }
 

@@ -51,7 +51,19 @@ func (p planner) holdSummary(i int) (reason.Summary, bool) {
 		return p.accountNotReady(i), true
 	case in.hold == heldRejected:
 		return reason.Summary{}, false
-	case !p.Account.ready(), in.hold == heldAccountDeleting:
+	case in.hold == heldAccountDeleting:
+		return p.accountNotReady(i), true
+	default:
+		return p.accountSummary(i)
+	}
+}
+
+// accountSummary states why no request is sent with the account. It reports false if requests are sent.
+func (p planner) accountSummary(i int) (reason.Summary, bool) {
+	switch {
+	case p.Account.Paused:
+		return reason.Paused(), true
+	case !p.Account.ready():
 		return p.accountNotReady(i), true
 	default:
 		return reason.Summary{}, false
@@ -122,6 +134,10 @@ func (p planner) reportDeletion(i int) Write {
 	}
 	w.Status = m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
+		if !impossible && p.Account.Paused {
+			p.setConditions(i, status, reason.Paused().BlocksDeletion())
+			return
+		}
 		if !impossible && p.Account.Reachable {
 			return // the result of a request sets the conditions
 		}

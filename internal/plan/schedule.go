@@ -25,20 +25,33 @@ const (
 const (
 	firstRetry = time.Second
 	maxRetry   = 5 * time.Minute
+	// firstDeniedRetry and maxDeniedRetry are for an agent that is denied while its account is usable.
+	firstDeniedRetry = 5 * time.Minute
+	maxDeniedRetry   = time.Hour
 )
 
-// retryDelay returns the delay after this many transient failures in a row: 1 s, doubling up to 5 min. Jitter, in [0,1),
-// varies it by up to a quarter, so that requests that failed together are not repeated together.
+// retryDelay returns the delay after this many transient failures in a row, at least one: 1 s, doubling up to 5 min.
 func retryDelay(failures int, jitter float64) time.Duration {
-	delay := firstRetry
-	for i := 1; i < failures && delay < maxRetry; i++ {
-		delay = min(2*delay, maxRetry)
+	return exponentialDelay(firstRetry, maxRetry, failures, jitter)
+}
+
+// deniedDelay is the delay after this many denials in a row, at least one: 5 min, doubling up to 1 h.
+func deniedDelay(failures int, jitter float64) time.Duration {
+	return exponentialDelay(firstDeniedRetry, maxDeniedRetry, failures, jitter)
+}
+
+// exponentialDelay doubles a delay after each failure but the first. Jitter, in [0,1), varies it by up to a quarter, so that
+// requests that failed together are not repeated together.
+func exponentialDelay(first, limit time.Duration, failures int, jitter float64) time.Duration {
+	delay := first
+	for i := 1; i < failures && delay < limit; i++ {
+		delay = min(2*delay, limit)
 	}
 	variation := time.Duration(jitter * float64(delay) / 4)
-	if delay == maxRetry {
+	if delay == limit {
 		return delay - variation
 	}
-	return min(delay+variation, maxRetry)
+	return min(delay+variation, limit)
 }
 
 // nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer.

@@ -29,6 +29,16 @@ func TestRetryDelay(t *testing.T) {
 		})
 	}
 
+	for failures, want := range map[int]time.Duration{
+		1: 5 * time.Minute, 2: 10 * time.Minute, 3: 20 * time.Minute, 4: 40 * time.Minute, 5: time.Hour, math.MaxInt: time.Hour,
+	} {
+		t.Run(fmt.Sprintf("is %[2]s after denial %[1]d", failures, want), func(t *testing.T) {
+			if got := deniedDelay(failures, 0); got != want {
+				t.Errorf("without jitter it is %s", got)
+			}
+		})
+	}
+
 	t.Run("differs for requests that failed together", func(t *testing.T) {
 		for _, failures := range []int{1, 1000} {
 			if a, b := retryDelay(failures, 0.1), retryDelay(failures, 0.9); a == b {

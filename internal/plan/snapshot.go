@@ -29,6 +29,8 @@ type Account struct {
 	Misconfigured bool
 	// Reachable reports whether DeepCall neither denies the account nor fails to answer.
 	Reachable bool
+	// Paused reports whether DeepCall asked the account to wait.
+	Paused bool
 	// CanRemove reports whether removals can be sent, also after the Secret is gone.
 	CanRemove bool
 	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.

@@ -75,8 +75,10 @@ func withRemedy(entry Entry, message string) string {
 // MetricLabel returns the reason as a metric label: itself if a mapping's Ready condition can have it, else "Other".
 // Users can write any reason into a status, so other reasons would make the number of series unbounded.
 func MetricLabel(reason string) string {
-	if byReason[reason].Object == Mapping {
+	switch entry := byReason[reason]; {
+	case entry.Object == Mapping, entry.Object == Shared, entry.Class == deepcall.Denied: // Denied: if only this agent is
 		return reason
+	default:
+		return "Other"
 	}
-	return "Other"
 }

@@ -17,6 +17,8 @@ const (
 	Mapping Object = "mapping"
 	// Account is a DeepCallAccount.
 	Account Object = "account"
+	// Shared is either kind: both have the reason.
+	Shared Object = "mapping and account"
 	// Roster is the output of kubectl deepcall roster. No condition has its reasons.
 	Roster Object = "roster"
 )
@@ -108,6 +110,7 @@ const (
 	waits   = "It leaves the groups that DeepCall confirmed before in place, and sends the change again only when the mapping's spec changes, " +
 		"on request (kubectl deepcall resync), or at the next resync."
 	disables = "It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. " +
+		"If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. " +
 		"After the cause was fixed in DeepCall, retry at once: " +
 		"kubectl annotate --overwrite dca NAME " + v1alpha1.ReconcileRequestedAtAnnotation + `="$(date +%s)"`
 )

@@ -33,6 +33,8 @@ var wantOperatorReasons = map[string]shown{
 	v1alpha1.ReasonAccountNotFound:      {Mapping, "False", "Reconciling", Warning},
 	v1alpha1.ReasonAccountNotPermitted:  {Mapping, "False", "Stalled", Warning},
 	v1alpha1.ReasonAccountNotReady:      {Mapping, "False", "Reconciling", NoEvent},
+	v1alpha1.ReasonPaused:               {Shared, "False", "Reconciling", NoEvent},
+	v1alpha1.ReasonTerminating:          {Account, "False", "Reconciling", NoEvent},
 	v1alpha1.ReasonUntried:              {Account, "True", "", Recovery},
 	v1alpha1.ReasonUsable:               {Account, "True", "", Recovery},
 	v1alpha1.ReasonUnreachable:          {Account, "False", "Reconciling", Warning},
@@ -130,7 +132,7 @@ func TestEntries_are_described_in_sentences(t *testing.T) {
 func TestMetricLabel(t *testing.T) {
 	for _, entry := range Entries() {
 		want := "Other"
-		if entry.Object == Mapping {
+		if entry.Object == Mapping || entry.Object == Shared || entry.Class == deepcall.Denied {
 			want = entry.Reason
 		}
 		if got := MetricLabel(entry.Reason); got != want {

@@ -67,6 +67,15 @@ var operatorReasons = []Entry{
 	},
 
 	{
+		Reason: v1alpha1.ReasonPaused, Object: Shared, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: NoEvent,
+		Message:  "DeepCall asked to wait; no request is sent with the account until then",
+		Meaning:  "DeepCall asked to wait, for 30 seconds to an hour (Retry-After).",
+		Operator: "It sends no request with the account until then. The first request afterwards is a probe, and its success releases the others.",
+		Remedy: "No action is needed. If it happens often, the account's owner lowers spec.limits. To end the pause at once: " +
+			"kubectl annotate --overwrite dca NAME " + v1alpha1.ReconcileRequestedAtAnnotation + `="$(date +%s)"`,
+	},
+
+	{
 		Reason: v1alpha1.ReasonUntried, Object: Account, Ready: metav1.ConditionTrue, Event: Recovery,
 		Message:  "DeepCall has not accepted a request with these credentials yet",
 		Meaning:  "The account is valid, and DeepCall has not accepted a request with these credentials yet.",
@@ -86,6 +95,15 @@ var operatorReasons = []Entry{
 		Meaning:  "DeepCall failed to answer several requests in a row. The message names the failure that led to this and, for a failed connection, its cause.",
 		Operator: "It retries with one request at a time, from 1 second to 1 minute apart. The first that succeeds enables the account for all its mappings.",
 		Remedy:   "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall (DNS, firewall, network policy) and contacts DeepCall support.",
+	},
+	{
+		Reason: v1alpha1.ReasonTerminating, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: NoEvent,
+		Message: "The account is being deleted and waits for the mappings that use it (status.mappings); " +
+			"delete them, or set their spec.removalPolicy to Orphan",
+		Meaning:  "The account is being deleted, and mappings that use it have groups to remove from DeepCall first.",
+		Operator: "It still sends the requests of these mappings, but none of new ones. It releases the account after the last removal.",
+		Remedy: "The owners of the mappings delete them, or set spec.removalPolicy to Orphan, which leaves their groups in DeepCall. " +
+			"kubectl get agm -A lists all mappings.",
 	},
 	{
 		Reason: v1alpha1.ReasonSecretNotFound, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,

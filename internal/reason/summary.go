@@ -52,6 +52,18 @@ func AccountNotReady(account types.NamespacedName, namespace string) Summary {
 	return summarize(v1alpha1.ReasonAccountNotReady, "<name>", account.Name, " -n <namespace>", flag)
 }
 
+// Paused is the summary of an account that DeepCall asked to wait, and of its mappings that have something to send.
+func Paused() Summary { return summarize(v1alpha1.ReasonPaused) }
+
+// Terminating is the summary of an account that is being deleted. If requests can't be sent, problem states why.
+func Terminating(problem string) Summary {
+	s := summarize(v1alpha1.ReasonTerminating)
+	if problem != "" {
+		s.Message += ". No request can be sent now: " + problem
+	}
+	return s
+}
+
 // Untried is the summary of an account with which no request has succeeded yet.
 func Untried() Summary { return summarize(v1alpha1.ReasonUntried) }
 

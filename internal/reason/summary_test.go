@@ -29,6 +29,11 @@ func TestSummaries(t *testing.T) {
 		AccountNotReady(acme, "support"): {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme shows the reason`},
 		AccountNotReady(acme, "sales"):   {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme -n support shows the reason`},
 
+		Paused(): {"Paused", "DeepCall asked to wait; no request is sent with the account until then"},
+		Terminating(""): {"Terminating", "The account is being deleted and waits for the mappings that use it (status.mappings); " +
+			"delete them, or set their spec.removalPolicy to Orphan"},
+		Terminating("It is empty"): {"Terminating", "The account is being deleted and waits for the mappings that use it (status.mappings); " +
+			"delete them, or set their spec.removalPolicy to Orphan. No request can be sent now: It is empty"},
 		Untried(): {"Untried", "DeepCall has not accepted a request with these credentials yet"},
 		Usable():  {"Usable", "DeepCall accepts the account's requests"},
 		Unreachable(failure): {"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +

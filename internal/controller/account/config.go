@@ -33,11 +33,15 @@ func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallA
 	} else {
 		config.Client, config.SpecError = r.newClient(account)
 	}
-	credentials, secretError, err := r.loadCredentials(ctx, account)
+	data, secretError, err := r.readSecret(ctx, account)
 	if err != nil {
 		return dispatch.Config{}, err
 	}
-	config.Credentials, config.ConfigError = credentials, config.SpecError
+	if secretError == (dispatch.ConfigError{}) {
+		config.SecretHash = hashData(data)
+		config.Credentials, secretError = parseCredentials(account.Spec.CredentialsSecretRef.Name, data)
+	}
+	config.ConfigError = config.SpecError
 	if config.ConfigError == (dispatch.ConfigError{}) {
 		config.ConfigError = secretError
 	}

@@ -23,13 +23,14 @@ type MappingCounts struct {
 	counted map[types.UID]counted
 }
 
-// mappingCount is the number of mappings that use an account, and of those that need a removal before they are deleted.
-type mappingCount struct{ mappings, needRemoval int32 }
+// mappingCount is the number of mappings that use an account, of those that need a removal before they are deleted, and of
+// these, those for which DeepCall confirmed groups.
+type mappingCount struct{ mappings, needRemoval, applied int32 }
 
 // counted is what one mapping adds to the counts.
 type counted struct {
-	readiness             unique.Handle[metrics.Readiness] // shared by many mappings
-	released, needRemoval bool
+	readiness                      unique.Handle[metrics.Readiness] // shared by many mappings
+	released, needRemoval, applied bool
 }
 
 // NewMappingCounts returns counts of no mappings.
@@ -45,7 +46,10 @@ func NewMappingCounts() *MappingCounts {
 func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := counted{readiness: unique.Make(readinessOf(mapping)), released: mapping.Released(), needRemoval: mapping.NeedsRemoval()}
+	now := counted{
+		readiness: unique.Make(readinessOf(mapping)),
+		released:  mapping.Released(), needRemoval: mapping.NeedsRemoval(), applied: isApplied(mapping),
+	}
 	before := c.counted[mapping.UID]
 	c.counted[mapping.UID] = now
 	return c.replace(mapping, before, now)
@@ -74,6 +78,7 @@ func (c *MappingCounts) replace(mapping *v1alpha1.AgentGroupMapping, before, now
 	total := c.byAccount[account][mapping.Namespace]
 	total.mappings += to.mappings - from.mappings
 	total.needRemoval += to.needRemoval - from.needRemoval
+	total.applied += to.applied - from.applied
 	c.byAccount[account][mapping.Namespace] = total
 	if total == (mappingCount{}) {
 		delete(c.byAccount[account], mapping.Namespace)
@@ -100,11 +105,18 @@ func (c counted) count() mappingCount {
 	switch {
 	case c == counted{}, c.released:
 		return mappingCount{}
+	case c.applied:
+		return mappingCount{mappings: 1, needRemoval: 1, applied: 1}
 	case c.needRemoval:
 		return mappingCount{mappings: 1, needRemoval: 1}
 	default:
 		return mappingCount{mappings: 1}
 	}
+}
+
+// isApplied reports whether groups of a mapping that DeepCall confirmed are removed before it is deleted.
+func isApplied(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.NeedsRemoval() && len(mapping.Status.AppliedGroups) > 0
 }
 
 // byNamespace returns the counts of an account's mappings by namespace.

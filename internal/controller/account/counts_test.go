@@ -30,6 +30,11 @@ func deleting(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 	return m
 }
 
+func applied(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "90"}}
+	return m
+}
+
 func TestMappingCounts_by_account(t *testing.T) {
 	const finalizer = v1alpha1.StopCallsFinalizer
 	c := NewMappingCounts()
@@ -39,14 +44,16 @@ func TestMappingCounts_by_account(t *testing.T) {
 		changed bool
 		want    string
 	}{
-		{"one is created", func() bool { return c.Set(newMapping("support", "1")) }, true, "map[support:{1 0}]"},
-		{"another one is created", func() bool { return c.Set(newMapping("sales", "2")) }, true, "map[sales:{1 0} support:{1 0}]"},
-		{"nothing changes", func() bool { return c.Set(newMapping("support", "1")) }, false, "map[sales:{1 0} support:{1 0}]"},
-		{"one gets the finalizer", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0} support:{1 1}]"},
-		{"its deletion begins", func() bool { return c.Set(deleting(newMapping("support", "1", finalizer))) }, false, "map[sales:{1 0} support:{1 1}]"},
-		{"it is released", func() bool { return c.Set(deleting(newMapping("support", "1"))) }, true, "map[sales:{1 0}]"},
-		{"it is deleted", func() bool { return c.Delete(deleting(newMapping("support", "1"))) }, false, "map[sales:{1 0}]"},
-		{"the other one gets the finalizer", func() bool { return c.Set(newMapping("sales", "2", finalizer)) }, true, "map[sales:{1 1}]"},
+		{"one is created", func() bool { return c.Set(newMapping("support", "1")) }, true, "map[support:{1 0 0}]"},
+		{"another one is created", func() bool { return c.Set(newMapping("sales", "2")) }, true, "map[sales:{1 0 0} support:{1 0 0}]"},
+		{"nothing changes", func() bool { return c.Set(newMapping("support", "1")) }, false, "map[sales:{1 0 0} support:{1 0 0}]"},
+		{"one gets the finalizer", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
+		{"DeepCall confirms its groups", func() bool { return c.Set(applied(newMapping("support", "1", finalizer))) }, true, "map[sales:{1 0 0} support:{1 1 1}]"},
+		{"they are removed", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
+		{"its deletion begins", func() bool { return c.Set(deleting(newMapping("support", "1", finalizer))) }, false, "map[sales:{1 0 0} support:{1 1 0}]"},
+		{"it is released", func() bool { return c.Set(deleting(newMapping("support", "1"))) }, true, "map[sales:{1 0 0}]"},
+		{"it is deleted", func() bool { return c.Delete(deleting(newMapping("support", "1"))) }, false, "map[sales:{1 0 0}]"},
+		{"the other one gets the finalizer", func() bool { return c.Set(newMapping("sales", "2", finalizer)) }, true, "map[sales:{1 1 0}]"},
 		{"it is deleted, and its last version had no finalizer", func() bool { return c.Delete(newMapping("sales", "2")) }, true, "map[]"},
 	} {
 		if changed := step.event(); changed != step.changed {

@@ -12,7 +12,7 @@ import (
 
 // usage is how an account is used.
 type usage struct {
-	// mappings is how many permitted mappings use it.
+	// mappings is how many mappings use it: those that are permitted, and those that have groups to remove.
 	mappings int
 	// needsRemoval reports whether any mapping has the finalizer, in the cache or in an assumed object.
 	needsRemoval bool
@@ -24,16 +24,26 @@ func (r *Reconciler) usageOf(ctx context.Context, account *v1alpha1.DeepCallAcco
 	var u usage
 	// Assumed objects first: one is dropped only after its cached version was counted.
 	for _, assumed := range r.Mappings.ByKey(name.String()) {
-		u.needsRemoval = u.needsRemoval || assumed.NeedsRemoval()
+		if u.needsRemoval = u.needsRemoval || isApplied(assumed); u.needsRemoval || !assumed.NeedsRemoval() {
+			continue
+		}
+		permitted, err := r.Tenancy.Permits(ctx, account, assumed.Namespace)
+		if err != nil {
+			return usage{}, fmt.Errorf("count the account's mappings: %w", err)
+		}
+		u.needsRemoval = permitted
 	}
 	for namespace, count := range r.Counts.byNamespace(name) {
-		u.needsRemoval = u.needsRemoval || count.needRemoval > 0
 		permitted, err := r.Tenancy.Permits(ctx, account, namespace)
 		if err != nil {
 			return usage{}, fmt.Errorf("count the account's mappings: %w", err)
 		}
 		if permitted {
 			u.mappings += int(count.mappings)
+			u.needsRemoval = u.needsRemoval || count.needRemoval > 0
+		} else { // anyone can create a mapping with the finalizer, but its status proves that it used the account
+			u.mappings += int(count.applied)
+			u.needsRemoval = u.needsRemoval || count.applied > 0
 		}
 	}
 	return u, nil

@@ -96,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	health := r.Dispatcher.Configure(request.NamespacedName, config)
-	news := announcement{config.Revision, isHeld(account), health.Ready(), health.Recoveries}
+	news := announcement{config.Revision, isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
 	if err := r.announce(ctx, request.NamespacedName, news); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -122,6 +122,7 @@ type announcement struct {
 	revision   string
 	held       bool
 	ready      bool
+	canRemove  bool
 	recoveries int
 }
 

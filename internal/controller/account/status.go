@@ -40,11 +40,24 @@ func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCall
 
 // summarize returns what the account's conditions state.
 func summarize(account *v1alpha1.DeepCallAccount, health dispatch.Health) reason.Summary {
+	if account.DeletionTimestamp == nil {
+		return summarizeHealth(account, health)
+	}
+	problem := ""
+	if !health.Ready() || health.Paused {
+		problem = summarizeHealth(account, health).Message
+	}
+	return reason.Terminating(problem)
+}
+
+func summarizeHealth(account *v1alpha1.DeepCallAccount, health dispatch.Health) reason.Summary {
 	switch {
 	case health.ConfigError.Reason != "":
 		return reason.Summary(health.ConfigError)
 	case health.State == dispatch.Denied:
 		return reason.FromError(health.Cause)
+	case health.Paused:
+		return reason.Paused()
 	case health.State == dispatch.Unreachable:
 		return reason.Unreachable(health.Cause)
 	case health.State == dispatch.Untried && !(health.Recoveries == 0 && wasUsable(account)):

@@ -88,7 +88,7 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	snap.Account = plan.Account{
 		Exists: true, Deleting: snap.account.DeletionTimestamp != nil,
 		Endpoint: health.Endpoint, Misconfigured: health.ConfigError != dispatch.ConfigError{},
-		Reachable: health.Reachable(), CanRemove: health.CanRemove, Recoveries: health.Recoveries,
+		Reachable: health.Reachable(), Paused: health.Paused, CanRemove: health.CanRemove, Recoveries: health.Recoveries,
 	}
 	return nil
 }

@@ -18,6 +18,9 @@ import (
 type denial struct {
 	at    time.Time // the time of the last Denied answer, or zero
 	count int       // answers in a row; those of concurrent requests count once
+	agent string    // the agent of the first one
+	// confirmed reports whether a request of another agent followed before the next probe, which is allowed once.
+	confirmed bool
 }
 
 // A denied account is probed after 5 minutes, then after twice as long each time, up to an hour.
@@ -38,9 +41,12 @@ func (d *denial) nextProbe() time.Time {
 	return d.at.Add(wait)
 }
 
-func (d *denial) record(now time.Time) {
+func (d *denial) record(now time.Time, agent string) {
 	if now.Before(d.nextProbe()) {
-		return // the request was in flight when the first one was denied
+		return // the request was in flight when the first one was denied, or confirms that
+	}
+	if d.count == 0 {
+		d.agent = agent
 	}
 	d.at = now
 	d.count++
@@ -56,8 +62,11 @@ func (e *testEnv) onRequest(s *simulator, agent string) {
 	e.stats.requests[s.account]++
 	e.stats.perMinute[s.account].add(now)
 	e.stats.perSecond[s.account].add(now)
-	d := e.denials[s.account]
-	if now.Before(d.nextProbe().Add(-time.Second)) {
+	switch d := e.denials[s.account]; {
+	case !now.Before(d.nextProbe().Add(-time.Second)):
+	case agent != d.agent && !d.confirmed:
+		d.confirmed = true
+	default:
 		e.violateLocked("R10: a request with credentials that DeepCall denied %s ago, %d times in a row", now.Sub(d.at), d.count)
 	}
 	if !e.isExpected(s.account, agent, now) {
@@ -77,7 +86,7 @@ func (e *testEnv) onResponse(s *simulator, agent string, code int) {
 	e.lastActivity = now
 	switch d := e.denials[s.account]; {
 	case slices.Contains([]int{1014, 1039}, code):
-		d.record(now)
+		d.record(now, agent)
 	case code == 200:
 		e.stats.accepted[s.account]++
 		*d = denial{}
