@@ -131,7 +131,7 @@ var _ = Describe("kstatus, Argo CD and Flux", func() {
 		env.deepcall.Script(deepcalltest.Code(1501).ForAgent("7").Times(-1))
 		env.kubectl("delete", "agm/usable", "dca/usable", "--wait=false")
 		env.expectHealth("agm/usable", "DataAlreadyInProcessing", terminating)
-		env.expectHealth("dca/usable", "Usable", terminating)
+		env.expectHealth("dca/usable", "Terminating", terminating)
 	})
 
 	It("agree on the health of a mapping in every state", func() {

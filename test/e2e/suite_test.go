@@ -137,8 +137,11 @@ metadata: {name: %s}
 spec:
   accountRef: {name: acme}
   agentID: %q
-  groups:
 `, name, agent)
+	if len(groups) == 0 {
+		return text + "  groups: []\n"
+	}
+	text += "  groups:\n"
 	for _, group := range groups {
 		id, receives, _ := strings.Cut(group, "=")
 		text += fmt.Sprintf("  - {groupID: %q, receiveCall: %s}\n", id, receives)

@@ -20,12 +20,12 @@ func TestMapping_keeps_what_the_operator_reads(t *testing.T) {
 			Name: "asha", Namespace: "support", UID: "1", ResourceVersion: "9", Generation: 3, CreationTimestamp: now,
 			DeletionTimestamp: &now, Finalizers: []string{v1alpha1.StopCallsFinalizer, "example.com/other"},
 			Annotations: map[string]string{
-				v1alpha1.AttemptedGroupsAnnotation: `{"attempt":4,"groups":["90"]}`, v1alpha1.ReconcileRequestedAtAnnotation: "now",
+				v1alpha1.AttemptedGroupsAnnotation: `{"uid":"1","attempt":4,"groups":["90"]}`, v1alpha1.ReconcileRequestedAtAnnotation: "now",
 			},
 		},
 		Spec: v1alpha1.AgentGroupMappingSpec{AgentID: "7", Groups: []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}},
 	}
-	read.Status.Receiving, read.Status.AnsweredAttempt = "1/1", 3
+	read.Status.ObservedUID, read.Status.Receiving, read.Status.AnsweredAttempt = "1", "1/1", 3
 
 	complete := read.DeepCopy()
 	complete.Labels = map[string]string{"team": "support"}
@@ -50,6 +50,12 @@ func TestMapping_keeps_what_the_operator_reads(t *testing.T) {
 	}
 	if got := plan.Record(answered, []string{"91"}); got != next {
 		t.Errorf("without it, the next record is %s, want %s", got, next)
+	}
+
+	restored := read.DeepCopy() // with the status of the object that was backed up
+	restored.Status.ObservedUID, restored.Status.AnsweredAttempt = "former", 100
+	if _, err := Mapping(restored); err != nil || restored.Annotations[v1alpha1.AttemptedGroupsAnnotation] == "" {
+		t.Errorf("of a record that another object's status answers it keeps %v, %v", restored.Annotations, err)
 	}
 
 	gone := toolscache.DeletedFinalStateUnknown{Key: "support/asha"}
