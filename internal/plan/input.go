@@ -67,11 +67,14 @@ const (
 )
 
 func newInput(s Snapshot, m Mapping, state MappingState) input {
+	elsewhere := func(endpoint string) bool { // an account that does not exist says nothing about its endpoint
+		return s.Account.Endpoint != "" && !deepcall.SameEndpoint(endpoint, s.Account.Endpoint)
+	}
 	in := input{
 		name:             m.Namespace + "/" + m.Name,
 		created:          m.CreationTimestamp.Time,
 		applied:          toGroups(m.Status.AppliedGroups),
-		appliedElsewhere: s.Account.Endpoint != "" && !deepcall.SameEndpoint(m.Status.AppliedEndpoint, s.Account.Endpoint),
+		appliedElsewhere: m.Status.AppliedEndpoint == "" || elsewhere(m.Status.AppliedEndpoint),
 		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping),
 		pendingAdds:      pendingAdds(m.AgentGroupMapping, state),
 		deleting:         m.DeletionTimestamp != nil,
@@ -85,8 +88,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 	if !in.deleting && m.Permitted {
 		in.desired = toGroups(m.Spec.Groups)
 	}
-	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
-		(state.RejectedAt == "" || deepcall.SameEndpoint(state.RejectedAt, s.Account.Endpoint))
+	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) && (state.RejectedAt == "" || !elsewhere(state.RejectedAt))
 	in.setHold(s, m, state.Backoff)
 	return in
 }

@@ -21,3 +21,15 @@ func TestNewInput_compares_endpoints_without_trailing_slashes(t *testing.T) {
 		}
 	}
 }
+
+func TestPlan_of_a_missing_account_does_not_report_rejected_groups_as_synced(t *testing.T) {
+	carried, edited := newMapping("carried", 1, "1=N 3=Y"), newMapping("edited", 2, "5=Y")
+	a := newAgent(true, carried, edited)
+	a.runAll(t)
+	a.vanish("3")
+	edited.edit("5=N")
+	a.runAll(t)
+	a.account = Account{Reachable: true}
+	a.reconcile()
+	expectSummary(t, carried, reason.AccountNotFound("acme"))
+}
