@@ -120,7 +120,7 @@ func describe(known map[string]metric, registry *prometheus.Registry) {
 var knownValues = sync.OnceValue(func() map[string][]string {
 	reasons := []string{"Unobserved", "Other"}
 	for _, entry := range reason.Entries() {
-		if entry.Object == reason.Mapping {
+		if reason.MetricLabel(entry.Reason) == entry.Reason {
 			reasons = append(reasons, entry.Reason)
 		}
 	}

@@ -172,7 +172,7 @@ func TestRules_list_all_rejections(t *testing.T) {
 	rejected = slices.Compact(rejected)
 
 	matcher := regexp.MustCompile(`reason[=!]~"([^"]*)"`)
-	others := []string{"Suspended", "AccountNotReady", "Conflict", "Unobserved"}
+	others := []string{"Suspended", "AccountNotReady", "Paused", "Conflict", "Unobserved"}
 	for alert, want := range map[string][]string{
 		"DeepCallMappingsRejected": rejected,
 		"DeepCallMappingsNotReady": slices.Concat(others, rejected),
