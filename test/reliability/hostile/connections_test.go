@@ -45,7 +45,7 @@ var connections = []attack{
 		c.send(answerWith("401 x", "", "Connection: close"))
 		c.close()
 	}},
-	{name: "413 within the request", want: "UnexpectedStatus", incomplete: true, large: true, onConnect: func(c *serverConn) {
+	{name: "413 within the request", want: "RequestTooLarge", class: "Rejected", certain: true, incomplete: true, large: true, onConnect: func(c *serverConn) {
 		_, _ = c.in.Peek(4000)
 		c.send(answerWith("413 x", "too large", "Connection: close"))
 		c.close()
