@@ -109,7 +109,7 @@ func (b *breaker) canConfirm(agentID string) bool {
 	return (b.unconfirmed == nil || b.unconfirmed.agentID != agentID) && b.failing[agentID].refuted == ""
 }
 
-// record updates the breaker with the result of a request.
+// record updates the breaker with the result of a request. A rejection by DeepCall shows that the account works.
 func (b *breaker) record(r sent, err error) {
 	var failure *deepcall.Error
 	switch {
@@ -121,7 +121,7 @@ func (b *breaker) record(r sent, err error) {
 	case failure.Unreachable:
 		b.recordFailure(r, failure)
 	case failure.Answer != nil:
-		b.recordSuccess(r) // the account works
+		b.recordSuccess(r)
 	case b.state == Denied || b.state == Unreachable: // the answer shows nothing about the account
 		b.confirm(r.agentID)
 		b.scheduleProbe(r.ended)

@@ -31,6 +31,9 @@ type Permit struct {
 	cancel   context.CancelFunc
 }
 
+// leaseRetry is the delay of the next permit after a request that the lease did not allow.
+const leaseRetry = time.Second
+
 type permitState int
 
 const (
@@ -154,11 +157,18 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	now := d.options.Clock.Now()
-	if d.closed || d.options.MaySend() != nil || !a.tryStart(p, now) {
+	maySend := !d.closed && d.options.MaySend() == nil
+	if !maySend || !a.tryStart(p, now) {
 		delete(a.permits, p.key.AgentID)
 		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
+		if !maySend {
+			if !d.closed {
+				d.grantAfter(a, leaseRetry) // at once, the agent would be reconciled in a loop
+			}
+			return false
+		}
 		if health := a.health(); !health.Ready() || health.Paused {
-			d.pending.lowPriority = append(d.pending.lowPriority, p.key) // which reports that
+			d.pending.lowPriority = append(d.pending.lowPriority, p.key) // its reconcile writes why it waits
 		}
 		d.grantPermits(a)
 		return false

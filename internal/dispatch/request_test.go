@@ -170,7 +170,9 @@ func TestStartSendsNothingWithoutTheLease(t *testing.T) {
 		h.fence = errors.New("not the leader")
 		expect(t, "started", h.start(permit), false)
 		expect(t, "in flight", h.InFlight(agent("1")), false)
-		expect(t, "enqueued", h.takeEnqueued(), "1")
+		expect(t, "enqueued at once", h.takeEnqueued(), "")
+		elapse(leaseRetry)
+		expect(t, "enqueued after the delay", h.takeEnqueued(), "1")
 		expect(t, "requests", h.agentIDs(), "")
 		h.fence = nil
 		expect(t, "started with the old permit", h.start(permit), false)

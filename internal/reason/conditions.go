@@ -76,7 +76,7 @@ func withRemedy(entry Entry, message string) string {
 // Users can write any reason into a status, so other reasons would make the number of series unbounded.
 func MetricLabel(reason string) string {
 	switch entry := byReason[reason]; {
-	case entry.Object == Mapping, entry.Object == Shared, entry.Class == deepcall.Denied: // Denied: if only this agent is
+	case entry.Object == Mapping, entry.Object == Shared, entry.Class == deepcall.Denied: // a mapping has the latter if its agent alone is denied
 		return reason
 	default:
 		return "Other"
