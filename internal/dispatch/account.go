@@ -57,8 +57,9 @@ type account struct {
 	limiter        *rate.Limiter
 	breaker        breaker
 	// answer is DeepCall's answer that led to the breaker's state; nil if there was none.
-	answer     *deepcall.Answer
-	recoveries int // how often the account became usable again
+	answer *deepcall.Answer
+	// recoveries counts how often the account became usable again, or changed in a way that can make it so.
+	recoveries int
 	queue      queue
 	// permits holds the current permit of each agent, by agent ID.
 	permits map[string]*Permit
@@ -66,8 +67,8 @@ type account struct {
 	timer clock.Timer
 }
 
-func newAccount(name types.NamespacedName, now time.Time) *account {
-	return &account{name: name, breaker: newBreaker(now), permits: map[string]*Permit{}}
+func newAccount(name types.NamespacedName, recoveries int, now time.Time) *account {
+	return &account{name: name, recoveries: recoveries, breaker: newBreaker(now), permits: map[string]*Permit{}}
 }
 
 func (a *account) key(agentID string) v1alpha1.AgentKey {
@@ -88,12 +89,18 @@ func (a *account) configure(config Config, now time.Time) {
 	case moved, old.UID != config.UID:
 		a.lastCredentials = deepcall.Credentials{} // they were meant for the former endpoint or object
 	}
-	changed := old.Revision != config.Revision || a.secretChanged()
+	edited := old.Revision != config.Revision
+	changed := a.secretChanged() || edited
+	if isNew {
+		return
+	}
 	switch {
-	case isNew:
 	case moved, rotated, changed && !a.health().Reachable() && a.canSend():
 		a.breaker, a.answer = newBreaker(now), nil
 		a.recoveries++
+	case edited:
+		a.breaker.endPause()
+		a.recoveries++ // results of requests in flight don't count for the account, so they must not delay their agents
 	case changed:
 		a.breaker.endPause()
 	}

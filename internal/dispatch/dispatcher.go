@@ -43,6 +43,9 @@ type Dispatcher struct {
 	accounts map[types.NamespacedName]*account
 	// inFlight holds the permits of the requests in flight, also of accounts that no longer exist.
 	inFlight map[v1alpha1.AgentKey]*Permit
+	// recoveries is where a new account begins to count. It is above the counts of removed accounts, so that the back-off of
+	// an agent ends with the account.
+	recoveries int
 	// pending is enqueued once mu is released.
 	pending keys
 	closed  bool
@@ -78,7 +81,7 @@ func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health 
 	defer d.unlock()
 	a := d.accounts[name]
 	if a == nil {
-		a = newAccount(name, d.options.Clock.Now())
+		a = newAccount(name, d.recoveries, d.options.Clock.Now())
 		d.accounts[name] = a
 	}
 	d.update(a, func() { a.configure(config, d.options.Clock.Now()) })
@@ -95,6 +98,7 @@ func (d *Dispatcher) Remove(name types.NamespacedName) {
 		return
 	}
 	delete(d.accounts, name)
+	d.recoveries = max(d.recoveries, a.recoveries+1)
 	a.stop()
 	d.pending.agents = append(d.pending.agents, a.waiting()...)
 }

@@ -31,7 +31,7 @@ type Health struct {
 	Endpoint string
 	// Authentication is UserToken, Session or empty.
 	Authentication string
-	// Recoveries increases when the account becomes usable again, which ends the back-off of its agents.
+	// Recoveries increases when the account becomes usable again or changes, which ends the back-off of its agents.
 	Recoveries int
 	// CanRemove reports whether removals can be sent, if the Secret is gone with the last credentials, unless DeepCall denied them.
 	CanRemove bool

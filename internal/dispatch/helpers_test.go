@@ -78,6 +78,13 @@ func (h *harness) reconfigure(change func(*Config)) {
 }
 
 // deleteSecret is a change for reconfigure.
+// recreateAccount replaces the account by one of the same name and configuration.
+func (h *harness) recreateAccount() {
+	config, _ := h.Config(acme)
+	h.Remove(acme)
+	h.Configure(acme, config)
+}
+
 func deleteSecret(c *Config) {
 	c.Credentials, c.ConfigError = deepcall.Credentials{}, ConfigError{Reason: "SecretNotFound"}
 }

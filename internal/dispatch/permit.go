@@ -26,6 +26,7 @@ type Permit struct {
 	client      *deepcall.Client
 	endpoint    string
 	credentials deepcall.Credentials
+	recoveries  int
 	// accepted reports whether DeepCall had accepted the credentials before.
 	accepted bool
 	cancel   context.CancelFunc
@@ -46,6 +47,8 @@ const (
 type Result struct {
 	// Endpoint is where the request was sent. The account may have another one by now.
 	Endpoint string
+	// Recoveries is the account's Health.Recoveries when the request started.
+	Recoveries int
 	// Answer is DeepCall's answer if it accepted the request.
 	Answer deepcall.Answer
 	// Err is nil if DeepCall accepted the request, else a *deepcall.Error.
@@ -174,7 +177,8 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	p.state, p.startedAt = permitInFlight, now
-	p.client, p.endpoint, p.credentials, p.accepted = a.config.Client, a.config.Endpoint, a.lastCredentials, a.breaker.accepted
+	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
+	p.recoveries, p.accepted = a.recoveries, a.breaker.accepted
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.inFlight[p.key] = p
 	d.requests.Go(func() {
@@ -193,7 +197,7 @@ func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
 		}
 		return answer, err
 	})
-	return Result{Endpoint: p.endpoint, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
+	return Result{Endpoint: p.endpoint, Recoveries: p.recoveries, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
 }
 
 // finish ends the request of a permit, and enqueues the agent.

@@ -54,6 +54,37 @@ func TestStartSendsTheRequest(t *testing.T) {
 	})
 }
 
+// A failure whose request started before the account changed must not delay the agent.
+func TestRecoveriesOfAResult(t *testing.T) {
+	for name, change := range map[string]func(h *harness){
+		"the credentials change": func(h *harness) {
+			h.reconfigure(func(c *Config) { c.Credentials = credentials(h.t, "1002") })
+		},
+		"the endpoint changes":  func(h *harness) { h.reconfigure(func(c *Config) { c.Endpoint, c.Client = otherEndpoint, h.client() }) },
+		"the revision changes":  func(h *harness) { h.reconfigure(func(c *Config) { c.Revision, c.Client = "2", h.client() }) },
+		"it is recreated":       (*harness).recreateAccount,
+		"it is recreated twice": func(h *harness) { h.recreateAccount(); h.recreateAccount() },
+	} {
+		runInFakeTime(t, "are fewer than the account's if "+name+" while the request is in flight", func(t *testing.T) {
+			h := newHarness(t, generous, always(denied.in(time.Second)))
+			results := h.launch("1", edit)
+			change(h)
+			result := <-results
+			expect(t, "the account counts the denial", h.health().State, Untried)
+			expect(t, "fewer", result.Recoveries < h.health().Recoveries, true)
+		})
+	}
+
+	runInFakeTime(t, "are the account's if the Secret changes but not the credentials", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied.in(time.Second)))
+		results := h.launch("1", edit)
+		h.reconfigure(func(c *Config) { c.SecretHash = 2 })
+		expect(t, "recoveries", (<-results).Recoveries, h.health().Recoveries)
+		elapse(0)
+		expect(t, "state", h.health().State, Denied)
+	})
+}
+
 func TestRequestOutlivesItsAccount(t *testing.T) {
 	runInFakeTime(t, "when the account is removed", func(t *testing.T) {
 		h := newHarness(t, generous, always(success.in(time.Second)))

@@ -119,7 +119,7 @@ func (p planner) failureSummary(self int, r Result) reason.Summary {
 // backOff returns the back-off after a transient failure or a denial.
 func (p planner) backOff(r Result, last Backoff) Backoff {
 	failures := 1
-	if last.Generation == r.Generation && last.RequestedAt == r.RequestedAt && last.Recoveries == p.Account.Recoveries {
+	if last.Generation == r.Generation && last.RequestedAt == r.RequestedAt && last.Recoveries == r.Recoveries {
 		failures = last.Failures + 1
 	}
 	delay := retryDelay
@@ -127,7 +127,7 @@ func (p planner) backOff(r Result, last Backoff) Backoff {
 		delay = deniedDelay
 	}
 	return Backoff{
-		Generation: r.Generation, RequestedAt: r.RequestedAt, Recoveries: p.Account.Recoveries,
+		Generation: r.Generation, RequestedAt: r.RequestedAt, Recoveries: r.Recoveries,
 		Failures: failures, Until: r.At.Add(delay(failures, r.Jitter)),
 	}
 }

@@ -160,7 +160,9 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	m := a.mapping(next.UID)
 	a.lastFor = m.Name
 	a.record(m, next)
-	result := Result{Next: next, Endpoint: a.account.Endpoint, Attempt: AttemptOf(m.AgentGroupMapping).Number}
+	result := Result{
+		Next: next, Endpoint: a.account.Endpoint, Recoveries: a.account.Recoveries, Attempt: AttemptOf(m.AgentGroupMapping).Number,
+	}
 	a.noteOmitted(next)
 	accepted := what != requestLost && what != denied && a.update(next.Groups)
 	meanwhile()

@@ -76,6 +76,19 @@ func TestApply_states_the_pause_that_a_request_caused(t *testing.T) {
 	expectSummary(t, m, reason.Paused())
 }
 
+func TestApply_does_not_back_off_if_the_account_changed_meanwhile(t *testing.T) {
+	for what, kind := range map[string]fate{"a denial": denied, "a request without an answer": requestLost} {
+		t.Run("after "+what, func(t *testing.T) {
+			a := newAgent(false, newMapping("me", 1, "1=Y"))
+			a.step(kind, func() { a.account.Recoveries++ })
+			a.now = day(20)
+			if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
+				t.Error("it is not sent to the changed account at once")
+			}
+		})
+	}
+}
+
 func TestApply_backs_off_if_only_one_agent_is_denied(t *testing.T) {
 	m := newMapping("me", 1, "1=Y")
 	a := newAgent(false, m)

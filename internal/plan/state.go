@@ -58,6 +58,8 @@ type Result struct {
 	Next
 	// Endpoint is where the request was sent.
 	Endpoint string
+	// Recoveries is the account's when the request started.
+	Recoveries int
 	// Attempt is the number of the mapping's last recorded attempt when the request was sent.
 	Attempt int64
 	Answer  deepcall.Answer
