@@ -17,10 +17,6 @@ var skipped = map[string]map[string]string{
 	"README.md": {
 		"make demo   # see it work: a control plane, a simulated DeepCall, the operator, kubectl": "make test would run recursively",
 		"kubectl apply -k config/default": "test/kustomize runs the command of docs/install-kustomize.md",
-		"helm install deepcall-operator config/chart --namespace deepcall-operator-system --create-namespace": "test/chart runs the command of docs/install-helm.md",
-		"make run":                         "runs until Ctrl-C",
-		"kubectl apply -k config/samples":  "the samples contain the endpoint of DeepCall",
-		"kubectl delete -k config/samples": "the samples are not applied",
 	},
 	"docs/how-to/pause.md": {
 		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=0": "the control plane runs no Pods",
