@@ -16,6 +16,9 @@ import (
 // plainLength is the length of the prefix and the suffix of a canary that no encoding escapes.
 const plainLength = 20
 
+// dumpGroup is the number of bytes that a hex dump groups in a row.
+const dumpGroup = 8
+
 // Canary returns a credential that Reveals finds in any encoding, even if only a part of it is present. It surrounds
 // characters that encodings escape with text, which must be unique, long and alphanumeric.
 func Canary(text string) string {
@@ -41,9 +44,11 @@ func Forms(secret string) map[string]string {
 		"HTML":                       html.EscapeString(secret),
 		"hexadecimal":                hex.EncodeToString([]byte(start)),
 		"upper-case hexadecimal":     strings.ToUpper(hex.EncodeToString([]byte(start))),
-		"hex dump row":               fmt.Sprintf("% x", start[4:8]),
 		"list of bytes":              trimDelimiters(fmt.Sprintf("%d", []byte(start))),
 		"JSON list of bytes":         strings.Join(strings.Fields(trimDelimiters(fmt.Sprintf("%d", []byte(start)))), ","),
+	}
+	for offset := range dumpGroup { // part of a group would also match words, such as "Toke" in "InvalidToken"
+		forms[fmt.Sprintf("hex dump at offset %d", offset)] = fmt.Sprintf("% x", start[offset:offset+dumpGroup])
 	}
 	for shift := range 3 {
 		forms[fmt.Sprintf("base64 at offset %d", shift)] = base64Core(base64.RawStdEncoding, start, shift)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -30,7 +31,18 @@ func TestRevealsFindsDumps(t *testing.T) {
 	if found := Reveals(dump, canary); !slices.Contains(found, "prefix") {
 		t.Errorf("got %v, want prefix in\n%s", found, dump)
 	}
+	for shift := range dumpGroup {
+		text := strings.Repeat(" ", shift)
+		if found := Reveals(hex.Dump([]byte(text+canary)), canary); !slices.ContainsFunc(found, isDumpForm) {
+			t.Errorf("shifted by %d: got %v, want a hex dump", shift, found)
+		}
+		if found := Reveals(hex.Dump([]byte(text+"InvalidToken")), Canary("n3xtTokenOfThisTest1")); len(found) > 0 {
+			t.Errorf("shifted by %d: got %v, want no encodings", shift, found)
+		}
+	}
 	if found := Reveals(fmt.Sprintf("%d", []byte(canary)), canary); !slices.Contains(found, "list of bytes") {
 		t.Errorf("got %v, want list of bytes", found)
 	}
 }
+
+func isDumpForm(form string) bool { return strings.HasPrefix(form, "hex dump") }
