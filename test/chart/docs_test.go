@@ -116,7 +116,7 @@ func withoutRolloutStatus(commands string) string {
 
 func TestUninstall(t *testing.T) {
 	sections := pageSections(t)
-	keepCalls, stopCalls := sections["Uninstall, and leave DeepCall as it is"], sections["Uninstall, and stop the calls"]
+	keepCalls, stopCalls := sections["Uninstall without stopping calls"], sections["Uninstall and stop the calls"]
 	if len(keepCalls) != 2 || len(stopCalls) != 1 {
 		t.Fatalf("got %d and %d blocks, want 2 and 1", len(keepCalls), len(stopCalls))
 	}

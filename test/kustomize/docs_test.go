@@ -61,10 +61,10 @@ var _ = Describe("The pages about installing", func() {
 			page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", name))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(strings.Join(strings.Fields(string(page)), " ")).To(SatisfyAll(
-				ContainSubstring("- A watched namespace that is deleted takes the operator's Roles in it along, and any mapping that is left "+
-					"may then keep it from ending. Delete the mappings first, and wait until they are gone."),
-				MatchRegexp("No two (operators|releases) may watch one namespace: both would call DeepCall for the same mappings."),
-				ContainSubstring("two in one namespace share the lease, so that the second only stands by."),
+				ContainSubstring("- Deleting a watched namespace also deletes the operator's Roles in it, so mappings that still exist can "+
+					"block the deletion. Delete the mappings first, and wait until they are gone."),
+				MatchRegexp("Two (operators|releases) must not watch the same namespace, because both would send requests for the same mappings."),
+				ContainSubstring("two in the same namespace share a lease, so the second remains on standby."),
 			), name)
 		}
 	})

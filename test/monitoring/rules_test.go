@@ -160,6 +160,30 @@ func TestRunbook_has_no_other_alerts(t *testing.T) {
 	}
 }
 
+// TestRules_search_for_logged_messages checks that the operator logs the messages that alerts and the runbook search for.
+func TestRules_search_for_logged_messages(t *testing.T) {
+	searches := regexp.MustCompile(`search for "([^"]+)"`)
+	_, all := rules(t)
+	found := 0
+	for _, r := range all {
+		for _, search := range searches.FindAllStringSubmatch(r.Annotations["description"], -1) {
+			found++
+			for _, name := range []string{runbook, "../../internal/controller/agent/write.go"} {
+				content, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Contains(content, []byte(search[1])) {
+					t.Errorf("%s searches for %q, which %s does not contain", r.Alert, search[1], name)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("found no alert that searches for a message")
+	}
+}
+
 // TestRules_list_all_rejections checks that one rule matches all reasons of the class Rejected, and another one the rest.
 func TestRules_list_all_rejections(t *testing.T) {
 	var rejected []string
