@@ -43,14 +43,6 @@ var _ = Describe("allowedNamespaces", func() {
 		Expect(k8sClient.Update(ctx, namespace)).To(Succeed())
 	}
 
-	It("rejects another namespace with Same, without revealing whether the account exists", func() {
-		env.create(testenv.Mapping("missing").In(otherNamespace).AccountIn(env.namespace, "missing").Group("90", true).Build())
-		existing := env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
-		missing := env.waitFor(otherNamespace+"/missing", "Ready=False AccountNotPermitted Stalled")
-		Expect(existing.Status.Conditions[0].Message).To(Equal(missing.Status.Conditions[0].Message))
-		env.expectRequests(0)
-	})
-
 	It("permits every namespace with All", func() {
 		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
 		env.editAccount("acme", allowAll)
@@ -100,19 +92,6 @@ var _ = Describe("allowedNamespaces", func() {
 		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
 		env.edit(guest, setGroups())
 		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
-	})
-})
-
-var _ = Describe("a suspended mapping", func() {
-	It("does not reveal whether an account of another namespace exists", func() {
-		env := newEmptyTestEnv()
-		otherNamespace := env.createNamespace()
-		env.setup()
-		for name, account := range map[string]string{"exists": "acme", "missing": "missing"} {
-			env.create(testenv.Mapping(name).In(otherNamespace).Suspended().AccountIn(env.namespace, account).Group("90", true).Build())
-		}
-		env.waitFor(otherNamespace+"/missing", "Ready=False Suspended")
-		env.waitFor(otherNamespace+"/exists", "Ready=False Suspended")
 	})
 })
 

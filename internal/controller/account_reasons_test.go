@@ -164,21 +164,6 @@ var _ = Describe("R10: an account that is being deleted", func() {
 		env.expectRequests(2)
 	})
 
-	It("does not wait for a mapping without permission that has the finalizer but no applied groups", func() {
-		env := newEmptyTestEnv()
-		other := env.createNamespace()
-		env.setup()
-		guest := env.guest(other).Build()
-		guest.Finalizers = []string{v1alpha1.StopCallsFinalizer}
-		env.create(guest)
-		env.waitFor(other+"/guest", "Ready=False AccountNotPermitted Stalled")
-		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true))
-		env.waitForMappingCount(1)
-		env.delete(env.account("acme"))
-		env.delete(mapping)
-		env.waitForAccountDeletion("acme")
-	})
-
 	It("waits for a mapping that is no longer permitted and has applied groups, and counts it", func() {
 		env := newEmptyTestEnv()
 		other := env.createNamespace()

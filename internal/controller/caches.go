@@ -17,6 +17,7 @@ import (
 
 // sharedCaches contains what both controllers derive from watch events.
 type sharedCaches struct {
+	cached   client.Reader
 	mappings *assume.Cache[*v1alpha1.AgentGroupMapping]
 	accounts *assume.Cache[*v1alpha1.DeepCallAccount]
 	counts   *account.MappingCounts
@@ -25,6 +26,7 @@ type sharedCaches struct {
 // newSharedCaches returns empty caches. cached reads from the informers' cache.
 func newSharedCaches(cached client.Reader, counts *account.MappingCounts) sharedCaches {
 	return sharedCaches{
+		cached: cached,
 		mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](cached), func(m *v1alpha1.AgentGroupMapping) []string {
 			return []string{m.AgentKey().String(), m.AccountKey().String()}
 		}),
@@ -33,6 +35,11 @@ func newSharedCaches(cached client.Reader, counts *account.MappingCounts) shared
 		}),
 		counts: counts,
 	}
+}
+
+// hasAccount reports whether the informers' cache has the account.
+func (s sharedCaches) hasAccount(ctx context.Context, name types.NamespacedName) bool {
+	return s.cached.Get(ctx, name, &v1alpha1.DeepCallAccount{}, client.UnsafeDisableDeepCopy) == nil
 }
 
 // watch adds the indexes and the event handlers, which call observe for each version of a mapping, and changed for each account

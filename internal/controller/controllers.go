@@ -102,7 +102,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
 	})
 	countsSynced, err := shared.watch(ctx, mgr, agents.Observe, func(name types.NamespacedName) {
-		accountQueue.AddAfter(reconcile.Request{NamespacedName: name}, countsDebounce)
+		if shared.hasAccount(ctx, name) { // one that does not exist has no status, and its reconcile enqueues all its agents
+			accountQueue.AddAfter(reconcile.Request{NamespacedName: name}, countsDebounce)
+		}
 	})
 	if err != nil {
 		return err

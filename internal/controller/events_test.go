@@ -58,11 +58,12 @@ var _ = Describe("recording events", func() {
 // events returns the events about an object as "type reason: note".
 func (e *testEnv) events(name string) []string {
 	GinkgoHelper()
+	key := e.key(name)
 	var list eventsv1.EventList
-	Expect(k8sClient.List(ctx, &list, client.InNamespace(e.namespace))).To(Succeed())
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(key.Namespace))).To(Succeed())
 	var events []string
 	for _, event := range list.Items {
-		if event.Regarding.Name == name {
+		if event.Regarding.Name == key.Name {
 			events = append(events, event.Type+" "+event.Reason+": "+event.Note)
 		}
 	}

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// apiTransport counts a manager's writes to the API server, and lets reads and writes fail.
+// apiTransport counts a manager's reads and writes of the API server, and lets them fail.
 type apiTransport struct {
 	mu            sync.Mutex
+	reads         map[string]int // by path
 	writes        map[string]int // by resource, for example "agentgroupmappings/status"
 	blocked       bool
 	failingWrites map[string]int // number of writes to fail, by resource
@@ -17,7 +18,7 @@ type apiTransport struct {
 }
 
 func newAPITransport() *apiTransport {
-	return &apiTransport{writes: map[string]int{}, failingWrites: map[string]int{}, failingReads: map[string]int{}}
+	return &apiTransport{reads: map[string]int{}, writes: map[string]int{}, failingWrites: map[string]int{}, failingReads: map[string]int{}}
 }
 
 func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
@@ -45,9 +46,11 @@ func resourceOf(path string) string {
 	}
 }
 
+// failsRead counts a read and reports whether it fails.
 func (t *apiTransport) failsRead(path string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.reads[path]++
 	for part, times := range t.failingReads {
 		if times > 0 && strings.Contains(path, part) {
 			t.failingReads[part]--
@@ -85,6 +88,19 @@ func (t *apiTransport) failWrites(resource string, times int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failingWrites[resource] = times
+}
+
+// readsOf returns the number of reads of paths with the suffix.
+func (t *apiTransport) readsOf(suffix string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	total := 0
+	for path, n := range t.reads {
+		if strings.HasSuffix(path, suffix) {
+			total += n
+		}
+	}
+	return total
 }
 
 // mappingWrites returns the number of writes to mappings and their status.

@@ -20,6 +20,10 @@ import (
 // namespacePollInterval is how often a blocked deletion checks whether its namespace is being deleted.
 const namespacePollInterval = time.Minute
 
+// maxOutsideWrites is how many writes are planned at once for the mappings of a namespace that are outside, so that they don't
+// delay the agent's request. The watch events of these writes enqueue the agent again, for the next ones.
+const maxOutsideWrites = 10
+
 // Write is a change of one mapping object.
 type Write struct {
 	// Mapping is the position of the mapping in the snapshot.
@@ -84,9 +88,13 @@ func (d Decisions) Next() (Next, bool) {
 func Plan(snapshot Snapshot, state State) Decisions {
 	p := newPlanner(snapshot, state)
 	var d Decisions
-	for i := range p.inputs {
-		if w := p.report(i); !w.isZero() {
+	outside := map[string]int{}
+	for i, m := range snapshot.Mappings {
+		if w := p.report(i); !w.isZero() && (!m.IsOutside() || outside[m.Namespace] < maxOutsideWrites) {
 			d.Writes = append(d.Writes, w)
+			if m.IsOutside() {
+				outside[m.Namespace]++
+			}
 		}
 		d.RequeueAt = earliest(d.RequeueAt, p.requeueAt(i))
 		if !p.inputs[i].deleting && len(p.changes[i].desired) > 0 {

@@ -1,6 +1,9 @@
 package plan
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestPlan(t *testing.T) {
 	eachReading(t, "sends one request for each change, and none without a change", func(t *testing.T, replaces bool) {
@@ -101,4 +104,25 @@ func TestPlan(t *testing.T) {
 		m.edit("1=Y")
 		a.expectRequests(t, "1=Y 2=N")
 	})
+}
+
+func TestPlan_limits_the_writes_for_mappings_without_permission(t *testing.T) {
+	host := newMapping("host", 1, "90=Y")
+	a := newAgent(false, host)
+	for n := range 3 * maxOutsideWrites {
+		guest := newMapping(fmt.Sprint("guest", n), 2, "90=N")
+		guest.Namespace, guest.forbidden = "tenant", true
+		a.mappings = append(a.mappings, guest)
+	}
+	other := newMapping("other", 3, "90=N")
+	other.Namespace, other.forbidden = "other", true
+	a.mappings = append(a.mappings, other)
+
+	if n := len(Plan(a.snapshot(), a.state).Writes); n != maxOutsideWrites+1 {
+		t.Errorf("%d writes before the request", n)
+	}
+	a.expectRequests(t, "90=Y")
+	if a.writes != 3*maxOutsideWrites+2 {
+		t.Errorf("%d writes", a.writes)
+	}
 }

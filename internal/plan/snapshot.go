@@ -54,6 +54,12 @@ type Mapping struct {
 	foreignStatus bool
 }
 
+// IsOutside reports whether the mapping affects no request: it has no permission to use the account, and its status proves no
+// earlier use.
+func (m Mapping) IsOutside() bool {
+	return !m.Permitted && len(m.Status.AppliedGroups)+len(m.Status.PendingGroups) == 0
+}
+
 // index returns the position of a mapping, or -1 if it is gone.
 func (s Snapshot) index(uid types.UID) int {
 	return slices.IndexFunc(s.Mappings, func(m Mapping) bool { return m.UID == uid })

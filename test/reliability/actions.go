@@ -152,6 +152,19 @@ func (env *environment) waitRequest(agent, groups string) {
 	})
 }
 
+// waitFinalizer waits until the operator has added its finalizer to a mapping again.
+func (env *environment) waitFinalizer(name string) {
+	env.t.Helper()
+	env.waitFor("the finalizer is back", func() string {
+		var mapping v1alpha1.AgentGroupMapping
+		env.must(k8sClient.Get(env.ctx, env.key(name), &mapping))
+		if !mapping.NeedsRemoval() {
+			return "not yet"
+		}
+		return ""
+	})
+}
+
 // waitDeleted waits until a mapping no longer exists.
 func (env *environment) waitDeleted(name string) {
 	env.t.Helper()

@@ -10,9 +10,9 @@ import (
 // operationWeights lists each operation as often as its weight.
 var operationWeights = []string{
 	"apply", "apply", "apply", "apply", "apply", "set", "set", "flip", "flip", "drop", "drop",
-	"policy", "suspend", "resume", "resync", "delete", "delete", "recreate", "invalid",
+	"policy", "suspend", "resume", "resync", "delete", "delete", "recreate", "invalid", "copy", "copy", "forge", "erase",
 	"secret", "secret", "rotate", "move-account", "allow-namespaces", "retry-account", "delete-account", "create-account",
-	"remove-group", "add-group", "remove-agent", "add-agent", "drift", "block-account", "unblock-account", "fault", "fault", "fault", "fault",
+	"remove-group", "add-group", "remove-agent", "add-agent", "drift", "block-account", "unblock-account", "fault", "fault", "fault", "fault", "bad-agent",
 	"crash", "crash", "restart", "inject", "inject", "inject", "wait", "wait", "wait", "wait",
 }
 
@@ -75,7 +75,9 @@ func genOperation(names []string) *rapid.Generator[operation] {
 			o.On, o.To = genMapping.Draw(t, "on"), genAnyGroup.Draw(t, "group")
 		case "policy":
 			o.On, o.To = genMapping.Draw(t, "on"), pick("Orphan", "StopCalls")
-		case "suspend", "resume", "resync", "delete":
+		case "copy":
+			o.On, o.To = genMapping.Draw(t, "on"), genMapping.Draw(t, "original")
+		case "suspend", "resume", "resync", "delete", "forge", "erase":
 			o.On = genMapping.Draw(t, "on")
 		case "invalid":
 			o.On, o.To = genMapping.Draw(t, "on"), pick("group", "duplicate", "agent", "account", "resync")
@@ -99,6 +101,8 @@ func genOperation(names []string) *rapid.Generator[operation] {
 			o.On, o.To = genAccount.Draw(t, "on"), pick("suspended", "denied")
 		case "fault":
 			o.On, o.To, o.Times = genAgent.Draw(t, "on"), genFault.Draw(t, "fault"), genTimes.Draw(t, "times")
+		case "bad-agent":
+			o.On, o.To = genAgent.Draw(t, "on"), pick("503", "1015")
 		case "inject":
 			o.To, o.Times = pick(string(failBefore), string(loseAnswer), string(crashBefore), string(crashAfter)), rapid.IntRange(1, 6).Draw(t, "effect")
 		case "wait":

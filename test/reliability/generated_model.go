@@ -25,12 +25,15 @@ type model struct {
 	// reconcile request of its mappings, and each move of its account. lastTrigger is the last one of each mapping.
 	triggers    map[string]int
 	lastTrigger map[types.UID]string
+	// erased are the mappings whose records and finalizer a user erased.
+	erased map[types.UID]bool
 }
 
 func newModel() *model {
 	return &model{
 		declaredByObject: map[types.UID]map[string]bool{}, declaredByAgent: map[string]map[string]bool{},
 		released: map[string]map[string]uint64{}, drifted: map[string]bool{}, triggers: map[string]int{}, lastTrigger: map[types.UID]string{},
+		erased: map[types.UID]bool{},
 	}
 }
 
@@ -106,6 +109,22 @@ func (m *model) releasedAt(endpoint, url, agent string, versions []version) map[
 	return ids
 }
 
+// recordErasure records that the operator's records of a mapping are erased at a revision. The groups that it declared, and that
+// its status does not contain, are released: a request whose result is not written may have added them.
+func (m *model) recordErasure(mapping *v1alpha1.AgentGroupMapping, revision uint64) {
+	m.erased[mapping.UID] = true
+	m.triggers[mapping.Spec.AgentID]++
+	known := map[string]bool{}
+	for _, group := range mapping.Status.AppliedGroups {
+		known[group.GroupID] = true
+	}
+	for id := range m.declaredByObject[mapping.UID] {
+		if !known[id] && !slices.Contains(mapping.Status.PendingGroups, id) {
+			m.release(mapping.Spec.AgentID, id, revision)
+		}
+	}
+}
+
 // removesGroups reports whether the applied groups of a version are removed before the mapping can be deleted.
 func removesGroups(mapping *v1alpha1.AgentGroupMapping) bool {
 	return mapping.DeletionTimestamp == nil && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan &&
@@ -115,7 +134,7 @@ func removesGroups(mapping *v1alpha1.AgentGroupMapping) bool {
 // recordUnguardedDeletions releases the groups of mappings that were deleted without waiting for the operator, which
 // therefore does not know what to remove. This happens to a mapping with a finalizer, since the API server does not see
 // a finalizer that is added between its check and the deletion; these are counted. And a mapping that was under
-// Orphan has no finalizer until the operator observes the new policy. Neither ever had a deletionTimestamp.
+// Orphan, or whose finalizer was erased, has none until the operator adds it. None of them ever had a deletionTimestamp.
 func (m *model) recordUnguardedDeletions(versions []version) (unguarded int) {
 	wasOrphan := map[types.UID]bool{}
 	for _, v := range versions {
@@ -127,7 +146,7 @@ func (m *model) recordUnguardedDeletions(versions []version) (unguarded int) {
 			wasOrphan[mapping.UID] = true
 		}
 		hasFinalizer := slices.Contains(mapping.Finalizers, v1alpha1.StopCallsFinalizer)
-		if !v.deleted || mapping.DeletionTimestamp != nil || !hasFinalizer && !wasOrphan[mapping.UID] {
+		if !v.deleted || mapping.DeletionTimestamp != nil || !hasFinalizer && !wasOrphan[mapping.UID] && !m.erased[mapping.UID] {
 			continue
 		}
 		if hasFinalizer {

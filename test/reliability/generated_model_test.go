@@ -97,3 +97,22 @@ func TestMisjudgedRemoval(t *testing.T) {
 		})
 	}
 }
+
+// An erasure releases the groups that only the erased records contained, and excuses a deletion without finalizer.
+func TestErasedRecords(t *testing.T) {
+	m := newModel()
+	mapping := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{UID: "1", ResourceVersion: "5"}}
+	mapping.Spec.AgentID, mapping.Spec.RemovalPolicy, mapping.Spec.Groups = "7", v1alpha1.RemovalPolicyStopCalls, specGroups("90=Y 91=Y 92=Y")
+	m.recordSpec(mapping, 5)
+	mapping.Status.AppliedGroups, mapping.Status.PendingGroups = specGroups("90=Y"), []string{"91"}
+	released := func() []string { return slices.Sorted(maps.Keys(m.releasedAt(primary, "", "7", nil))) }
+
+	m.recordErasure(mapping, 6)
+	if got := released(); !slices.Equal(got, []string{"92"}) {
+		t.Errorf("an erasure releases %v", got)
+	}
+	m.recordUnguardedDeletions([]version{{mapping: mapping, deleted: true}})
+	if got := released(); !slices.Equal(got, []string{"90", "91", "92"}) {
+		t.Errorf("a deletion releases %v", got)
+	}
+}

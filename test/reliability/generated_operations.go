@@ -31,6 +31,9 @@ func init() {
 		"delete":   func(r *runner, o operation) { r.delete(o.On) },
 		"recreate": func(r *runner, o operation) { r.recreate(o.On, o.To) },
 		"invalid":  func(r *runner, o operation) { r.applyInvalid(o.On, o.To) },
+		"copy":     func(r *runner, o operation) { r.copyMapping(o.To, o.On) },
+		"forge":    func(r *runner, o operation) { r.forgeRecord(o.On) },
+		"erase":    func(r *runner, o operation) { r.eraseRecords(o.On) },
 
 		// Accounts.
 		"secret":           func(r *runner, o operation) { r.setSecret(o.On, o.To) },
@@ -55,6 +58,9 @@ func init() {
 		"fault": func(r *runner, o operation) {
 			r.onServers(func(s *deepcalltest.Server) { s.Script(serverFaults[o.To].ForAgent(o.On).Times(o.Times)) })
 		},
+		"bad-agent": func(r *runner, o operation) {
+			r.onServers(func(s *deepcalltest.Server) { s.Script(serverFaults[o.To].ForAgent(o.On).Times(-1)) })
+		},
 
 		// The manager.
 		"crash":   func(r *runner, _ operation) { r.crash() },
@@ -75,7 +81,9 @@ func init() {
 var serverFaults = map[string]deepcalltest.Fault{
 	"1501":         deepcalltest.Code(1501),
 	"1501-applied": deepcalltest.Code(1501).AfterApplying(),
+	"1015":         deepcalltest.Code(1015),
 	"500":          deepcalltest.Status(500),
+	"503":          deepcalltest.Status(503),
 	"429":          deepcalltest.Status(429).RetryAfter("1"),
 	"garbage":      deepcalltest.Body([]byte("<html>")),
 	"hang":         deepcalltest.Hang(),

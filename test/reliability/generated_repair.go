@@ -13,16 +13,16 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 )
 
-// rejectedReasons are the reasons of mappings that DeepCall rejected, and that are not retried automatically.
-var rejectedReasons = func() []string {
+// reasonsOf returns the reasons of a class of failures.
+func reasonsOf(class deepcall.Class) []string {
 	var reasons []string
 	for _, entry := range deepcall.Catalogue() {
-		if entry.Class == deepcall.Rejected {
+		if entry.Class == class {
 			reasons = append(reasons, entry.Reason)
 		}
 	}
 	return reasons
-}()
+}
 
 // repair ends all faults: DeepCall works and has every group, the Secrets are valid, the accounts exist and allow all
 // namespaces, and no mapping is suspended or declares a group that does not exist.
@@ -100,7 +100,8 @@ func (q *reconcileRequester) requestReconciles() {
 	retryAll := q.runner.sequence.RetryAll
 	for key, account := range q.runner.env.history.accounts() {
 		name := q.runner.objectName(key)
-		stalled := account.Status.ObservedGeneration == account.Generation &&
+		// The message of an account that is being deleted states that it is denied.
+		stalled := account.DeletionTimestamp != nil || account.Status.ObservedGeneration == account.Generation &&
 			meta.IsStatusConditionTrue(account.Status.Conditions, v1alpha1.ConditionStalled)
 		notReady := meta.IsStatusConditionFalse(account.Status.Conditions, v1alpha1.ConditionReady)
 		if (stalled || retryAll && notReady) && q.allow(name, 1+q.requests[name]*5) {
@@ -110,7 +111,7 @@ func (q *reconcileRequester) requestReconciles() {
 	for key, mapping := range q.runner.env.history.mappings() {
 		name := q.runner.objectName(key)
 		pending := mapping.Annotations[v1alpha1.ReconcileRequestedAtAnnotation] != mapping.Status.LastHandledReconcileAt
-		if (isRejected(mapping) || retryAll && isFailing(mapping)) && !pending && q.allow(name, 1) {
+		if (isRejected(mapping) || isDenied(mapping) || retryAll && isFailing(mapping)) && !pending && q.allow(name, 1) {
 			q.runner.requestResync(name)
 		}
 	}
@@ -130,7 +131,13 @@ func (q *reconcileRequester) allow(name string, n int) bool {
 // isRejected reports whether DeepCall rejected the current generation of a mapping.
 func isRejected(mapping *v1alpha1.AgentGroupMapping) bool {
 	stalled := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionStalled)
-	return stalled != nil && stalled.ObservedGeneration == mapping.Generation && slices.Contains(rejectedReasons, stalled.Reason)
+	return stalled != nil && stalled.ObservedGeneration == mapping.Generation && slices.Contains(reasonsOf(deepcall.Rejected), stalled.Reason)
+}
+
+// isDenied reports whether DeepCall denied the agent of a mapping, but not the account.
+func isDenied(mapping *v1alpha1.AgentGroupMapping) bool {
+	ready := meta.FindStatusCondition(mapping.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && slices.Contains(reasonsOf(deepcall.Denied), ready.Reason)
 }
 
 // isFailing reports whether a mapping is not Ready, except for a conflict.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
-	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // runner runs the operations of a sequence in an environment with two accounts of two users, and two DeepCalls between
@@ -105,13 +104,7 @@ func (r *runner) apply(name string, spec v1alpha1.AgentGroupMappingSpec) {
 		r.edit(name, setSpec)
 		return
 	}
-	f, key := fixtureFor(name), r.env.key(name)
-	account := r.env.key(f.account)
-	mapping := testenv.Mapping(key.Name).In(key.Namespace).Agent(f.agent).Build()
-	mapping.Spec.AccountRef = v1alpha1.AccountReference{Name: account.Name}
-	if account.Namespace != key.Namespace {
-		mapping.Spec.AccountRef.Namespace = account.Namespace
-	}
+	mapping := r.newMapping(name)
 	setSpec(mapping)
 	r.env.must(k8sClient.Create(r.env.ctx, mapping))
 	r.recordWrite(name, mapping)

@@ -35,6 +35,7 @@ func (env *environment) checkInvariants(expected expectation, maxRequests map[st
 	} else {
 		violations = append(violations, env.checkQuiet(expected)...)
 	}
+	env.history.sort()
 	violations = append(violations, env.checkRequestCounts(maxRequests)...)
 	violations = append(violations, env.checkOrder()...)
 	violations = append(violations, env.checkOwners()...)
@@ -142,7 +143,7 @@ func (env *environment) checkOwners() []string {
 		}
 		owners := map[string]string{}
 		for name, mapping := range current {
-			if !strings.HasPrefix(mappingSummary(mapping), "Ready=True") {
+			if !hasOwnStatus(mapping) || !strings.HasPrefix(mappingSummary(mapping), "Ready=True") {
 				continue
 			}
 			for id := range declaredGroups(mapping) {

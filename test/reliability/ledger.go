@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // effect is one outside effect of a manager: a write to the API server or a request to DeepCall.
@@ -52,7 +54,8 @@ type ledger struct {
 	requestFaults int // faults of requests that did not crash the process
 	violations    []string
 	ready         []readyWrite
-	lastActive    time.Time // when the last effect started or ended
+	erased        map[types.UID]bool // mappings whose finalizer a user erased
+	lastActive    time.Time          // when the last effect started or ended
 }
 
 // arm starts to number effects and assigns the faults to the running process and those after it.
@@ -61,6 +64,22 @@ func (l *ledger) arm(running *process, faults []fault) {
 	defer l.mu.Unlock()
 	l.armed, l.faults = true, slices.Clone(faults)
 	l.assignFault(running)
+}
+
+// markErased records that a user erases the finalizer of a mapping.
+func (l *ledger) markErased(uid types.UID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.erased == nil {
+		l.erased = map[types.UID]bool{}
+	}
+	l.erased[uid] = true
+}
+
+func (l *ledger) wasErased(uid types.UID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.erased[uid]
 }
 
 // disarm stops numbering effects and injecting faults.

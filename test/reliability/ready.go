@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -109,15 +110,18 @@ func (h *history) versionBefore(mapping *v1alpha1.AgentGroupMapping) *v1alpha1.A
 // possiblyApplied returns the groups that a mapping applied, and those of a request whose result is unknown.
 func possiblyApplied(mapping *v1alpha1.AgentGroupMapping) []string {
 	var groups []string
-	for _, applied := range mapping.Status.AppliedGroups {
-		groups = append(groups, applied.GroupID)
+	if hasOwnStatus(mapping) {
+		for _, applied := range mapping.Status.AppliedGroups {
+			groups = append(groups, applied.GroupID)
+		}
 	}
 	var attempted struct {
+		UID     types.UID
 		Attempt int64
 		Groups  []string
 	}
 	err := json.Unmarshal([]byte(mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation]), &attempted)
-	if err == nil && attempted.Attempt > mapping.Status.AnsweredAttempt {
+	if err == nil && attempted.UID == mapping.UID && attempted.Attempt > mapping.Status.AnsweredAttempt {
 		groups = append(groups, attempted.Groups...)
 	}
 	return groups

@@ -14,6 +14,8 @@ type scenario struct {
 	name string
 	// bothSemantics runs the scenario also with requests that replace all groups of an agent.
 	bothSemantics bool
+	// otherNamespaces are further namespaces. The stale sweep, which knows one watch of each kind, leaves out such scenarios.
+	otherNamespaces int
 	// setup runs without faults.
 	setup func(env *environment)
 	// steps run with faults.
@@ -38,7 +40,7 @@ func (s scenario) maxRequests(isolation bool) map[string]int {
 }
 
 // scenarios are the scenarios of the sweeps.
-var scenarios = slices.Concat(editScenarios, lifecycleScenarios)
+var scenarios = slices.Concat(editScenarios, lifecycleScenarios, recordScenarios, tenancyScenarios)
 
 // replaceSuffix is appended to the name of a scenario in which requests replace all groups of an agent.
 const replaceSuffix = "@replace"
@@ -76,7 +78,7 @@ func runScenario(name string, options environmentOptions, body func(t tb, env *e
 	if !known {
 		return runResult{failures: []string{"unknown scenario " + name}}
 	}
-	options.semantics = semantics
+	options.semantics, options.otherNamespaces = semantics, s.otherNamespaces
 	var result runResult
 	var env *environment
 	result.failures = recordFailures(func(t tb) {

@@ -213,7 +213,7 @@ func (p *process) checkWrite(e *effect, request *http.Request, body []byte) {
 	if isReady(&mapping) {
 		p.env.ledger.addReadyWrite(readyWrite{e, len(effects), &mapping})
 	}
-	if problem := checkFinalizer(&mapping); problem != "" {
+	if problem := checkFinalizer(&mapping); problem != "" && !p.env.ledger.wasErased(mapping.UID) {
 		p.env.ledger.addViolation("I7: %s, in %s", problem, e.description)
 	}
 }

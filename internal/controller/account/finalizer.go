@@ -27,14 +27,14 @@ func (r *Reconciler) usageOf(ctx context.Context, account *v1alpha1.DeepCallAcco
 		if u.needsRemoval = u.needsRemoval || isApplied(assumed); u.needsRemoval || !assumed.NeedsRemoval() {
 			continue
 		}
-		permitted, err := r.Tenancy.Permits(ctx, account, assumed.Namespace)
+		permitted, err := r.Tenancy.Permits(ctx, name, account, assumed.Namespace)
 		if err != nil {
 			return usage{}, fmt.Errorf("count the account's mappings: %w", err)
 		}
 		u.needsRemoval = permitted
 	}
 	for namespace, count := range r.Counts.byNamespace(name) {
-		permitted, err := r.Tenancy.Permits(ctx, account, namespace)
+		permitted, err := r.Tenancy.Permits(ctx, name, account, namespace)
 		if err != nil {
 			return usage{}, fmt.Errorf("count the account's mappings: %w", err)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
+	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
 // errStale is returned when the cache is older than the API server. Watch events are on their way.
@@ -110,7 +111,8 @@ func (f *freshness) ensureBaseline(ctx context.Context) error {
 	return nil
 }
 
-// verifyAgent compares the mappings of a snapshot with those that the API server has for the agent, once.
+// verifyAgent compares the mappings of a snapshot with those that the API server has for the agent, once. It ignores mappings
+// that affect no request: a tenant that edits these all the time must not delay others.
 func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 	f.mu.Lock()
 	_, verified := f.agents[snap.Key]
@@ -120,7 +122,9 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 	}
 	versions := map[types.UID]string{}
 	for _, m := range snap.Mappings {
-		versions[m.UID] = m.ResourceVersion
+		if !m.IsOutside() {
+			versions[m.UID] = m.ResourceVersion
+		}
 	}
 	for _, options := range f.tenancy.ListOptions() {
 		live, err := f.listLive(ctx, snap.Key, options)
@@ -132,10 +136,18 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 			if m.AgentKey() != snap.Key || m.Released() {
 				continue
 			}
-			if version, ok := versions[m.UID]; !ok || isNewer(m.ResourceVersion, version) {
+			version, ok := versions[m.UID]
+			if ok && !isNewer(m.ResourceVersion, version) {
+				delete(versions, m.UID)
+				continue
+			}
+			permitted, err := f.tenancy.Permits(ctx, snap.Key.Account, snap.account, m.Namespace)
+			if err != nil {
+				return err
+			}
+			if ok || !plan.NewMapping(m, permitted, snap.Now).IsOutside() {
 				return errStale
 			}
-			delete(versions, m.UID)
 		}
 	}
 	if len(versions) > 0 {

@@ -82,13 +82,23 @@ func newTestSnapshot(mappings ...*v1alpha1.AgentGroupMapping) *snapshot {
 	snap := &snapshot{account: newAccount(1)}
 	for _, m := range mappings {
 		snap.Key = m.AgentKey()
-		snap.Mappings = append(snap.Mappings, plan.Mapping{AgentGroupMapping: m})
+		snap.Mappings = append(snap.Mappings, plan.Mapping{AgentGroupMapping: m, Permitted: m.Namespace == "support"})
 	}
 	return snap
 }
 
 func released(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 	m.DeletionTimestamp = &metav1.Time{}
+	return m
+}
+
+func inNamespace(namespace string, m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.Namespace, m.Spec.AccountRef.Namespace = namespace, "support"
+	return m
+}
+
+func withApplied(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.Status.ObservedUID, m.Status.AppliedGroups = string(m.UID), []v1alpha1.AgentGroup{{GroupID: "90"}}
 	return m
 }
 
@@ -116,9 +126,15 @@ func TestFreshness_compares_an_agent_with_the_API_server(t *testing.T) {
 		"rejects a mapping that was deleted":         {nil, newAccount(1), nil, errStale},
 		"rejects a mapping that was released":        {mappings{released(newMapping("asha", "1", "5"))}, newAccount(1), nil, errStale},
 		"rejects a cache that lacks a mapping":       {mappings{asha, ravi}, newAccount(1), nil, errStale},
-		"rejects an older version of the account":    {mappings{asha}, newAccount(2), nil, errStale},
-		"rejects an account that was deleted":        {mappings{asha}, nil, nil, errStale},
-		"returns the error of the API server":        {mappings{asha}, newAccount(1), down, down},
+		"accepts that a mapping without permission is missing": {
+			mappings{asha, inNamespace("tenant", newMapping("guest", "3", "9"))}, newAccount(1), nil, nil,
+		},
+		"rejects a cache that lacks the applied groups of a mapping without permission": {
+			mappings{asha, inNamespace("tenant", withApplied(newMapping("guest", "3", "9")))}, newAccount(1), nil, errStale,
+		},
+		"rejects an older version of the account": {mappings{asha}, newAccount(2), nil, errStale},
+		"rejects an account that was deleted":     {mappings{asha}, nil, nil, errStale},
+		"returns the error of the API server":     {mappings{asha}, newAccount(1), down, down},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newTestFreshness(&apiServer{version: "10", mappings: c.live, account: c.account, err: c.err})
@@ -128,6 +144,24 @@ func TestFreshness_compares_an_agent_with_the_API_server(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A tenant that edits its mappings all the time must not delay the first request of an agent after a failover.
+func TestFreshness_ignores_mappings_without_permission(t *testing.T) {
+	asha := newMapping("asha", "1", "5")
+	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{asha, inNamespace("tenant", newMapping("guest", "3", "9"))}, account: newAccount(1)}
+	for name, cached := range map[string]*v1alpha1.AgentGroupMapping{
+		"was edited":  inNamespace("tenant", newMapping("guest", "3", "8")),
+		"was deleted": inNamespace("tenant", newMapping("former", "2", "8")),
+	} {
+		if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha, cached)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cached := inNamespace("tenant", withApplied(newMapping("guest", "3", "8")))
+	if err := newTestFreshness(live).verify(t.Context(), newTestSnapshot(asha, cached)); !errors.Is(err, errStale) {
+		t.Errorf("got %v for a mapping whose applied groups are carried", err)
 	}
 }
 

@@ -54,7 +54,7 @@ func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*
 
 // newMapping returns a mapping of the snapshot, whose account must be loaded.
 func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1alpha1.AgentGroupMapping) (plan.Mapping, error) {
-	permitted, err := r.Tenancy.Permits(ctx, snap.account, mapping.Namespace)
+	permitted, err := r.Tenancy.Permits(ctx, snap.Key.Account, snap.account, mapping.Namespace)
 	if err != nil {
 		return plan.Mapping{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -89,11 +90,14 @@ func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, b
 	return reason.Summary{}, false
 }
 
-// Permits reports whether mappings of the namespace can use the account. Without an account every mapping is permitted, so
-// that nothing reveals whether an account exists in another namespace.
-func (t Tenancy) Permits(ctx context.Context, account *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
-	if account == nil || account.Namespace == namespace {
+// Permits reports whether mappings of the namespace can use the account, which is nil if it does not exist. A missing account
+// permits its own namespace only, as a new one does: nothing reveals whether an account exists in another namespace.
+func (t Tenancy) Permits(ctx context.Context, name types.NamespacedName, account *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
+	if name.Namespace == namespace {
 		return true, nil
+	}
+	if account == nil {
+		return false, nil
 	}
 	switch allowed := account.Spec.AllowedNamespaces; allowed.From {
 	case v1alpha1.NamespacesFromAll:

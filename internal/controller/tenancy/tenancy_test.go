@@ -4,8 +4,12 @@ import (
 	"slices"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 func TestListOptions_cover_everything_that_is_watched(t *testing.T) {
@@ -29,6 +33,18 @@ func TestListOptions_cover_everything_that_is_watched(t *testing.T) {
 		}
 		if !slices.Equal(lists, c.want) {
 			t.Errorf("%s: lists %q, want %q", name, lists, c.want)
+		}
+	}
+}
+
+func TestPermits_treats_a_missing_account_as_a_new_one(t *testing.T) {
+	name := types.NamespacedName{Namespace: "support", Name: "acme"}
+	created := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
+	for _, account := range []*v1alpha1.DeepCallAccount{nil, created} {
+		for namespace, want := range map[string]bool{"support": true, "sales": false} {
+			if got, err := New(nil, nil, nil).Permits(t.Context(), name, account, namespace); got != want || err != nil {
+				t.Errorf("%s, with the account %v: %t, %v", namespace, account != nil, got, err)
+			}
 		}
 	}
 }

@@ -1,0 +1,274 @@
+package controller_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
+)
+
+// tenant is a user with the rights of the role edit in a namespace of its own, as docs/security.md assumes.
+type tenant struct {
+	client.Client
+	namespace string
+}
+
+// newTenant creates a tenant, whose namespace managers started afterwards watch.
+func (e *testEnv) newTenant() *tenant {
+	GinkgoHelper()
+	t := &tenant{namespace: e.createNamespace()}
+	file, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "rbac", "editor_role.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	roles, err := testenv.DecodeYAML[rbacv1.ClusterRole](bytes.NewReader(file))
+	Expect(err).NotTo(HaveOccurred())
+	rules := append(roles[0].Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
+	meta := metav1.ObjectMeta{Namespace: t.namespace, Name: "edit"}
+	Expect(k8sClient.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules})).To(Succeed())
+	Expect(k8sClient.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "edit"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: t.namespace}},
+	})).To(Succeed())
+	restConfig := rest.CopyConfig(controlPlane.Config)
+	restConfig.Impersonate = rest.ImpersonationConfig{UserName: t.namespace}
+	t.Client, err = client.New(restConfig, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	// The authorizer learns of the role from a watch.
+	Eventually(func() error { return t.List(ctx, &v1alpha1.AgentGroupMappingList{}, client.InNamespace(t.namespace)) }).Should(Succeed())
+	return t
+}
+
+func (t *tenant) create(obj client.Object) {
+	GinkgoHelper()
+	obj.SetNamespace(t.namespace)
+	Expect(t.Create(ctx, obj)).To(Succeed())
+}
+
+func (t *tenant) mapping(name string) *v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	mapping := &v1alpha1.AgentGroupMapping{}
+	Expect(t.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, mapping)).To(Succeed())
+	return mapping
+}
+
+func (t *tenant) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
+	GinkgoHelper()
+	mapping := t.mapping(name)
+	base := mapping.DeepCopy()
+	change(mapping)
+	Expect(t.Patch(ctx, mapping, client.MergeFrom(base))).To(Succeed())
+}
+
+func (t *tenant) deleteAll() {
+	GinkgoHelper()
+	Expect(t.DeleteAllOf(ctx, &v1alpha1.AgentGroupMapping{}, client.InNamespace(t.namespace))).To(Succeed())
+}
+
+// waitForDeletion waits until the tenant has no mappings.
+func (t *tenant) waitForDeletion() {
+	GinkgoHelper()
+	Eventually(func() []v1alpha1.AgentGroupMapping {
+		var list v1alpha1.AgentGroupMappingList
+		Expect(t.List(ctx, &list, client.InNamespace(t.namespace))).To(Succeed())
+		return list.Items
+	}).Should(BeEmpty())
+}
+
+var volatile = regexp.MustCompile(`"(lastTransitionTime|observedUID)":"[^"]*"`)
+
+// learns returns everything that a tenant can read of the operator's decisions about a mapping: its status, finalizers and events.
+func (t *tenant) learns(e *testEnv, name string) string {
+	GinkgoHelper()
+	mapping := t.mapping(name)
+	status, err := json.Marshal(mapping.Status)
+	Expect(err).NotTo(HaveOccurred())
+	lines := []string{volatile.ReplaceAllString(string(status), ""), strings.Join(mapping.Finalizers, " ")}
+	return strings.Join(append(lines, e.events(t.namespace+"/"+name)...), "\n")
+}
+
+// numbered returns n names.
+func numbered(name string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", name, i)
+	}
+	return names
+}
+
+// The tests of allowedNamespaces are in access_test.go. Here a tenant tries everything that it has the rights for.
+var _ = Describe("a tenant without permission", func() {
+	var (
+		env    *testEnv
+		tenant *tenant
+		host   *v1alpha1.AgentGroupMapping
+	)
+	BeforeEach(func() {
+		env = newEmptyTestEnv()
+		tenant = env.newTenant()
+		env.setup()
+		host = env.createSynced(testenv.Mapping("mapping-of-the-host").Group(hostGroup, true))
+		env.waitForAccount("acme", "Ready=True Usable")
+		env.waitForMappingCount(1)
+	})
+
+	It("causes no request, and learns nothing from the statuses and events of its mappings", func() {
+		account := env.account("acme")
+		all := tricks(host)
+		names := tenant.tryAll(env, all)
+		env.expectRequests(1)
+		for _, name := range names {
+			for _, v := range variants {
+				Eventually(tenant.learns).WithArguments(env, v.name(name)).Should(Equal(tenant.learns(env, variants[0].name(name))), v.name(name))
+				for _, secret := range []string{string(host.UID), host.Name, hostGroup, env.url} {
+					Expect(tenant.learns(env, v.name(name))).NotTo(ContainSubstring(secret))
+				}
+			}
+		}
+		Expect(env.mapping(host.Name).ResourceVersion).To(Equal(host.ResourceVersion))
+		Expect(env.account("acme").ResourceVersion).To(Equal(account.ResourceVersion))
+
+		By("deleting all of them")
+		tenant.deleteAll()
+		tenant.waitForDeletion()
+		env.expectRequests(1)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{hostGroup: "Y"}))
+	})
+
+	It("does not delay the deletion of an account and its mappings", func() {
+		tenant.tryAll(env, tricks(host))
+		env.delete(env.account("acme"))
+		env.delete(host)
+		env.waitForDeletion(host.Name)
+		env.waitForAccountDeletion("acme")
+		env.expectRequests(2)
+		tenant.deleteAll()
+		tenant.waitForDeletion()
+	})
+
+	It("can delete its namespace", func() {
+		tenant.tryAll(env, tricks(host))
+		env.delete(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant.namespace}})
+		tenant.deleteAll()
+		tenant.waitForDeletion()
+		env.expectRequests(1)
+	})
+
+	It("learns nothing from the creation, the failure and the deletion of the account", func() {
+		versions := func() []string {
+			var list v1alpha1.AgentGroupMappingList
+			Expect(tenant.List(ctx, &list, client.InNamespace(tenant.namespace))).To(Succeed())
+			var versions []string
+			for _, mapping := range list.Items {
+				versions = append(versions, mapping.Name+" "+mapping.ResourceVersion)
+			}
+			return versions
+		}
+		tenant.tryAll(env, tricks(host))
+		before := versions()
+		env.create(testenv.UserToken("missing", "1001", "wrong"))
+		env.create(testenv.Account("missing", env.url).Build())
+		env.create(testenv.Mapping("of-the-host-too").Account("missing").Group("90", true).Build())
+		env.waitForAccount("missing", "Ready=False InvalidToken Stalled")
+		env.delete(env.account("acme"))
+		env.delete(host)
+		env.waitForAccountDeletion("acme")
+		Consistently(versions).Should(Equal(before))
+	})
+
+	It("does not cause a conflict for a mapping whose account is missing", func() {
+		tenant.create(testenv.Mapping("older").AccountIn(env.namespace, "missing").Group("90", true).Build())
+		env.waitFor(tenant.namespace+"/older", notPermitted)
+		env.create(testenv.Mapping("younger").Account("missing").Group("90", true).Build())
+		env.waitFor("younger", "Ready=False AccountNotFound Reconciling")
+	})
+
+	It("cannot write a status, and a copied status counts as none", func() {
+		restored := testenv.Mapping("copy").AccountIn(env.namespace, "acme").Group(hostGroup, true).Build()
+		restored.Status, restored.CreationTimestamp = host.Status, metav1.Unix(1, 0)
+		tenant.create(restored)
+		Expect(restored.Status.ObservedUID).To(BeEmpty())
+		Expect(restored.CreationTimestamp.Time).To(BeTemporally(">", host.CreationTimestamp.Time.Add(-1)))
+		restored = env.waitFor(tenant.namespace+"/copy", notPermitted)
+		restored.Status = host.Status
+		Expect(apierrors.IsForbidden(tenant.Status().Update(ctx, restored))).To(BeTrue())
+
+		By("granting the right to write statuses")
+		Expect(k8sClient.Status().Update(ctx, restored)).To(Succeed())
+		env.waitFor(tenant.namespace+"/copy", notPermitted)
+		Expect(tenant.mapping("copy").Status.AppliedGroups).To(BeEmpty())
+		tenant.deleteAll()
+		tenant.waitForDeletion()
+		env.expectRequests(1)
+	})
+
+	It("uses only its own Secret and its own account with an account of the same name and endpoint", func() {
+		Expect(apierrors.IsForbidden(tenant.Create(ctx, testenv.Account("theirs", env.url).In(env.namespace).Build()))).To(BeTrue())
+		tenant.create(testenv.Account("acme", env.url).Build())
+		tenant.create(testenv.Mapping("asha").Group(hostGroup, false).Build())
+		env.waitFor(tenant.namespace+"/asha", "Ready=False AccountNotReady Reconciling")
+		env.expectRequests(1)
+
+		tenant.create(testenv.UserToken("acme", "1001", "guessed"))
+		env.waitForAccount(tenant.namespace+"/acme", "Ready=False InvalidToken Stalled")
+		env.edit(host.Name, setGroups(group(hostGroup, true), group("90", true)))
+		env.waitForSynced(host.Name)
+		env.waitForAccount("acme", "Ready=True Usable")
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{hostGroup: "Y", "90": "Y"}))
+	})
+
+	It("delays a request for the agent by few writes, however many mappings it has", func() {
+		env.stop()
+		for _, name := range numbered("guest", 100) {
+			tenant.create(testenv.Mapping(name).AccountIn(env.namespace, "acme").Group(hostGroup, true).Build())
+		}
+		env.edit(host.Name, setGroups(group(hostGroup, false)))
+		env.deepcall.Script(deepcalltest.Hang())
+		before := env.transport.mappingWrites()
+		env.start()
+		env.waitForInFlight()
+		Expect(env.transport.mappingWrites() - before).To(BeNumerically("<=", 20))
+		env.deepcall.Release()
+		env.waitForSynced(host.Name)
+		for _, name := range numbered("guest", 100) {
+			env.waitFor(tenant.namespace+"/"+name, notPermitted)
+		}
+		env.expectRequests(2)
+	})
+
+	It("causes few reads by another mapping, however many mappings of a missing account it has", func() {
+		names := numbered("guest", 100)
+		for _, name := range names {
+			tenant.create(testenv.Mapping(name).Agent(name).AccountIn(env.namespace, "missing").Group(hostGroup, true).Build())
+		}
+		for _, name := range names {
+			env.waitFor(tenant.namespace+"/"+name, notPermitted)
+		}
+		reads := func() int { return env.transport.readsOf("/deepcallaccounts/missing") }
+		before := 0
+		Eventually(func() (isQuiet bool) {
+			isQuiet = reads() == before
+			before = reads()
+			return isQuiet
+		}).WithPolling(time.Second).Should(BeTrue())
+		tenant.create(testenv.Mapping("one-more").AccountIn(env.namespace, "missing").Group(hostGroup, true).Build())
+		env.waitFor(tenant.namespace+"/one-more", notPermitted)
+		Consistently(func() int { return reads() - before }).Should(BeNumerically("<", 10))
+	})
+})
