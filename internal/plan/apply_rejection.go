@@ -114,7 +114,8 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 // own change is accepted.
 func (p planner) excludeFromRequests(i int, r Result, faulty faultyMapping) Write {
 	generation := p.Mappings[i].Generation
-	r.Generation, r.Deleting, r.RequestedAt, r.Pending = faulty.generation, p.inputs[i].deleting, "", p.inputs[i].pendingAdds
+	r.Generation, r.Deleting, r.Pending = faulty.generation, p.inputs[i].deleting, p.inputs[i].pendingAdds
+	r.RequestedAt, r.AccountResync = "", nil
 	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		status.AppliedEndpoint = ""
 		if faulty.rejected && generation == faulty.generation {
