@@ -92,12 +92,12 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		in.desired = toGroups(m.Spec.Groups)
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) && (state.RejectedAt == "" || !elsewhere(state.RejectedAt))
-	in.setHold(s, m, state.Backoff)
+	in.setHold(s, m, state)
 	return in
 }
 
 // setHold sets the hold, and the times at which it changes.
-func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
+func (in *input) setHold(s Snapshot, m Mapping, state MappingState) {
 	switch {
 	case m.Spec.Suspend:
 		in.hold = heldSuspended
@@ -106,10 +106,10 @@ func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
 		in.hold = heldNotPermitted
 		return
 	}
-	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected)
+	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected, state.RejectedTime)
 	in.resyncDue = in.resyncRequested() || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
-	if backoff.applies(s, m, in.requestedAt) {
-		in.retryAt = backoff.Until
+	if state.Backoff.applies(s, m, in.requestedAt) {
+		in.retryAt = state.Backoff.Until
 	}
 	switch {
 	case in.rejected && !in.resyncDue:
