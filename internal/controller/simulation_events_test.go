@@ -128,6 +128,14 @@ func (s *simulation) event(mode string) {
 	case kind == 18 && mode != "no faults" && mode != "failing writes":
 		s.repeats.Store(true)
 		s.failover(false)
+	case kind == 19 && acme != nil && s.intn(2) == 0:
+		s.logf("%s a resync of all mappings is requested", at)
+		s.repeats.Store(true) // it repeats
+		s.api.mu.Lock()
+		a := s.api.accounts["acme"].DeepCopy()
+		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, time.Now().Format(time.RFC3339Nano))
+		s.api.put(a)
+		s.api.mu.Unlock()
 	case kind == 19:
 		s.logf("%s a resync of %s is requested", at, name)
 		s.repeats.Store(true) // it repeats
