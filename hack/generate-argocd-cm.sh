@@ -44,6 +44,7 @@ cat <<'END'
       - /metadata/annotations/telephony.deepcall.com~1attempted-groups
       - /status/lastResponse/time
       - /status/lastSyncTime
+      - /status/handledResyncTime
   resource.customizations.ignoreResourceUpdates.telephony.deepcall.com_DeepCallAccount: |
     jsonPointers:
       - /status/lastResponse/time

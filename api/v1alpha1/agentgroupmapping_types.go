@@ -183,6 +183,12 @@ type AgentGroupMappingStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// handledResyncTime is the account's status.resyncRequestedTime at the time
+	// of the last request that got a definite response from DeepCall. If the
+	// account's is another one, the operator sends the groups again.
+	// +optional
+	HandledResyncTime *metav1.MicroTime `json:"handledResyncTime,omitempty"`
 }
 
 // AgentGroupMapping declares the groups of a DeepCall agent, and whether

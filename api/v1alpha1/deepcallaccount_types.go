@@ -130,6 +130,13 @@ type DeepCallAccountStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// observedUID is the UID of the account that this status describes. The
+	// operator ignores the resync requested by a status that was copied from
+	// another object.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ObservedUID string `json:"observedUID,omitempty"`
+
 	// conditions describe the current state. Ready reports whether the
 	// operator can send requests with this account. Reconciling is present
 	// while the operator is retrying or waiting, Stalled while user action is
@@ -155,6 +162,20 @@ type DeepCallAccountStatus struct {
 	// of the account.
 	// +optional
 	LastResponse *LastResponse `json:"lastResponse,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation
+	// telephony.deepcall.com/reconcile-requested-at that the operator handled.
+	// A value that the account had when the operator first processed it counts
+	// as handled.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// resyncRequestedTime is the time at which the operator observed the last
+	// request to resync all mappings of the account. The operator sends each
+	// mapping whose status.handledResyncTime is another time.
+	// +optional
+	ResyncRequestedTime *metav1.MicroTime `json:"resyncRequestedTime,omitempty"`
 }
 
 // DeepCallAccount defines a DeepCall endpoint and the credentials to use

@@ -14,9 +14,10 @@ const (
 	// status.appliedGroups does not list them. The operator manages this annotation; do not edit it.
 	AttemptedGroupsAnnotation = "telephony.deepcall.com/attempted-groups"
 
-	// ReconcileRequestedAtAnnotation requests, with any new value, one request to DeepCall now.
-	// On a mapping, status.lastHandledReconcileAt echoes the value. An account that is denied,
-	// unreachable or paused is retried at once.
+	// ReconcileRequestedAtAnnotation requests, with any new value, a resync now: one request to DeepCall
+	// for the mapping, or for each mapping of the account. An account that is denied, unreachable or paused
+	// is also retried at once. status.lastHandledReconcileAt echoes the value; of an account, once
+	// the operator has observed it.
 	ReconcileRequestedAtAnnotation = "telephony.deepcall.com/reconcile-requested-at"
 )
 

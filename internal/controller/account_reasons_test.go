@@ -75,9 +75,9 @@ var _ = Describe("R10: a pause of 30 s or more", func() {
 		env.waitForSynced("asha", "ben", "dora", "eve")
 		env.waitForDeletion("carl")
 		env.waitForAccount("acme", "Ready=True Usable")
-		env.expectRequests(9)
+		env.expectRequests(10) // with the resync of dora
 		requests := env.requests()
-		for i := 6; i < 9; i++ {
+		for i := 6; i < 10; i++ {
 			Expect(requests[i].Start).NotTo(BeTemporally("<", requests[5].End), "the first request after the pause is a single probe")
 		}
 		Expect(conditionsOf(history.ofAccount("acme")())).To(Equal(

@@ -22,7 +22,7 @@ type Limits struct {
 type Config struct {
 	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name.
 	UID types.UID
-	// Revision identifies the account's spec and requested resync. A new one retries a denied or unreachable account at once,
+	// Revision identifies the account's spec and requested resync of all mappings. A new one retries a denied or unreachable account at once,
 	// and ends a pause.
 	Revision string
 	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.

@@ -83,7 +83,7 @@ func (p planner) applyConclusion(self int, r Result) Applied {
 			continue
 		}
 		state := a.State.Mappings[other.uid]
-		state.RejectedAt = r.Endpoint
+		state.RejectedAt, state.RejectedTime = r.Endpoint, r.At
 		a.State = a.State.with(other.uid, state)
 		if w := p.excludeFromRequests(i, r, other); !w.isZero() {
 			a.Writes = append(a.Writes, w)
@@ -100,7 +100,7 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 			status.AppliedEndpoint = ""
 		}))
 	}
-	return p.newApplied(r, MappingState{RejectedAt: r.Endpoint}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+	return p.newApplied(r, MappingState{RejectedAt: r.Endpoint, RejectedTime: r.At}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markRejected(status, state.CertainAttempt)
 		// Requests omitted the removals that were being isolated. If they are declared again, they are sent again.
 		status.Uncertain = status.Uncertain || r.input.isolation.Step != AllRemovals
@@ -114,7 +114,8 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 // own change is accepted.
 func (p planner) excludeFromRequests(i int, r Result, faulty faultyMapping) Write {
 	generation := p.Mappings[i].Generation
-	r.Generation, r.Deleting, r.RequestedAt, r.Pending = faulty.generation, p.inputs[i].deleting, "", p.inputs[i].pendingAdds
+	r.Generation, r.Deleting, r.Pending = faulty.generation, p.inputs[i].deleting, p.inputs[i].pendingAdds
+	r.RequestedAt, r.AccountResync = "", nil
 	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		status.AppliedEndpoint = ""
 		if faulty.rejected && generation == faulty.generation {

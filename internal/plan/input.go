@@ -38,11 +38,13 @@ type input struct {
 	hold hold
 	// rejected reports whether DeepCall rejected this generation.
 	rejected bool
-	// resyncDue reports whether the groups are sent again although nothing changed, resyncAt is when the interval ends, and
-	// requestedAt is the requested resync that is not handled yet.
-	resyncDue   bool
-	resyncAt    time.Time
-	requestedAt string
+	// resyncDue reports whether the groups are sent again although nothing changed, and resyncAt is when the interval ends.
+	resyncDue bool
+	resyncAt  time.Time
+	// requestedAt is the requested resync of the mapping that is not handled yet, and accountResync reports whether that of
+	// all the account's mappings is not.
+	requestedAt   string
+	accountResync bool
 	// retryAt is when the back-off ends.
 	retryAt time.Time
 	// isolation is how far a rejected removal is isolated.
@@ -80,6 +82,7 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		deleting:         m.DeletionTimestamp != nil,
 		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
 		requestedAt:      requestedAt(m.AgentGroupMapping),
+		accountResync:    s.Account.ResyncRequested != nil && !s.Account.ResyncRequested.Equal(m.Status.HandledResyncTime),
 		isolation:        state.RemovalIsolation,
 	}
 	if m.Status.LastSyncTime != nil {
@@ -89,12 +92,12 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		in.desired = toGroups(m.Spec.Groups)
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) && (state.RejectedAt == "" || !elsewhere(state.RejectedAt))
-	in.setHold(s, m, state.Backoff)
+	in.setHold(s, m, state)
 	return in
 }
 
 // setHold sets the hold, and the times at which it changes.
-func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
+func (in *input) setHold(s Snapshot, m Mapping, state MappingState) {
 	switch {
 	case m.Spec.Suspend:
 		in.hold = heldSuspended
@@ -103,10 +106,10 @@ func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
 		in.hold = heldNotPermitted
 		return
 	}
-	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected)
-	in.resyncDue = in.requestedAt != "" || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
-	if backoff.applies(s, m, in.requestedAt) {
-		in.retryAt = backoff.Until
+	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected, state.RejectedTime)
+	in.resyncDue = in.resyncRequested() || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
+	if state.Backoff.applies(s, m, in.requestedAt) {
+		in.retryAt = state.Backoff.Until
 	}
 	switch {
 	case in.rejected && !in.resyncDue:
@@ -142,16 +145,17 @@ func missedGeneration(m *v1alpha1.AgentGroupMapping) bool {
 
 // requestedAt returns the requested resync that is not handled yet; empty if there is none.
 func requestedAt(m *v1alpha1.AgentGroupMapping) string {
-	value := []rune(m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation])
-	at := string(value[:min(len(value), maxRequestedAt)])
+	at := v1alpha1.RequestedAt(m)
 	if at == m.Status.LastHandledReconcileAt {
 		return ""
 	}
 	return at
 }
 
-// maxRequestedAt is the maximum length of status.lastHandledReconcileAt, in characters.
-const maxRequestedAt = 1024
+// resyncRequested reports whether a requested resync is not handled yet.
+func (in input) resyncRequested() bool {
+	return in.requestedAt != "" || in.accountResync
+}
 
 // suspended reports whether no request is sent for the mapping until its spec or its permission changes.
 func (in input) suspended() bool {

@@ -18,7 +18,7 @@ import (
 func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Time) Mapping {
 	m := Mapping{AgentGroupMapping: object, Permitted: permitted}
 	status := &object.Status
-	if status.ObservedUID != string(object.UID) {
+	if !object.OwnsStatus() {
 		m.foreignStatus = !isPristine(status)
 		*status = v1alpha1.AgentGroupMappingStatus{ObservedGeneration: -1}
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -49,7 +50,9 @@ type Next struct {
 	Generation int64
 	// RequestedAt is the requested resync that the request handles; empty if there is none.
 	RequestedAt string
-	Priority    Priority
+	// AccountResync is the account's ResyncRequested, which the request handles for the mapping, too.
+	AccountResync *metav1.MicroTime
+	Priority      Priority
 	// Deleting reports whether the mapping is being deleted: the request only removes groups.
 	Deleting bool
 	// Adds are the groups that the request adds, and Pending those that it or an earlier request without an answer may have
@@ -162,8 +165,8 @@ func (p planner) next(i int) Next {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	state := p.state.of(m)
 	n := Next{
-		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, Deleting: in.deleting,
-		Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state.Backoff),
+		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, AccountResync: p.Account.ResyncRequested,
+		Deleting: in.deleting, Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state.Backoff),
 	}
 	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
 		n.mappingIsolation = isolation
@@ -184,7 +187,7 @@ func priorityOf(m Mapping, in input, c change, backoff Backoff) Priority {
 		return PriorityRetry
 	case c.pending && !in.rejected:
 		return PriorityEdit
-	case in.requestedAt != "":
+	case in.resyncRequested():
 		return PriorityRequestedResync
 	default:
 		return PriorityPeriodicResync

@@ -90,7 +90,9 @@ func (h *accountHistory) accountEvent() {
 
 func (h *accountHistory) setAccount(state string) {
 	before := h.account
-	h.account = Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true, Recoveries: before.Recoveries}
+	h.account = Account{
+		Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true, Recoveries: before.Recoveries, ResyncRequested: before.ResyncRequested,
+	}
 	switch state {
 	case "missing":
 		h.account = Account{Reachable: true, Recoveries: before.Recoveries}

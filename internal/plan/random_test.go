@@ -126,6 +126,10 @@ func (h *history) event(inFlight bool) {
 	case event < 9:
 		m.suspend(!m.Spec.Suspend)
 		h.logf("%s is suspended: %v", m.Name, m.Spec.Suspend)
+	case event < 10:
+		h.now = h.now.Add(time.Second)
+		h.requestResync(h.now)
+		h.logf("a resync of all mappings is requested")
 	case event < 11:
 		h.now = h.now.Add(time.Second)
 		m.resync(h.now)

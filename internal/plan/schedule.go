@@ -54,14 +54,18 @@ func exponentialDelay(first, limit time.Duration, failures int, jitter float64) 
 	return min(delay+variation, limit)
 }
 
-// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer.
-func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool) time.Time {
+// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer. The
+// status does not contain that of a rejection without a code, such as HTTP 413: rejectedAt is the time of the last rejection.
+func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool, rejectedAt time.Time) time.Time {
 	var last time.Time
 	if synced := m.Status.LastSyncTime; synced != nil {
 		last = synced.Time
 	}
 	if answer := m.Status.LastResponse; rejected && answer != nil && answer.Time.After(last) {
 		last = answer.Time.Time
+	}
+	if rejected && rejectedAt.After(last) {
+		last = rejectedAt
 	}
 	if last.IsZero() || m.Spec.ResyncInterval == nil {
 		return time.Time{}

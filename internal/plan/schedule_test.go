@@ -5,6 +5,10 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
 func TestRetryDelay(t *testing.T) {
@@ -136,4 +140,28 @@ func FuzzScheduleBounds(f *testing.F) {
 			t.Errorf("after %d failures the delay is %s, and then %s", failures, delay, next)
 		}
 	})
+}
+
+// An HTTP 413 rejects a mapping without an answer that the status could record.
+func TestPlan_sends_a_mapping_rejected_without_a_code_once_per_interval(t *testing.T) {
+	m := newMapping("mapping", 1, "1=Y")
+	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
+	a := newAgent(false, m)
+	a.runAll(t)
+	m.edit("1=N")
+	for interval := range 3 {
+		next, ok := Plan(a.snapshot(), a.state).Next()
+		if !ok {
+			t.Fatalf("no request in interval %d", interval)
+		}
+		a.state = a.state.WithResult(Result{Next: next, Endpoint: endpoint, At: a.now, Failure: &deepcall.Error{
+			Entry: deepcall.Entry{Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: deepcall.Rejected},
+		}})
+		a.reconcile()
+		a.now = a.now.Add(50 * time.Minute)
+		if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
+			t.Fatalf("another request in interval %d", interval)
+		}
+		a.now = a.now.Add(20 * time.Minute)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -35,6 +36,9 @@ type Account struct {
 	CanRemove bool
 	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.
 	Recoveries int
+	// ResyncRequested identifies the last requested resync of all the account's mappings; nil if there is none. Each mapping
+	// records the one that it has handled, so the operator's clock and that of the status don't matter.
+	ResyncRequested *metav1.MicroTime
 }
 
 func (a Account) ready() bool {

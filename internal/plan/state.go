@@ -33,8 +33,9 @@ type MappingState struct {
 	// CertainAttempt is the number of the attempt for which a rejection proves that no group was added: this process recorded
 	// it while no earlier attempt was unanswered, and every request since had a definite answer. Zero if there is none.
 	CertainAttempt int64
-	// RejectedAt is the endpoint that rejected the mapping.
-	RejectedAt string
+	// RejectedAt is the endpoint that rejected the mapping, and RejectedTime is when.
+	RejectedAt   string
+	RejectedTime time.Time
 }
 
 func (m MappingState) isZero() bool {

@@ -83,10 +83,13 @@ func (r Result) setConditions(status *v1alpha1.AgentGroupMappingStatus, summary 
 	status.ObservedGeneration = r.Generation
 }
 
-// markHandled records that the requested resync got a definite answer.
+// markHandled records that the requested resyncs got a definite answer.
 func (r Result) markHandled(status *v1alpha1.AgentGroupMappingStatus) {
 	if r.RequestedAt != "" {
 		status.LastHandledReconcileAt = r.RequestedAt
+	}
+	if r.AccountResync != nil {
+		status.HandledResyncTime = r.AccountResync.DeepCopy()
 	}
 }
 

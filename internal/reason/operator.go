@@ -71,7 +71,7 @@ var operatorReasons = []Entry{
 		Message:  "DeepCall asked to wait; no request is sent with the account until then",
 		Meaning:  "DeepCall asked to wait, for 30 seconds to an hour (Retry-After).",
 		Operator: "It sends no request with the account until then. The first request afterwards is a probe, and its success releases the others.",
-		Remedy: "No action is needed. If it happens often, the account's owner lowers spec.limits. To end the pause at once: " +
+		Remedy: "No action is needed. If it happens often, the account's owner lowers spec.limits. To end the pause at once and resync all mappings of the account: " +
 			"kubectl annotate --overwrite dca NAME " + v1alpha1.ReconcileRequestedAtAnnotation + `="$(date +%s)"`,
 	},
 

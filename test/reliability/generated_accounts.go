@@ -100,11 +100,12 @@ func (r *runner) allowNamespaces(account, from string) {
 	r.editAccount(account, func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFrom(from) })
 }
 
-// retryAccount requests a reconcile of an account.
+// retryAccount requests a reconcile of an account, and with it a resync of all its mappings.
 func (r *runner) retryAccount(account string) {
 	r.editAccount(account, func(a *v1alpha1.DeepCallAccount) {
 		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, r.nextRequest())
 	})
+	r.model.recordAccountRequest(account)
 }
 
 // nextRequest returns a new value for the reconcile request annotation.

@@ -48,6 +48,7 @@ func (r *runner) unmet(exceptDrifted bool) string {
 			byAgent[agent] = map[string]*v1alpha1.AgentGroupMapping{}
 		}
 		byAgent[agent][name] = mapping
+		unmet = append(unmet, r.unmetResync(name, mapping)...)
 	}
 	for agent := range agentAccounts {
 		expected, mismatches := expectedGroups(byAgent[agent])
@@ -128,6 +129,17 @@ func statusMismatches(name string, mapping *v1alpha1.AgentGroupMapping, owner ma
 		mismatches = append(mismatches, fmt.Sprintf("R6: %s with %s has its finalizer: %v", name, mapping.Spec.RemovalPolicy, finalizer))
 	}
 	return mismatches
+}
+
+// unmetResync reports whether the last requested resync of all mappings of the account does not include the mapping.
+func (r *runner) unmetResync(name string, mapping *v1alpha1.AgentGroupMapping) []string {
+	account := r.env.history.accounts()[mapping.AccountKey()]
+	if account == nil || account.ResyncRequestedTime() == nil || len(mapping.Status.AppliedGroups) == 0 ||
+		account.ResyncRequestedTime().Equal(mapping.Status.HandledResyncTime) {
+		return nil
+	}
+	return []string{fmt.Sprintf("I1: the resync that was requested at %s was handled for %s at %s",
+		account.ResyncRequestedTime(), name, mapping.Status.HandledResyncTime)}
 }
 
 // unmetAccount returns the differences of an account from the expected state. An account whose credentials changed is

@@ -22,7 +22,8 @@ type model struct {
 	// drifted are agents whose groups were changed in DeepCall: they converge only with a resync.
 	drifted map[string]bool
 	// triggers counts, for each agent, the changes that can require a request: each change of a spec, deletion and
-	// reconcile request of its mappings, and each move of its account. lastTrigger is the last one of each mapping.
+	// reconcile request of its mappings, and each move and reconcile request of its account. lastTrigger is the last one of
+	// each mapping.
 	triggers    map[string]int
 	lastTrigger map[types.UID]string
 	// erased are the mappings whose records and finalizer a user erased.
@@ -83,6 +84,15 @@ func (m *model) recordMove(account string, revision uint64) {
 		m.triggers[agent]++
 		for id := range m.declaredByAgent[agent] {
 			m.release(agent, id, revision)
+		}
+	}
+}
+
+// recordAccountRequest records that a resync of all mappings of an account was requested.
+func (m *model) recordAccountRequest(account string) {
+	for agent, a := range agentAccounts {
+		if a == account {
+			m.triggers[agent]++
 		}
 	}
 }

@@ -31,7 +31,13 @@ func deleting(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 }
 
 func applied(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
-	m.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "90"}}
+	m.Status.ObservedUID, m.Status.AppliedGroups = string(m.UID), []v1alpha1.AgentGroup{{GroupID: "90"}}
+	return m
+}
+
+// restored returns a mapping with the status of a former object of its name.
+func restored(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	applied(m).Status.ObservedUID = "former"
 	return m
 }
 
@@ -50,6 +56,7 @@ func TestMappingCounts_by_account(t *testing.T) {
 		{"one gets the finalizer", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
 		{"DeepCall confirms its groups", func() bool { return c.Set(applied(newMapping("support", "1", finalizer))) }, true, "map[sales:{1 0 0} support:{1 1 1}]"},
 		{"they are removed", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
+		{"the status of another object is restored", func() bool { return c.Set(restored(newMapping("support", "1", finalizer))) }, false, "map[sales:{1 0 0} support:{1 1 0}]"},
 		{"its deletion begins", func() bool { return c.Set(deleting(newMapping("support", "1", finalizer))) }, false, "map[sales:{1 0 0} support:{1 1 0}]"},
 		{"it is released", func() bool { return c.Set(deleting(newMapping("support", "1"))) }, true, "map[sales:{1 0 0}]"},
 		{"it is deleted", func() bool { return c.Delete(deleting(newMapping("support", "1"))) }, false, "map[sales:{1 0 0}]"},

@@ -91,12 +91,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if account, err = r.updateFinalizer(ctx, account, usage); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
+	if account, err = r.observeRequest(ctx, account); err != nil {
+		return reconcile.Result{}, ignoreStale(err)
+	}
 	config, err := r.loadConfig(ctx, account)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	health := r.Dispatcher.Configure(request.NamespacedName, config)
-	news := announcement{config.Revision, isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
+	news := announcement{config.Revision, resyncOf(account), isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
 	if err := r.announce(ctx, request.NamespacedName, news); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -119,7 +122,9 @@ func (r *Reconciler) remove(ctx context.Context, name types.NamespacedName) erro
 
 // announcement is what an account's agents depend on.
 type announcement struct {
-	revision   string
+	revision string
+	// resync identifies the last requested resync of all mappings; zero if there is none.
+	resync     int64
 	held       bool
 	ready      bool
 	canRemove  bool

@@ -89,6 +89,7 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 		Exists: true, Deleting: snap.account.DeletionTimestamp != nil,
 		Endpoint: health.Endpoint, Misconfigured: health.ConfigError != dispatch.ConfigError{},
 		Reachable: health.Reachable(), Paused: health.Paused, CanRemove: health.CanRemove, Recoveries: health.Recoveries,
+		ResyncRequested: snap.account.ResyncRequestedTime(),
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func Mapping(obj any) (any, error) {
 // StripUnused removes the parts of a mapping that the operator never reads.
 func StripUnused(mapping *v1alpha1.AgentGroupMapping) {
 	mapping.ManagedFields, mapping.Labels, mapping.OwnerReferences = nil, nil, nil
-	answered := mapping.Status.ObservedUID == string(mapping.UID) && plan.AttemptOf(mapping).Number <= mapping.Status.AnsweredAttempt
+	answered := mapping.OwnsStatus() && plan.AttemptOf(mapping).Number <= mapping.Status.AnsweredAttempt
 	maps.DeleteFunc(mapping.Annotations, func(name, _ string) bool {
 		// An answered record adds nothing to the status, and every mapping has one.
 		return !slices.Contains(readAnnotations, name) || (answered && name == v1alpha1.AttemptedGroupsAnnotation)

@@ -103,7 +103,7 @@ Reason:      InvalidToken
 Message:     DeepCall error 1014: Invalid token (invalid or expired)
 Class:       Denied
 Meaning:     DeepCall does not accept the token, or it has expired.
-Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at="$(date +%s)"
+Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once and resync all mappings of the account: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at="$(date +%s)"
 What to do:  The account's owner puts a new token into the Secret that spec.credentialsSecretRef names.
 `
 	if got != (result{0, want, ""}) {

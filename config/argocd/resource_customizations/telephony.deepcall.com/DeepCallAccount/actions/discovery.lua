@@ -3,6 +3,6 @@ local actions = {}
 actions["resync"] = {
   ["disabled"] = false,
   ["iconClass"] = "fa fa-fw fa-sync",
-  ["displayName"] = "Try the credentials again"
+  ["displayName"] = "Send the groups of all mappings again"
 }
 return actions

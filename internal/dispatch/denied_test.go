@@ -1,0 +1,175 @@
+package dispatch
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestDeniedAccount(t *testing.T) {
+	runInFakeTime(t, "with many agents sends one request, then single probes after 5 min, doubling to 1 h", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.reconcileMany(100, edit, true)
+		h.until(30 * time.Minute)
+		expect(t, "requests", h.starts(), "0s 5m0s 15m0s")
+		h.until(4 * time.Hour)
+		expect(t, "requests", h.starts(), "0s 5m0s 15m0s 35m0s 1h15m0s 2h15m0s 3h15m0s")
+		expect(t, "requests in flight at once", h.maxInFlight, 1)
+		expect(t, "cause", h.cause(), "PermissionDenied")
+		expect(t, "ready", h.health().Ready(), false)
+	})
+
+	runInFakeTime(t, "lets requests in flight end and starts none", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: success}
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 3}, deepCall.get)
+		h.send("0", edit)
+		deepCall.set(denied.in(time.Second))
+		h.launch("a", edit)
+		deepCall.set(success.in(2 * time.Second))
+		h.launch("b", edit)
+		deepCall.set(denied.in(3 * time.Second))
+		h.launch("c", edit)
+		if h.acquire("d", edit) != nil {
+			t.Error("d got a permit although MaxInFlight requests are in flight")
+		}
+		h.takeEnqueued()
+		elapse(2 * time.Second)
+		expect(t, "enqueued before another agent is denied", h.takeEnqueued(), "a b")
+		expect(t, "state", h.health().State, Usable)
+		elapse(time.Second)
+		expect(t, "enqueued when denied: the agent of the request, and the waiting one", h.takeEnqueued(), "c d")
+		expect(t, "state", h.health().State, Denied)
+		elapse(4*time.Minute + 59*time.Second)
+		expect(t, "enqueued before the probe", h.takeEnqueued(), "")
+		elapse(time.Second)
+		expect(t, "enqueued for the probe", h.takeEnqueued(), "d")
+	})
+
+	for name, change := range map[string]func(*harness, *Config){
+		"new credentials":                func(h *harness, c *Config) { c.Credentials = credentials(h.t, "1002") },
+		"a new revision":                 func(_ *harness, c *Config) { c.Revision = "2" },
+		"another endpoint":               func(_ *harness, c *Config) { c.Endpoint = otherEndpoint },
+		"a new revision with new client": func(h *harness, c *Config) { c.Revision, c.Client = "2", h.client() },
+	} {
+		runInFakeTime(t, "retries at once after "+name+", and serves all agents after a success", func(t *testing.T) {
+			deepCall := &changingAnswer{answer: denied}
+			h := newHarness(t, generous, deepCall.get)
+			h.reconcileMany(20, edit, true)
+			h.until(time.Minute)
+			recoveries := h.health().Recoveries
+			h.reconfigure(func(c *Config) { change(h, c) })
+			elapse(0)
+			expect(t, "requests", h.starts(), "0s 1m0s")
+			expect(t, "recovered", h.health().Recoveries > recoveries, true)
+			deepCall.set(success)
+			h.reconfigure(func(c *Config) { c.Revision = "3" })
+			elapse(0)
+			expect(t, "requests", len(h.requests()), 22)
+			expect(t, "state", h.health().State, Usable)
+		})
+	}
+
+	runInFakeTime(t, "is not retried if the configuration did not change", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.reconcileMany(3, edit, true)
+		for range 10 {
+			h.reconfigure(func(c *Config) { c.Credentials = credentials(t, "1001") })
+			elapse(10 * time.Second)
+		}
+		expect(t, "requests", h.starts(), "0s")
+	})
+
+	runInFakeTime(t, "is not retried if the Secret is recreated with the same data", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.reconcileMany(3, edit, true)
+		h.reconfigure(deleteSecret)
+		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
+		elapse(time.Minute)
+		expect(t, "requests", h.starts(), "0s")
+	})
+
+	runInFakeTime(t, "retries at once after any change of the Secret's data, and not for the same data", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.reconfigure(func(c *Config) { c.SecretHash = 1 })
+		h.reconcileMany(3, edit, true)
+		for _, step := range []struct {
+			hash uint64
+			want string
+		}{{1, "0s"}, {2, "0s 2m0s"}, {0, "0s 2m0s"}, {2, "0s 2m0s"}, {1, "0s 2m0s 5m0s"}} {
+			elapse(time.Minute)
+			h.reconfigure(func(c *Config) { c.SecretHash = step.hash })
+			expect(t, fmt.Sprintf("requests after hash %d", step.hash), h.starts(), step.want)
+		}
+	})
+
+	runInFakeTime(t, "is not caused by HTTP 403 without DeepCall's own answer once the credentials were accepted", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: answer{status: 403, body: "<html>"}}
+		h := newHarness(t, generous, deepCall.get)
+		h.send("0", edit)
+		expect(t, "state with untried credentials", h.health().State, Denied)
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		deepCall.set(success)
+		h.send("0", edit)
+		deepCall.set(answer{status: 403, body: "<html>"})
+		for range 4 {
+			h.send("0", edit)
+		}
+		expect(t, "state with accepted credentials", h.health().State, Usable)
+		h.send("0", edit)
+		expect(t, "state after 5 failures", h.health().State, Unreachable)
+		expect(t, "cause", h.cause(), "Blocked")
+		h.reconfigure(func(c *Config) { c.Revision = "3" })
+		deepCall.set(success)
+		h.send("0", edit)
+		deepCall.set(answer{status: 403, body: `{"status":"error","code":1015,"message":"no"}`})
+		h.send("0", edit)
+		expect(t, "state with DeepCall's own answer", h.health().State, Denied)
+	})
+
+	runInFakeTime(t, "is not caused by HTTP 413", func(t *testing.T) {
+		h := newHarness(t, generous, always(answer{status: 413, body: "<html>"}))
+		for n := range 10 {
+			h.send(fmt.Sprint(n), edit)
+		}
+		expect(t, "state", h.health().State, Untried)
+	})
+
+	runInFakeTime(t, "can't remove groups once the Secret is gone, in either order", func(t *testing.T) {
+		h := newHarness(t, generous, always(denied))
+		h.send("0", edit)
+		expect(t, "with the Secret", h.health().CanRemove, true)
+		h.acquire("1", Ask{Removal: true})
+		h.takeEnqueued()
+		h.reconfigure(deleteSecret)
+		expect(t, "without the Secret", h.health().CanRemove, false)
+		expect(t, "enqueued", h.takeEnqueued(), "1")
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		expect(t, "without the Secret, after another change", h.health().CanRemove, false)
+		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
+		expect(t, "with the Secret again", h.health().CanRemove, true)
+
+		h = newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, always(denied.in(time.Second)))
+		h.reconfigure(deleteSecret)
+		expect(t, "with credentials that were not denied", h.health().CanRemove, true)
+		h.launch("0", Ask{Removal: true})
+		h.acquire("1", Ask{Removal: true})
+		elapse(2 * time.Second)
+		expect(t, "after the denial", h.health().CanRemove, false)
+		expect(t, "enqueued after the denial", h.takeEnqueued(), "0 1")
+		elapse(24 * time.Hour)
+		expect(t, "requests", len(h.requests()), 1)
+	})
+
+	runInFakeTime(t, "is not caused by an answer to former credentials", func(t *testing.T) {
+		deepCall := &changingAnswer{answer: denied.in(time.Second)}
+		h := newHarness(t, generous, deepCall.get)
+		h.launch("1", edit)
+		h.reconfigure(func(c *Config) { c.Credentials = credentials(t, "1002") })
+		deepCall.set(success)
+		elapse(2 * time.Second)
+		expect(t, "state", h.health().State, Untried)
+		h.send("2", edit)
+		expect(t, "user", h.requests()[1].user, "1002")
+		expect(t, "state", h.health().State, Usable)
+	})
+}
