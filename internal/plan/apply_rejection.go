@@ -82,9 +82,6 @@ func (p planner) applyConclusion(self int, r Result) Applied {
 		if i < 0 {
 			continue
 		}
-		state := a.State.Mappings[other.uid]
-		state.RejectedAt = r.Endpoint
-		a.State = a.State.with(other.uid, state)
 		if w := p.excludeFromRequests(i, r, other); !w.isZero() {
 			a.Writes = append(a.Writes, w)
 		}
@@ -97,17 +94,22 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 	if r.Deleting && len(r.change.handingOver) > 0 {
 		// A group that is being handed over can be at fault: it is removed with the others instead.
 		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
-			status.AppliedEndpoint = ""
+			excludeApplied(status)
 		}))
 	}
-	return p.newApplied(r, MappingState{RejectedAt: r.Endpoint}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+	return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markRejected(status, state.CertainAttempt)
 		// Requests omitted the removals that were being isolated. If they are declared again, they are sent again.
 		status.Uncertain = status.Uncertain || r.input.isolation.Step != AllRemovals
 		if r.conclusion.appliedToo {
-			status.AppliedEndpoint = ""
+			excludeApplied(status)
 		}
 	}))
+}
+
+// excludeApplied marks applied groups that DeepCall rejects now.
+func excludeApplied(status *v1alpha1.AgentGroupMappingStatus) {
+	status.AppliedEndpoint, status.AppliedUserHash = "", ""
 }
 
 // excludeFromRequests sets the status of a mapping whose applied groups DeepCall rejects now: they are not carried until its
@@ -116,7 +118,7 @@ func (p planner) excludeFromRequests(i int, r Result, faulty faultyMapping) Writ
 	generation := p.Mappings[i].Generation
 	r.Generation, r.Deleting, r.RequestedAt, r.Pending = faulty.generation, p.inputs[i].deleting, "", p.inputs[i].pendingAdds
 	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
-		status.AppliedEndpoint = ""
+		excludeApplied(status)
 		if faulty.rejected && generation == faulty.generation {
 			r.markRejected(status, 0)
 		}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
 // Snapshot is what is known of one agent at one moment.
@@ -25,6 +26,8 @@ type Account struct {
 	Exists, Deleting bool
 	// Endpoint is where requests are sent now.
 	Endpoint string
+	// UserHash identifies the user there, see deepcall.Target. It is empty for a session, and while the Secret can't be used.
+	UserHash string
 	// Misconfigured reports whether the account's spec or Secret can't be used.
 	Misconfigured bool
 	// Reachable reports whether DeepCall neither denies the account nor fails to answer.
@@ -35,6 +38,10 @@ type Account struct {
 	CanRemove bool
 	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.
 	Recoveries int
+}
+
+func (a Account) target() deepcall.Target {
+	return deepcall.Target{Endpoint: a.Endpoint, UserHash: a.UserHash}
 }
 
 func (a Account) ready() bool {
