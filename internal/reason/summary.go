@@ -128,8 +128,8 @@ func DuplicateAccount(others []string) Summary {
 		quoted = append(quoted, strconv.Quote(name))
 	}
 	list := strings.Join(quoted, ", ")
-	if more := len(others) - len(quoted); more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
+	if len(others) > len(quoted) {
+		list += " and others" // without their number, so that the message does not change with each of many
 	}
 	return summarize(v1alpha1.ReasonDuplicateAccount, "<accounts>", list)
 }

@@ -48,7 +48,7 @@ func TestSummaries(t *testing.T) {
 		SelectorNotSupported():                               {"SelectorNotSupported", "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All"},
 
 		DuplicateAccount([]string{"b"}):                     {"DuplicateAccount", `This account shares its endpoint and user with "b"; they overwrite each other's groups, so move all mappings to one of them`},
-		DuplicateAccount([]string{"b", "c", "d", "e", "f"}): {"DuplicateAccount", `This account shares its endpoint and user with "b", "c", "d" and 2 more; they overwrite each other's groups, so move all mappings to one of them`},
+		DuplicateAccount([]string{"b", "c", "d", "e", "f"}): {"DuplicateAccount", `This account shares its endpoint and user with "b", "c", "d" and others; they overwrite each other's groups, so move all mappings to one of them`},
 		DuplicateAccountElsewhere():                         {"DuplicateAccount", `This account shares its endpoint and user with accounts of other namespaces; they overwrite each other's groups, so move all mappings to one of them`},
 		FromError(failure):                                  {"ServerError", "DeepCall answered HTTP 500"},
 	}
