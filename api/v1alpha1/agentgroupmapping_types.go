@@ -145,6 +145,15 @@ type AgentGroupMappingStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	AppliedEndpoint string `json:"appliedEndpoint,omitempty"`
 
+	// appliedUserHash identifies the DeepCall user for whom appliedEndpoint
+	// confirmed appliedGroups. It is a hash of the user ID, salted with the UID
+	// of the DeepCallAccount, and does not change with the token. It is empty
+	// if the credentials were a session (ssid). With another endpoint or
+	// another user, the operator sends all groups again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	AppliedUserHash string `json:"appliedUserHash,omitempty"`
+
 	// uncertain reports whether the groups in DeepCall can differ from
 	// appliedGroups because the response to a request was lost. The operator
 	// sends the groups again before it sets Ready to true.
@@ -177,6 +186,19 @@ type AgentGroupMappingStatus struct {
 	// mapping.
 	// +optional
 	LastResponse *LastResponse `json:"lastResponse,omitempty"`
+
+	// rejectedEndpoint is the endpoint that rejected the mapping, while
+	// DeepCall rejects it. With another endpoint or another user, the operator
+	// sends the mapping again at once.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	RejectedEndpoint string `json:"rejectedEndpoint,omitempty"`
+
+	// rejectedUserHash identifies the DeepCall user for whom rejectedEndpoint
+	// rejected the mapping, like appliedUserHash.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	RejectedUserHash string `json:"rejectedUserHash,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation
 	// telephony.deepcall.com/reconcile-requested-at that the operator handled.

@@ -140,7 +140,8 @@ type DeepCallAccountStatus struct {
 	// conditions describe the current state. Ready reports whether the
 	// operator can send requests with this account. Reconciling is present
 	// while the operator is retrying or waiting, Stalled while user action is
-	// required.
+	// required. Duplicate is present while other accounts in the namespace have
+	// the same endpoint and user; it does not change Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -21,8 +21,8 @@ const (
 	ReconcileRequestedAtAnnotation = "telephony.deepcall.com/reconcile-requested-at"
 )
 
-// The types of conditions, after kstatus. Ready is always present. Reconciling and Stalled are
-// present only while they are true, and never both.
+// The types of conditions, after kstatus. Ready is always present. The others are present only
+// while they are true, and Reconciling and Stalled never both.
 const (
 	// ConditionReady reports whether DeepCall confirmed the groups that this generation declares.
 	ConditionReady = "Ready"
@@ -30,6 +30,8 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled reports that the operator can't make progress without an intervention.
 	ConditionStalled = "Stalled"
+	// ConditionDuplicate warns that other accounts in the namespace have the same endpoint and user. It does not change Ready.
+	ConditionDuplicate = "Duplicate"
 )
 
 // Reasons of the conditions of an AgentGroupMapping. An error of DeepCall has a reason of its
@@ -85,6 +87,9 @@ const (
 	// ReasonSelectorNotSupported means that allowedNamespaces.from is Selector, which an operator
 	// that watches only some namespaces does not support.
 	ReasonSelectorNotSupported = "SelectorNotSupported"
+	// ReasonDuplicateAccount means that other accounts have the same endpoint and user. It is the reason of the condition
+	// Duplicate only, which does not reveal accounts of other namespaces.
+	ReasonDuplicateAccount = "DuplicateAccount"
 )
 
 // Values of status.authentication of a DeepCallAccount.

@@ -18,7 +18,7 @@ import (
 // observation is what a user sees in the status of a mapping or an account.
 type observation struct {
 	conditions string // as returned by summarize
-	message    string // of all conditions
+	message    string // of all conditions except Duplicate
 	response   string // the last response from DeepCall, for example "1505 Invalid group data"
 	uncertain  bool
 }
@@ -47,7 +47,7 @@ func observe(object runtime.Object) observation {
 	}
 	o.message = ready.Message
 	for _, other := range conditions {
-		if other.Message != ready.Message || other.Reason != ready.Reason {
+		if other.Type != v1alpha1.ConditionDuplicate && (other.Message != ready.Message || other.Reason != ready.Reason) {
 			o.message += fmt.Sprintf("; different in %s: %s %s", other.Type, other.Reason, other.Message)
 		}
 	}

@@ -49,6 +49,12 @@ func (c *simCache) Get(_ context.Context, key client.ObjectKey, obj client.Objec
 func (c *simCache) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if accounts, ok := list.(*v1alpha1.DeepCallAccountList); ok {
+		for _, a := range c.accounts {
+			accounts.Items = append(accounts.Items, *a.DeepCopy())
+		}
+		return nil
+	}
 	selector := (&client.ListOptions{}).ApplyOptions(options).FieldSelector
 	for _, m := range c.mappings {
 		if selector.Matches(fields.Set{agentIndex: m.AgentKey().String(), accountIndex: m.AccountKey().String()}) || matchesOne(selector, m) {

@@ -19,9 +19,24 @@ type EndpointError struct{ Problem string }
 
 func (e *EndpointError) Error() string { return "the endpoint " + e.Problem }
 
-// SameEndpoint reports whether two endpoints are the same except for trailing slashes.
+// SameEndpoint reports whether requests to both endpoints are the same: trailing slashes, a default port, and the case and
+// the trailing dot of the host make no difference.
 func SameEndpoint(a, b string) bool {
-	return strings.TrimRight(a, "/") == strings.TrimRight(b, "/")
+	return a == b || canonicalEndpoint(a) == canonicalEndpoint(b)
+}
+
+// canonicalEndpoint returns the one notation of equal endpoints.
+func canonicalEndpoint(endpoint string) string {
+	endpoint = strings.TrimRight(endpoint, "/")
+	u, err := parseEndpoint(endpoint, true)
+	if err != nil {
+		return endpoint
+	}
+	u.Host = strings.ToLower(hostHeader(u))
+	if u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	}
+	return u.String()
 }
 
 // parseEndpoint returns the URL of requests. Errors quote the endpoint only if it has

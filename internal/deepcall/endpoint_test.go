@@ -209,17 +209,33 @@ func TestLiteralAddressesAndLocalNamesAreChecked(t *testing.T) {
 func TestSameEndpoint(t *testing.T) {
 	const endpoint = "https://v4-api.deepcall.com/x"
 	for other, want := range map[string]bool{
-		endpoint:                          true,
-		endpoint + "/":                    true,
-		endpoint + "//":                   true,
-		"https://v4-api.deepcall.com":     false,
-		"https://v4-api.deepcall.com/x/y": false,
-		"https://v4-api.deepcall.com/X":   false,
-		"https://v5-api.deepcall.com/x":   false,
-		"":                                false,
+		endpoint:                            true,
+		endpoint + "/":                      true,
+		endpoint + "//":                     true,
+		"HTTPS://V4-API.DeepCall.com/x":     true,
+		"https://v4-api.deepcall.com:443/x": true,
+		"https://v4-api.deepcall.com./x":    true,
+		"https://v4-api.deepcall.com":       false,
+		"https://v4-api.deepcall.com/x/y":   false,
+		"https://v4-api.deepcall.com/X":     false,
+		"https://v4-api.deepcall.com:80/x":  false,
+		"https://v5-api.deepcall.com/x":     false,
+		"http://v4-api.deepcall.com/x":      false,
+		"http://v4-api.deepcall.com:443/x":  false,
+		"":                                  false,
+		"%":                                 false,
 	} {
 		if SameEndpoint(endpoint, other) != want || SameEndpoint(other, endpoint) != want {
 			t.Errorf("%q: got %v", other, !want)
+		}
+	}
+	for one, other := range map[string]string{
+		"http://localhost":      "http://localhost:80/",
+		"https://[2001:DB8::1]": "https://[2001:db8::1]:443",
+		"%":                     "%/",
+	} {
+		if !SameEndpoint(one, other) {
+			t.Errorf("%q and %q: got false", one, other)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Limits struct {
 
 // Config is the configuration of an account, from its DeepCallAccount and Secret.
 type Config struct {
-	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name.
+	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name. It is the salt of the user's hash.
 	UID types.UID
 	// Revision identifies the account's spec and requested resync of all mappings. A new one retries a denied or unreachable account at once,
 	// and ends a pause.
@@ -52,6 +52,8 @@ type account struct {
 	config Config
 	// lastCredentials are the last valid ones that were configured. After the Secret is deleted, removals are sent with them.
 	lastCredentials deepcall.Credentials
+	// userHash identifies the user of the last credentials, and targetKey is theirs at the endpoint; empty if no request can be sent.
+	userHash, targetKey string
 	// lastSecretHash is the last one that is not 0.
 	lastSecretHash uint64
 	limiter        *rate.Limiter
@@ -88,6 +90,10 @@ func (a *account) configure(config Config, now time.Time) {
 		a.lastCredentials = config.Credentials
 	case moved, old.UID != config.UID:
 		a.lastCredentials = deepcall.Credentials{} // they were meant for the former endpoint or object
+	}
+	a.userHash, a.targetKey = a.lastCredentials.UserHash(string(config.UID)), ""
+	if config.Client != nil {
+		a.targetKey = a.lastCredentials.TargetKey(config.Endpoint)
 	}
 	edited := old.Revision != config.Revision
 	changed := a.secretChanged() || edited

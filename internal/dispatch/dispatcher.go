@@ -41,6 +41,8 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	accounts map[types.NamespacedName]*account
+	// byTarget contains the accounts that can send requests to a target, by account.targetKey.
+	byTarget map[string]map[types.NamespacedName]struct{}
 	// inFlight holds the permits of the requests in flight, also of accounts that no longer exist.
 	inFlight map[v1alpha1.AgentKey]*Permit
 	// recoveries is where a new account begins to count. It is above the counts of removed accounts, so that the back-off of
@@ -70,6 +72,7 @@ func New(options Options) *Dispatcher {
 	return &Dispatcher{
 		options:  options,
 		accounts: map[types.NamespacedName]*account{},
+		byTarget: map[string]map[types.NamespacedName]struct{}{},
 		inFlight: map[v1alpha1.AgentKey]*Permit{},
 	}
 }
@@ -84,8 +87,10 @@ func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health 
 		a = newAccount(name, d.recoveries, d.options.Clock.Now())
 		d.accounts[name] = a
 	}
+	before := a.targetKey
 	d.update(a, func() { a.configure(config, d.options.Clock.Now()) })
-	return a.health()
+	d.moveTarget(name, before, a.targetKey)
+	return d.healthOf(a)
 }
 
 // Remove deletes an account that no longer exists, and enqueues the agents that wait for it.
@@ -98,6 +103,7 @@ func (d *Dispatcher) Remove(name types.NamespacedName) {
 		return
 	}
 	delete(d.accounts, name)
+	d.moveTarget(name, a.targetKey, "")
 	d.recoveries = max(d.recoveries, a.recoveries+1)
 	a.stop()
 	d.pending.agents = append(d.pending.agents, a.waiting()...)
@@ -118,7 +124,7 @@ func (d *Dispatcher) Health(name types.NamespacedName) (Health, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if a := d.accounts[name]; a != nil {
-		return a.health(), true
+		return d.healthOf(a), true
 	}
 	return Health{}, false
 }
@@ -129,7 +135,7 @@ func (d *Dispatcher) HealthByAccount() map[types.NamespacedName]Health {
 	defer d.mu.Unlock()
 	health := make(map[types.NamespacedName]Health, len(d.accounts))
 	for name, a := range d.accounts {
-		health[name] = a.health()
+		health[name] = d.healthOf(a)
 	}
 	return health
 }

@@ -29,6 +29,10 @@ type Health struct {
 	Answer *deepcall.Answer
 	// Endpoint is the one in force.
 	Endpoint string
+	// UserHash identifies the user at the endpoint, see deepcall.Target. It is empty for a session, and without valid credentials.
+	UserHash string
+	// Duplicates is the number of other accounts with the same target. Only the Dispatcher's methods set it.
+	Duplicates int
 	// Authentication is UserToken, Session or empty.
 	Authentication string
 	// Recoveries increases when the account becomes usable again or changes, which ends the back-off of its agents.
@@ -54,7 +58,7 @@ func (h Health) makesWait(before Health) bool {
 }
 
 func (a *account) health() Health {
-	return Health{
+	health := Health{
 		State:          a.breaker.state,
 		ConfigError:    a.config.ConfigError,
 		Paused:         a.breaker.paused && a.breaker.state != Denied && a.config.ConfigError == ConfigError{},
@@ -65,4 +69,8 @@ func (a *account) health() Health {
 		Recoveries:     a.recoveries,
 		CanRemove:      a.canSend(),
 	}
+	if !a.config.Credentials.IsZero() {
+		health.UserHash = a.userHash
+	}
+	return health
 }

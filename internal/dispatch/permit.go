@@ -25,6 +25,7 @@ type Permit struct {
 	startedAt   time.Time
 	client      *deepcall.Client
 	endpoint    string
+	userHash    string
 	credentials deepcall.Credentials
 	recoveries  int
 	// accepted reports whether DeepCall had accepted the credentials before.
@@ -47,6 +48,8 @@ const (
 type Result struct {
 	// Endpoint is where the request was sent. The account may have another one by now.
 	Endpoint string
+	// UserHash identifies the user of its credentials, see deepcall.Target.
+	UserHash string
 	// Recoveries is the account's Health.Recoveries when the request started.
 	Recoveries int
 	// Answer is DeepCall's answer if it accepted the request.
@@ -178,6 +181,7 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 	}
 	p.state, p.startedAt = permitInFlight, now
 	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
+	p.userHash = a.userHash
 	p.recoveries, p.accepted = a.recoveries, a.breaker.accepted
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.inFlight[p.key] = p
@@ -197,7 +201,7 @@ func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
 		}
 		return answer, err
 	})
-	return Result{Endpoint: p.endpoint, Recoveries: p.recoveries, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
+	return Result{Endpoint: p.endpoint, UserHash: p.userHash, Recoveries: p.recoveries, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
 }
 
 // finish ends the request of a permit, and enqueues the agent.

@@ -80,6 +80,7 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 	}
 	descriptions <- mappingsDesc
 	descriptions <- accountStateDesc
+	descriptions <- accountDuplicatesDesc
 	descriptions <- resyncLagDesc
 }
 

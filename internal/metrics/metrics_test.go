@@ -52,7 +52,7 @@ func newHarness(t *testing.T) *harness {
 	h := &harness{
 		t: t, clock: clocktesting.NewFakeClock(noon), isLeader: true,
 		accounts: accounts{
-			acme:   {State: dispatch.Untried},
+			acme:   {State: dispatch.Untried, Duplicates: 1},
 			globex: {State: dispatch.Usable, ConfigError: dispatch.ConfigError{Reason: "InvalidEndpoint"}},
 		},
 		mappings: mappings{},
@@ -179,6 +179,12 @@ func TestAccounts_are_in_one_state(t *testing.T) {
 		deepcall_account_state{account="globex",account_namespace="sales",state="Usable"} 0`)
 }
 
+func TestAccounts_have_duplicates(t *testing.T) {
+	newHarness(t).expect("deepcall_account_duplicates", `
+		deepcall_account_duplicates{account="acme",account_namespace="support"} 1
+		deepcall_account_duplicates{account="globex",account_namespace="sales"} 0`)
+}
+
 func TestResyncs_lag_behind_the_oldest_due_one(t *testing.T) {
 	h := newHarness(t)
 	h.Resyncs.SetDue(acme, "7", noon.Add(-time.Minute))
@@ -198,7 +204,7 @@ func TestMetrics_of_the_cluster_are_exported_by_the_leader_only(t *testing.T) {
 	h.mappings[metrics.Readiness{Ready: "True", Reason: "Synced"}] = 1
 	h.Resyncs.SetDue(acme, "7", noon)
 	h.request(acme, 0, deepcall.Answer{Code: 200}, nil)
-	for _, name := range []string{"deepcall_mappings", "deepcall_account_state", "deepcall_resync_lag_seconds"} {
+	for _, name := range []string{"deepcall_mappings", "deepcall_account_state", "deepcall_account_duplicates", "deepcall_resync_lag_seconds"} {
 		h.expect(name, "")
 	}
 	if n := testutil.CollectAndCount(h.Metrics, "deepcall_api_requests_total"); n != 1 {

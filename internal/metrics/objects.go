@@ -26,8 +26,12 @@ var AccountStates = []string{
 var accountStateDesc = prometheus.NewDesc("deepcall_account_state",
 	"Whether the account is in this state: 1 for its current state, 0 for the others.", append([]string{"state"}, accountLabels...), nil)
 
+var accountDuplicatesDesc = prometheus.NewDesc("deepcall_account_duplicates",
+	"Number of other accounts with the same endpoint and user, which overwrite each other's groups.", accountLabels, nil)
+
 func collectAccounts(metrics chan<- prometheus.Metric, accounts Accounts) {
 	for account, health := range accounts.HealthByAccount() {
+		metrics <- prometheus.MustNewConstMetric(accountDuplicatesDesc, prometheus.GaugeValue, float64(health.Duplicates), account.Namespace, account.Name)
 		current := string(health.State)
 		if health.ConfigError.Reason != "" {
 			current = misconfigured

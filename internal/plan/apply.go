@@ -80,7 +80,7 @@ func (p planner) newApplied(r Result, state MappingState, writes ...Write) Appli
 
 // writeStatus returns the write of a change of the status. It is empty if the status stays the same.
 func (p planner) writeStatus(i int, change func(*v1alpha1.AgentGroupMappingStatus)) Write {
-	return Write{Mapping: i, Status: p.Mappings[i].withStatus(change)}
+	return Write{Mapping: i, Status: p.withStatus(i, change)}
 }
 
 // progress returns how far the change has come. It reports false if the result is a failure.

@@ -83,7 +83,7 @@ func (p planner) applyConclusion(self int, r Result) Applied {
 			continue
 		}
 		state := a.State.Mappings[other.uid]
-		state.RejectedAt, state.RejectedTime = r.Endpoint, r.At
+		state.RejectedTime = r.At
 		a.State = a.State.with(other.uid, state)
 		if w := p.excludeFromRequests(i, r, other); !w.isZero() {
 			a.Writes = append(a.Writes, w)
@@ -97,17 +97,22 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 	if r.Deleting && len(r.change.handingOver) > 0 {
 		// A group that is being handed over can be at fault: it is removed with the others instead.
 		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
-			status.AppliedEndpoint = ""
+			excludeApplied(status)
 		}))
 	}
-	return p.newApplied(r, MappingState{RejectedAt: r.Endpoint, RejectedTime: r.At}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+	return p.newApplied(r, MappingState{RejectedTime: r.At}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markRejected(status, state.CertainAttempt)
 		// Requests omitted the removals that were being isolated. If they are declared again, they are sent again.
 		status.Uncertain = status.Uncertain || r.input.isolation.Step != AllRemovals
 		if r.conclusion.appliedToo {
-			status.AppliedEndpoint = ""
+			excludeApplied(status)
 		}
 	}))
+}
+
+// excludeApplied marks applied groups that DeepCall rejects now.
+func excludeApplied(status *v1alpha1.AgentGroupMappingStatus) {
+	status.AppliedEndpoint, status.AppliedUserHash = "", ""
 }
 
 // excludeFromRequests sets the status of a mapping whose applied groups DeepCall rejects now: they are not carried until its
@@ -117,7 +122,7 @@ func (p planner) excludeFromRequests(i int, r Result, faulty faultyMapping) Writ
 	r.Generation, r.Deleting, r.Pending = faulty.generation, p.inputs[i].deleting, p.inputs[i].pendingAdds
 	r.RequestedAt, r.AccountResync = "", nil
 	return p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
-		status.AppliedEndpoint = ""
+		excludeApplied(status)
 		if faulty.rejected && generation == faulty.generation {
 			r.markRejected(status, 0)
 		}

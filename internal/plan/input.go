@@ -25,10 +25,11 @@ type input struct {
 	// applied are the groups that DeepCall last confirmed, and confirmedAt is when.
 	applied     Groups
 	confirmedAt time.Time
-	// appliedElsewhere reports whether the applied groups must be sent again: they were confirmed at another endpoint, or
-	// DeepCall rejects them now (AppliedEndpoint is empty). Requests for other mappings don't carry them.
+	// appliedElsewhere reports whether the applied groups must be sent again: they were confirmed at another endpoint or for
+	// another user, or DeepCall rejects them now (AppliedEndpoint is empty). Requests for other mappings don't carry them.
 	appliedElsewhere bool
-	// unconfirmed reports whether DeepCall may have values other than the applied ones, since an answer was lost.
+	// unconfirmed reports whether DeepCall may have values other than the applied ones, since an answer was lost, or since
+	// the account was recreated, perhaps for another user.
 	unconfirmed bool
 	// pendingAdds are groups that a request without a definite answer may have added.
 	pendingAdds []string
@@ -36,7 +37,7 @@ type input struct {
 	orphan      bool
 	// hold is why no request is sent for the mapping now.
 	hold hold
-	// rejected reports whether DeepCall rejected this generation.
+	// rejected reports whether DeepCall rejected this generation at the account's endpoint, for its user.
 	rejected bool
 	// resyncDue reports whether the groups are sent again although nothing changed, and resyncAt is when the interval ends.
 	resyncDue bool
@@ -69,15 +70,17 @@ const (
 )
 
 func newInput(s Snapshot, m Mapping, state MappingState) input {
-	elsewhere := func(endpoint string) bool { // an account that does not exist says nothing about its endpoint
-		return s.Account.Endpoint != "" && !deepcall.SameEndpoint(endpoint, s.Account.Endpoint)
+	here := s.Account.target()
+	elsewhere := func(target deepcall.Target) bool { // an account that does not exist says nothing about its endpoint
+		return here.Endpoint != "" && target.Differs(here)
 	}
+	applied, rejected := appliedTarget(m.Status), rejectedTarget(m.Status)
 	in := input{
 		name:             m.Namespace + "/" + m.Name,
 		created:          m.CreationTimestamp.Time,
 		applied:          toGroups(m.Status.AppliedGroups),
-		appliedElsewhere: m.Status.AppliedEndpoint == "" || elsewhere(m.Status.AppliedEndpoint),
-		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping),
+		appliedElsewhere: applied.Endpoint == "" || elsewhere(applied),
+		unconfirmed:      m.Status.Uncertain || missedGeneration(m.AgentGroupMapping) || !applied.Comparable(here),
 		pendingAdds:      pendingAdds(m.AgentGroupMapping, state),
 		deleting:         m.DeletionTimestamp != nil,
 		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
@@ -91,9 +94,20 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 	if !in.deleting && m.Permitted {
 		in.desired = toGroups(m.Spec.Groups)
 	}
-	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) && (state.RejectedAt == "" || !elsewhere(state.RejectedAt))
+	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
+		(rejected.Endpoint == "" || !elsewhere(rejected) && rejected.Comparable(here))
 	in.setHold(s, m, state)
 	return in
+}
+
+// appliedTarget returns where the applied groups were confirmed.
+func appliedTarget(status v1alpha1.AgentGroupMappingStatus) deepcall.Target {
+	return deepcall.Target{Endpoint: status.AppliedEndpoint, UserHash: status.AppliedUserHash}
+}
+
+// rejectedTarget returns where the mapping was rejected. It is empty if an earlier version of the operator wrote the status.
+func rejectedTarget(status v1alpha1.AgentGroupMappingStatus) deepcall.Target {
+	return deepcall.Target{Endpoint: status.RejectedEndpoint, UserHash: status.RejectedUserHash}
 }
 
 // setHold sets the hold, and the times at which it changes.

@@ -9,16 +9,42 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-func TestNewInput_compares_endpoints_without_trailing_slashes(t *testing.T) {
-	const endpoint = "https://v4-api.deepcall.com"
-	for other, same := range map[string]bool{endpoint: true, endpoint + "/": true, endpoint + "/x": false} {
-		mapping := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
-		mapping.Status.AppliedEndpoint = endpoint
-		reason.SetConditions(&mapping.Status.Conditions, reason.Summary{Reason: "InvalidGroupData"}, 1, metav1.Now().Time)
-		in := newInput(Snapshot{Account: Account{Endpoint: other}}, Mapping{AgentGroupMapping: mapping}, MappingState{RejectedAt: endpoint})
-		if in.appliedElsewhere == same || in.rejected != same {
-			t.Errorf("%s: applied elsewhere %v, rejected %v; want the same endpoint: %v", other, in.appliedElsewhere, in.rejected, same)
-		}
+func TestNewInput_compares_targets(t *testing.T) {
+	const here, moved = "https://v4-api.deepcall.com", "https://v5-api.deepcall.com"
+	const user, another, recreated = "5a17-1001", "5a17-1002", "07e4-1001"
+	for name, c := range map[string]struct {
+		applied, account                 [2]string // endpoint and hash of the user
+		elsewhere, unconfirmed, rejected bool
+	}{
+		"the same target":                           {[2]string{here, user}, [2]string{here, user}, false, false, true},
+		"another notation of the endpoint":          {[2]string{here, user}, [2]string{here + "/", user}, false, false, true},
+		"another endpoint":                          {[2]string{here, user}, [2]string{moved, user}, true, false, false},
+		"another user":                              {[2]string{here, user}, [2]string{here, another}, true, false, false},
+		"a status of an earlier version":            {[2]string{here, ""}, [2]string{here, user}, false, false, true},
+		"a session now":                             {[2]string{here, user}, [2]string{here, ""}, false, false, true},
+		"a user after a session":                    {[2]string{here, ""}, [2]string{here, another}, false, false, true},
+		"a session at another endpoint":             {[2]string{here, ""}, [2]string{moved, ""}, true, false, false},
+		"a missing Secret":                          {[2]string{here, user}, [2]string{here, ""}, false, false, true},
+		"a missing account":                         {[2]string{here, user}, [2]string{"", ""}, false, false, true},
+		"a recreated account":                       {[2]string{here, user}, [2]string{here, recreated}, false, true, false},
+		"a recreated account with another endpoint": {[2]string{here, user}, [2]string{moved, recreated}, true, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mapping := &v1alpha1.AgentGroupMapping{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
+			status := &mapping.Status
+			status.AppliedEndpoint, status.AppliedUserHash = c.applied[0], c.applied[1]
+			status.RejectedEndpoint, status.RejectedUserHash = c.applied[0], c.applied[1]
+			reason.SetConditions(&status.Conditions, reason.Summary{Reason: "InvalidGroupData"}, 1, metav1.Now().Time)
+			account := Account{Endpoint: c.account[0], UserHash: c.account[1]}
+			in := newInput(Snapshot{Account: account}, Mapping{AgentGroupMapping: mapping}, MappingState{})
+			if in.appliedElsewhere != c.elsewhere || in.unconfirmed != c.unconfirmed || in.rejected != c.rejected {
+				t.Errorf("applied elsewhere %v, unconfirmed %v, rejected %v", in.appliedElsewhere, in.unconfirmed, in.rejected)
+			}
+			status.RejectedEndpoint, status.RejectedUserHash = "", ""
+			if in := newInput(Snapshot{Account: account}, Mapping{AgentGroupMapping: mapping}, MappingState{}); !in.rejected {
+				t.Error("a rejection by an earlier version does not count")
+			}
+		})
 	}
 }
 

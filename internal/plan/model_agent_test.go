@@ -161,7 +161,7 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	a.lastFor = m.Name
 	a.record(m, next)
 	result := Result{
-		Next: next, Endpoint: a.account.Endpoint, Recoveries: a.account.Recoveries, Attempt: AttemptOf(m.AgentGroupMapping).Number,
+		Next: next, Endpoint: a.account.Endpoint, UserHash: a.account.UserHash, Recoveries: a.account.Recoveries, Attempt: AttemptOf(m.AgentGroupMapping).Number,
 	}
 	a.noteOmitted(next)
 	accepted := what != requestLost && what != denied && a.update(next.Groups)

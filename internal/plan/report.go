@@ -21,7 +21,7 @@ func (p planner) report(i int) Write {
 	needsRemoval := !in.orphan && (m.NeedsRemoval() || len(in.applied)+len(in.pendingAdds) > 0)
 	w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
 
-	w.Status = m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
+	w.Status = p.withStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
 		if summary, held := p.holdSummary(i); held {
 			p.setConditions(i, status, summary)
@@ -87,8 +87,7 @@ func (p planner) setConditions(i int, status *v1alpha1.AgentGroupMappingStatus, 
 	m := p.Mappings[i]
 	// Record that a generation was missed: once this one is observed, missedGeneration no longer reports it.
 	status.Uncertain = p.inputs[i].unconfirmed
-	reason.SetConditions(&status.Conditions, summary, m.Generation, p.Now)
-	status.ObservedGeneration = m.Generation
+	setConditions(status, summary, m.Generation, p.Now)
 }
 
 // reportSynced sets the status of a mapping that needs no request, since its desired groups are applied.
@@ -112,8 +111,7 @@ func (p planner) reportSynced(i int, status *v1alpha1.AgentGroupMappingStatus) {
 			status.LastHandledReconcileAt = in.requestedAt
 		}
 	}
-	reason.SetConditions(&status.Conditions, summary, m.Generation, p.Now)
-	status.ObservedGeneration = m.Generation
+	setConditions(status, summary, m.Generation, p.Now)
 }
 
 // reportDeletion releases a mapping that has nothing to remove, or sets what its deletion waits for.
@@ -132,7 +130,7 @@ func (p planner) reportDeletion(i int) Write {
 		w.RemoveFinalizer, w.Abandoned = true, slices.Sorted(maps.Keys(p.inputs[i].held()))
 		return w
 	}
-	w.Status = m.withStatus(func(status *v1alpha1.AgentGroupMappingStatus) {
+	w.Status = p.withStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
 		if !impossible && p.Account.Paused {
 			p.setConditions(i, status, reason.Paused().BlocksDeletion())

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
 // Snapshot is what is known of one agent at one moment.
@@ -26,6 +27,8 @@ type Account struct {
 	Exists, Deleting bool
 	// Endpoint is where requests are sent now.
 	Endpoint string
+	// UserHash identifies the user there, see deepcall.Target. It is empty for a session, and while the Secret can't be used.
+	UserHash string
 	// Misconfigured reports whether the account's spec or Secret can't be used.
 	Misconfigured bool
 	// Reachable reports whether DeepCall neither denies the account nor fails to answer.
@@ -39,6 +42,10 @@ type Account struct {
 	// ResyncRequested identifies the last requested resync of all the account's mappings; nil if there is none. Each mapping
 	// records the one that it has handled, so the operator's clock and that of the status don't matter.
 	ResyncRequested *metav1.MicroTime
+}
+
+func (a Account) target() deepcall.Target {
+	return deepcall.Target{Endpoint: a.Endpoint, UserHash: a.UserHash}
 }
 
 func (a Account) ready() bool {

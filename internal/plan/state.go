@@ -33,14 +33,12 @@ type MappingState struct {
 	// CertainAttempt is the number of the attempt for which a rejection proves that no group was added: this process recorded
 	// it while no earlier attempt was unanswered, and every request since had a definite answer. Zero if there is none.
 	CertainAttempt int64
-	// RejectedAt is the endpoint that rejected the mapping, and RejectedTime is when.
-	RejectedAt   string
+	// RejectedTime is when DeepCall last rejected the mapping.
 	RejectedTime time.Time
 }
 
 func (m MappingState) isZero() bool {
-	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedAt == "" &&
-		len(m.PendingAdds) == 0
+	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedTime.IsZero() && len(m.PendingAdds) == 0
 }
 
 // Backoff delays a change after transient failures. It no longer applies once the spec, the requested resync or the account's
@@ -57,8 +55,8 @@ type Backoff struct {
 // Result is how a request ended.
 type Result struct {
 	Next
-	// Endpoint is where the request was sent.
-	Endpoint string
+	// Endpoint is where the request was sent, and UserHash identifies its user, see deepcall.Target.
+	Endpoint, UserHash string
 	// Recoveries is the account's when the request started.
 	Recoveries int
 	// Attempt is the number of the mapping's last recorded attempt when the request was sent.

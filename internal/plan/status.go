@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,24 +14,32 @@ import (
 )
 
 // withStatus returns the mapping's status after a change; nil if it stays the same.
-func (m Mapping) withStatus(change func(*v1alpha1.AgentGroupMappingStatus)) *v1alpha1.AgentGroupMappingStatus {
+func (p planner) withStatus(i int, change func(*v1alpha1.AgentGroupMappingStatus)) *v1alpha1.AgentGroupMappingStatus {
+	m := p.Mappings[i]
 	status := m.Status.DeepCopy()
 	change(status)
 	if !m.foreignStatus && equality.Semantic.DeepEqual(&m.Status, status) {
 		return nil
 	}
 	status.ObservedUID = string(m.UID)
+	if applied := appliedTarget(*status); applied.Endpoint != "" && applied.UserHash == "" && !applied.Differs(p.Account.target()) {
+		status.AppliedUserHash = p.Account.UserHash // an earlier version of the operator wrote the status
+	}
 	return status
+}
+
+// setApplied sets the groups that DeepCall confirmed.
+func (r Result) setApplied(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
+	at := metav1.NewMicroTime(r.At)
+	setApplied(status, applied)
+	status.AppliedEndpoint, status.AppliedUserHash, status.LastSyncTime = r.Endpoint, r.UserHash, &at
 }
 
 // markSynced sets the status after DeepCall accepted the change.
 func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
-	at := metav1.NewMicroTime(r.At)
-	setApplied(status, applied)
-	status.AppliedEndpoint = r.Endpoint
+	r.setApplied(status, applied)
 	r.clearPending(status)
 	status.Uncertain = false
-	status.LastSyncTime = &at
 	r.setLastResponse(status)
 	summary := reason.Synced()
 	if len(r.change.conflicts) > 0 {
@@ -44,8 +53,7 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 func (r Result) markProgress(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
 	setApplied(status, applied)
 	if r.Failure == nil {
-		at := metav1.NewMicroTime(r.At)
-		status.AppliedEndpoint, status.LastSyncTime = r.Endpoint, &at
+		r.setApplied(status, applied)
 	}
 }
 
@@ -54,6 +62,7 @@ func (r Result) markRejected(status *v1alpha1.AgentGroupMappingStatus, certainAt
 	r.setLastResponse(status)
 	r.markAnswered(status, certainAttempt)
 	r.setConditions(status, r.blocking(reason.FromError(r.Failure)))
+	status.RejectedEndpoint, status.RejectedUserHash = r.Endpoint, r.UserHash
 	r.markHandled(status)
 }
 
@@ -79,8 +88,14 @@ func (r Result) blocking(summary reason.Summary) reason.Summary {
 }
 
 func (r Result) setConditions(status *v1alpha1.AgentGroupMappingStatus, summary reason.Summary) {
-	reason.SetConditions(&status.Conditions, summary, r.Generation, r.At)
-	status.ObservedGeneration = r.Generation
+	setConditions(status, summary, r.Generation, r.At)
+}
+
+// setConditions sets the conditions of a mapping that is not rejected.
+func setConditions(status *v1alpha1.AgentGroupMappingStatus, summary reason.Summary, generation int64, now time.Time) {
+	reason.SetConditions(&status.Conditions, summary, generation, now)
+	status.ObservedGeneration = generation
+	status.RejectedEndpoint, status.RejectedUserHash = "", ""
 }
 
 // markHandled records that the requested resyncs got a definite answer.

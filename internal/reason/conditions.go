@@ -30,9 +30,10 @@ func SetConditions(conditions *[]metav1.Condition, s Summary, generation int64, 
 	}
 }
 
-// lookupOrTransient returns the entry of a reason. A reason that is not in the table is treated as a transient error.
+// lookupOrTransient returns the entry of a reason. A reason that is not in the table is treated as a transient error, as is one
+// that Ready can't have: users can write any reason into a status, and Ready needs a value.
 func lookupOrTransient(reason string) Entry {
-	if entry, ok := Lookup(reason); ok {
+	if entry, ok := Lookup(reason); ok && entry.Ready != "" {
 		return entry
 	}
 	return fromAnswer(deepcall.Entry{Reason: reason, Class: deepcall.Transient})

@@ -23,7 +23,7 @@ func conditionsOf(s Summary) []metav1.Condition {
 
 func TestSetConditions_of_every_reason(t *testing.T) {
 	for _, entry := range Entries() {
-		if entry.Object == Roster {
+		if entry.Ready == "" {
 			continue
 		}
 		for name, conditions := range map[string][]metav1.Condition{
@@ -69,9 +69,17 @@ func TestSetConditions_keeps_the_time_of_a_status(t *testing.T) {
 	}
 }
 
+func TestSetConditions_sets_Ready_for_reasons_that_it_can_not_have(t *testing.T) {
+	for _, reason := range []string{Pending, v1alpha1.ReasonDuplicateAccount, "Bored"} {
+		if got := conditionsOf(Summary{reason, "a message"}); got[0].Status != metav1.ConditionFalse {
+			t.Errorf("%s: Ready is %q", reason, got[0].Status)
+		}
+	}
+}
+
 func TestRejected(t *testing.T) {
 	for _, entry := range Entries() {
-		if entry.Object == Roster {
+		if entry.Ready == "" {
 			continue
 		}
 		conditions := conditionsOf(Summary{entry.Reason, "a message"})
@@ -98,7 +106,7 @@ func event(before, after []metav1.Condition) string {
 
 func TestTransition_to_every_reason(t *testing.T) {
 	for _, entry := range Entries() {
-		if entry.Object == Roster {
+		if entry.Ready == "" {
 			continue
 		}
 		after := conditionsOf(Summary{entry.Reason, "a message"})

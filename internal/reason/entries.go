@@ -46,9 +46,10 @@ type Entry struct {
 	// Class is the class of the catalogue, or Operator.
 	Class  deepcall.Class
 	Object Object
-	// Ready is the status of the condition Ready; empty for Roster.
+	// Ready is the status of the condition Ready; empty for Roster, and for a reason that Ready does not have.
 	Ready metav1.ConditionStatus
-	// Condition is Reconciling or Stalled, the condition that is set beside Ready; empty for none.
+	// Condition is Reconciling or Stalled, the condition that is set beside Ready, or another one that Ready does not depend on;
+	// empty for none.
 	Condition string
 	Event     Event
 	// Message is the message of the condition; empty for Roster. The operator's own can contain placeholders such as <name>.

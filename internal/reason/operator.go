@@ -156,6 +156,14 @@ var operatorReasons = []Entry{
 	},
 
 	{
+		Reason: v1alpha1.ReasonDuplicateAccount, Object: Account, Condition: v1alpha1.ConditionDuplicate, Event: Warning,
+		Message: "This account shares its endpoint and user with <accounts>; they overwrite each other's groups, so move all mappings to one of them",
+		Meaning: "Other accounts have the same endpoint, and the same userId or ssid. An agent with mappings of several accounts has the groups of the last request only, " +
+			"and a removal with one account stops calls that another one declares. If all other accounts are in other namespaces, there is no condition, only the event and the metric.",
+		Operator: "It sends the requests of all accounts. The warning ends when only one of the accounts is left.",
+		Remedy:   "The account's owner moves all mappings to one account, as docs/how-to/change-account.md describes, and deletes the others.",
+	},
+	{
 		Reason: Pending, Object: Roster,
 		Meaning:  "The latest change has not been sent yet. Only the roster shows this reason.",
 		Operator: "It sends the change within seconds, or when the account's limits permit it. DeepCall can ask it to wait for up to an hour.",

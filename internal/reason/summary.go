@@ -2,6 +2,7 @@ package reason
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -116,6 +117,28 @@ func InvalidSelector(problem string) Summary {
 
 // SelectorNotSupported is the summary of an account with a selector that this operator can't evaluate.
 func SelectorNotSupported() Summary { return summarize(v1alpha1.ReasonSelectorNotSupported) }
+
+// maxListedAccounts bounds the names in a message: an event has at most 1024 characters.
+const maxListedAccounts = 3
+
+// DuplicateAccount is the summary of an account that has the same target as others in its namespace.
+func DuplicateAccount(others []string) Summary {
+	var quoted []string
+	for _, name := range others[:min(len(others), maxListedAccounts)] {
+		quoted = append(quoted, strconv.Quote(name))
+	}
+	list := strings.Join(quoted, ", ")
+	if len(others) > len(quoted) {
+		list += " and others" // without their number, so that the message does not change with each of many
+	}
+	return summarize(v1alpha1.ReasonDuplicateAccount, "<accounts>", list)
+}
+
+// DuplicateAccountElsewhere is the summary of an account that has the same target as others in other namespaces. It does not
+// reveal which.
+func DuplicateAccountElsewhere() Summary {
+	return summarize(v1alpha1.ReasonDuplicateAccount, "<accounts>", "accounts of other namespaces")
+}
 
 // FromError returns the summary of DeepCall's answer, or of the failure to get one.
 func FromError(err *deepcall.Error) Summary {

@@ -118,6 +118,7 @@ func TestGuides(t *testing.T) {
 		{"docs/how-to/share-an-agent.md", setupMapping},
 		{"docs/how-to/move-agents.md", "true"}, // continues after the previous page
 		{"docs/how-to/pause.md", "kubectl delete agm --all -n sales\n" + setupMapping},
+		{"docs/how-to/change-account.md", setupMapping},
 		{"docs/how-to/upgrade.md", setupMapping},
 		{"docs/alerts.md", setupInstallation},
 		{"docs/gitops.md", "true"}, // these pages need no setup

@@ -20,6 +20,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 const (
@@ -27,6 +28,8 @@ const (
 	countsRetryInterval = 200 * time.Millisecond
 	// forbiddenRetryInterval is the delay after a forbidden read of a Secret. No watch reports that the permission was granted.
 	forbiddenRetryInterval = time.Minute
+	// duplicatesRetryInterval is the delay while an account's warning can't be verified, since not all accounts are configured yet.
+	duplicatesRetryInterval = time.Second
 )
 
 // Options are what a Reconciler depends on.
@@ -58,12 +61,13 @@ type Options struct {
 type Reconciler struct {
 	Options
 	// announced contains the last announcement of each account.
-	announced sync.Map
+	announced  sync.Map
+	duplicates *duplicateTracker
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(options Options) *Reconciler {
-	return &Reconciler{Options: options}
+	return &Reconciler{Options: options, duplicates: newDuplicateTracker(options)}
 }
 
 // Reconcile reads the account and its Secret, configures the dispatcher, and writes the finalizer and the status.
@@ -103,8 +107,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.announce(ctx, request.NamespacedName, news); err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := r.writeStatus(ctx, account, health, usage); err != nil {
+	found, err := r.duplicates.find(ctx, request.NamespacedName)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.writeStatus(ctx, account, health, usage, found); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
+	}
+	if r.duplicates.isNews(account, found) && account.DeletionTimestamp == nil {
+		r.recordDuplicate(account, reason.DuplicateAccountElsewhere().Message)
+	}
+	if !found.complete && isDuplicate(account) {
+		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
 	}
 	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
 		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
@@ -116,6 +130,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 func (r *Reconciler) remove(ctx context.Context, name types.NamespacedName) error {
 	r.Dispatcher.Remove(name)
 	r.announced.Delete(name)
+	r.duplicates.forget(name)
 	r.Metrics.DeleteAccount(name)
 	return r.EnqueueAgents(ctx, name)
 }

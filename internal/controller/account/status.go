@@ -14,7 +14,7 @@ import (
 )
 
 // writeStatus updates the account's status if it changed.
-func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCallAccount, health dispatch.Health, u usage) error {
+func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCallAccount, health dispatch.Health, u usage, d duplicates) error {
 	now := r.Clock.Now()
 	updated := account.DeepCopy()
 	status := &updated.Status
@@ -26,6 +26,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCall
 		}
 	}
 	reason.SetConditions(&status.Conditions, summarize(account, health), account.Generation, now)
+	d.setCondition(&status.Conditions, account.Generation, now)
 	status.ObservedGeneration = account.Generation
 	if equality.Semantic.DeepEqual(account.Status, *status) {
 		return nil
@@ -79,5 +80,10 @@ func (r *Reconciler) recordEvent(before, after *v1alpha1.DeepCallAccount) {
 	}
 	if eventType, why, note, ok := reason.Transition(before.Status.Conditions, after.Status.Conditions); ok {
 		r.Recorder.Eventf(after, nil, eventType, why, "Check", "%s", note)
+	}
+	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionDuplicate)
+	is := meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionDuplicate)
+	if is != nil && (was == nil || was.Message != is.Message) {
+		r.recordDuplicate(after, is.Message)
 	}
 }

@@ -113,7 +113,7 @@ func newReconcileEnv(t *testing.T, limits dispatch.Limits) *reconcileEnv {
 func TestReconcile_drops_the_state_of_deleted_mappings_before_the_account_is_configured(t *testing.T) {
 	e := newReconcileEnv(t, dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 10})
 	key := newMapping("asha", "1", "1").AgentKey()
-	e.states.commit(key, plan.State{Mappings: map[types.UID]plan.MappingState{"1": {RejectedAt: "https://deepcall.example"}}})
+	e.states.commit(key, plan.State{Mappings: map[types.UID]plan.MappingState{"1": {CertainAttempt: 1}}})
 	e.freshness.agents[key] = struct{}{}
 	e.cache.account.Generation++ // not configured yet
 	if _, err := e.Reconcile(t.Context(), key); err != nil {

@@ -47,7 +47,7 @@ func (r *Reconciler) send(ctx context.Context, snap *snapshot, next plan.Next, p
 	request := deepcall.Request{AgentID: snap.Key.AgentID, Groups: next.Groups}
 	started := permit.Start(ctx, request, func(end dispatch.Result) {
 		result := plan.Result{
-			Next: next, Attempt: attempt, Endpoint: end.Endpoint, Recoveries: end.Recoveries,
+			Next: next, Attempt: attempt, Endpoint: end.Endpoint, UserHash: end.UserHash, Recoveries: end.Recoveries,
 			Answer: end.Answer, Failure: deepcall.AsError(end.Err), At: end.Time, Jitter: r.Jitter(),
 		}
 		if result.Failure != nil {

@@ -87,7 +87,7 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	health, _ := r.Dispatcher.Health(snap.Key.Account)
 	snap.Account = plan.Account{
 		Exists: true, Deleting: snap.account.DeletionTimestamp != nil,
-		Endpoint: health.Endpoint, Misconfigured: health.ConfigError != dispatch.ConfigError{},
+		Endpoint: health.Endpoint, UserHash: health.UserHash, Misconfigured: health.ConfigError != dispatch.ConfigError{},
 		Reachable: health.Reachable(), Paused: health.Paused, CanRemove: health.CanRemove, Recoveries: health.Recoveries,
 		ResyncRequested: snap.account.ResyncRequestedTime(),
 	}

@@ -43,7 +43,7 @@ func internStrings(mapping *v1alpha1.AgentGroupMapping) {
 	fields := []*string{
 		&mapping.Kind, &mapping.APIVersion, &mapping.Namespace,
 		&spec.AccountRef.Name, &spec.AccountRef.Namespace, (*string)(&spec.RemovalPolicy),
-		&status.Receiving, &status.AppliedEndpoint,
+		&status.Receiving, &status.AppliedEndpoint, &status.AppliedUserHash, &status.RejectedEndpoint, &status.RejectedUserHash,
 	}
 	for i := range mapping.Finalizers {
 		fields = append(fields, &mapping.Finalizers[i])
