@@ -66,7 +66,7 @@ func TestTargetKey(t *testing.T) {
 	if key != userToken(t, "1001", "n3w").TargetKey(endpoint+"/") {
 		t.Error("the key of the same user at the same endpoint differs")
 	}
-	if credentials(t, "ssid", "abc").TargetKey(endpoint) != credentials(t, "ssid", "abc").TargetKey(endpoint) {
+	if credentials(t, "ssid", "abc").TargetKey(endpoint) != credentials(t, "ssid", "abc\n").TargetKey(endpoint+"/") {
 		t.Error("the key of the same session differs")
 	}
 	if (Credentials{}).TargetKey(endpoint) != "" {
