@@ -21,7 +21,7 @@ func TestComputeChanges(t *testing.T) {
 	elsewhere := func(in *input) { in.appliedElsewhere = true }
 	held := func(h hold) func(*input) { return func(in *input) { in.hold = h } }
 	pending := func(group string) func(*input) { return func(in *input) { in.pendingAdds = []string{group} } }
-	removed := func(in *input) { in.isolation = RemovalIsolation{Step: OneRemoval, Removed: []string{"90"}} }
+	removed := func(in *input) { in.isolation = RemovalIsolation{Step: SomeRemovals, Removed: []string{"90"}} }
 	// other declares group 90.
 	other := func(applied string, h hold) []input {
 		return []input{{name: "other", created: day(2), desired: groups("90=N"), applied: groups(applied), hold: h}}

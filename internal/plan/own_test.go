@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,10 +194,21 @@ func TestPlan_bounds_what_it_records(t *testing.T) {
 		}
 		for edit := range 8 {
 			m.edit(desired(edit + 1))
-			a.step(answered, nothing)
-			a.step(answered, nothing)
-			checkBounds(t, m)
+			for range edit + 2 {
+				a.step(answered, nothing)
+				checkBounds(t, m)
+			}
 		}
+		for requests := 0; a.step(answered, nothing); requests++ {
+			checkBounds(t, m)
+			if requests > 50 {
+				t.Fatalf("the isolation does not end: %d groups are applied", len(m.applied()))
+			}
+		}
+		expect(t, "the applied groups", text(m.applied()), text(m.desired()))
+		a.vanish(slices.Collect(maps.Keys(m.applied()))...)
+		m.edit("")
+		a.step(answered, nothing)
 		m.orphan() // even with everything vanished, it can be released
 		a.step(answered, nothing)
 		checkBounds(t, m)
