@@ -12,6 +12,7 @@ import (
 //	m holds g, no mapping desires it, StopCalls    removal: sent once with "N"
 //	m holds g, no mapping desires it, Orphan       dropped without a request
 //	m holds g, its owner has applied it            taken over: dropped without a request
+//	m holds g, no owner, a held mapping applied it taken over, see isKept
 //	m applied g, its owner can take it over now    handing over: kept until the owner has applied it
 //	m holds g otherwise                            removal, or dropped under Orphan
 type change struct {
@@ -90,7 +91,7 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 		}
 		owner, owned := owners[group]
 		switch {
-		case owned && inputs[owner].hasApplied(group):
+		case owned && inputs[owner].hasApplied(group), !owned && !in.suspended() && isKept(inputs, self, group):
 			c.takenOver = append(c.takenOver, group)
 		case owned && inputs[owner].canTakeOver() && in.hasApplied(group):
 			c.handingOver[group] = in.applied[group]
@@ -107,6 +108,17 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	c.pending = c.differs || (in.unconfirmed && len(c.desired) > 0)
 	c.statusOnly = !c.pending && !maps.Equal(in.applied, c.applied())
 	return c
+}
+
+// isKept reports whether another mapping has applied the group, and keeps it though it does not desire it: it is suspended or
+// lost its permission. If it desires the group again, the group is not sent again.
+func isKept(inputs []input, self int, group string) bool {
+	for i, in := range inputs {
+		if i != self && in.suspended() && !in.deleting && in.hasApplied(group) {
+			return true
+		}
+	}
+	return false
 }
 
 // deferAdds removes from the desired groups those that would exceed what the status can record. They are added once removals

@@ -74,6 +74,11 @@ func TestComputeChanges(t *testing.T) {
 		{"hands over a group under Orphan", mapping("", "90=Y", orphan), other("", notHeld), "hand over 90=Y"},
 		{"hands over a group beside a change", mapping("91=Y", "90=Y"), other("", notHeld), "send 91=Y; hand over 90=Y; pending"},
 
+		{"drops a group that a mapping without permission has applied", mapping("", "90=Y"), []input{{name: "other", applied: groups("90=N"), hold: heldNotPermitted}}, "status only"},
+		{"drops a group that a suspended mapping has applied, whose spec changed", mapping("91=Y", "90=Y"), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "send 91=Y; pending"},
+		{"removes a group that a suspended mapping leaves at its deletion", mapping("", "90=Y"), []input{{name: "other", deleting: true, applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
+		{"keeps a group of two suspended mappings", mapping("", "90=Y", held(heldSuspended)), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
+
 		{"removes a group whose owner is suspended", mapping("", "90=Y"), other("", heldSuspended), "remove 90; pending"},
 		{"removes a group whose owner is rejected", mapping("", "90=Y"), other("", heldRejected), "remove 90; pending"},
 		{"removes a group of a deleted mapping whose owner is suspended", mapping("", "90=Y", deleting), other("", heldSuspended), "remove 90; pending"},

@@ -257,3 +257,32 @@ func TestNewMapping_treats_a_time_in_the_future_as_now(t *testing.T) {
 		t.Errorf("the next resync is at %s", at)
 	}
 }
+
+// A mapping without permission keeps its groups, and is not sent when the permission returns. So no other mapping removes them.
+func TestPlan_keeps_the_groups_of_a_mapping_without_permission(t *testing.T) {
+	for name, release := range map[string]func(a *agent, host *mapping){
+		"after an edit":     func(_ *agent, host *mapping) { host.edit("3=Y") },
+		"after a deletion":  func(a *agent, host *mapping) { host.delete(a.now) },
+		"while it isolates": func(a *agent, host *mapping) { a.vanish("2"); host.edit("3=Y") },
+	} {
+		eachReading(t, name, func(t *testing.T, replaces bool) {
+			guest, host := newMapping("guest", 2, "1=Y"), newMapping("host", 1, "1=Y 2=Y 3=Y")
+			a := newAgent(replaces, host)
+			a.step(crashed, nothing) // group 1 is pending
+			a.mappings = append(a.mappings, guest)
+			host.edit("3=Y")
+			host.pause(true)
+			a.runAll(t) // guest applies group 1
+			guest.forbidden = true
+			host.pause(false)
+			release(a, host)
+			a.runAll(t)
+			guest.forbidden = false
+			a.runAll(t)
+			a.expectGroups(t, "1=Y 2=N")
+			guest.delete(a.now)
+			a.runAll(t)
+			a.expectGroups(t, "1=N")
+		})
+	}
+}
