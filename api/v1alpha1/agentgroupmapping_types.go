@@ -156,7 +156,8 @@ type AgentGroupMappingStatus struct {
 
 	// uncertain reports whether the groups in DeepCall can differ from
 	// appliedGroups because the response to a request was lost. The operator
-	// sends the groups again before it sets Ready to true.
+	// sends the groups again before it sets Ready to true. A suspended mapping
+	// that was Ready stays Ready if its groups are those of appliedGroups.
 	// +optional
 	Uncertain bool `json:"uncertain,omitempty"`
 

@@ -103,7 +103,7 @@ func (p planner) reject(self int, r Result, state MappingState) Applied {
 	return p.newApplied(r, MappingState{RejectedTime: r.At}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markRejected(status, state.CertainAttempt)
 		// Requests omitted the removals that were being isolated. If they are declared again, they are sent again.
-		status.Uncertain = status.Uncertain || r.input.isolation.Step != AllRemovals
+		status.Uncertain = status.Uncertain || r.input.isolation.underWay()
 		if r.conclusion.appliedToo {
 			excludeApplied(status)
 		}

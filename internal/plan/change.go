@@ -12,6 +12,7 @@ import (
 //	m holds g, no mapping desires it, StopCalls    removal: sent once with "N"
 //	m holds g, no mapping desires it, Orphan       dropped without a request
 //	m holds g, its owner has applied it            taken over: dropped without a request
+//	m holds g, no owner, a held mapping applied it taken over, see isKept
 //	m applied g, its owner can take it over now    handing over: kept until the owner has applied it
 //	m holds g otherwise                            removal, or dropped under Orphan
 type change struct {
@@ -25,7 +26,9 @@ type change struct {
 	handingOver Groups
 	// takenOver are applied groups that their owner has applied since, sorted.
 	takenOver []string
-	// pending reports whether DeepCall has not confirmed the desired groups, or there are removals.
+	// differs reports whether the desired groups differ from the applied ones, or there are removals.
+	differs bool
+	// pending reports whether the change is to be sent: it differs, or DeepCall may have other values than the applied ones.
 	pending bool
 	// statusOnly reports whether status.appliedGroups changes without a request.
 	statusOnly bool
@@ -49,7 +52,12 @@ func (c change) applied() Groups {
 
 // noOp reports whether there is nothing to send, and nothing that another mapping takes over.
 func (c change) noOp() bool {
-	return !c.pending && !c.deferred && len(c.handingOver) == 0
+	return !c.pending && c.asApplied()
+}
+
+// asApplied reports whether the spec declares what is applied. It can be sent again nevertheless, see input.unconfirmed.
+func (c change) asApplied() bool {
+	return !c.differs && !c.deferred && len(c.handingOver) == 0
 }
 
 // empty reports whether the mapping has no groups in DeepCall, and nothing to send.
@@ -83,7 +91,7 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 		}
 		owner, owned := owners[group]
 		switch {
-		case owned && inputs[owner].hasApplied(group):
+		case owned && inputs[owner].hasApplied(group), !owned && !in.suspended() && isKept(inputs, self, group):
 			c.takenOver = append(c.takenOver, group)
 		case owned && inputs[owner].canTakeOver() && in.hasApplied(group):
 			c.handingOver[group] = in.applied[group]
@@ -96,9 +104,21 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	slices.Sort(c.takenOver)
 	c.deferAdds(in)
 
-	c.pending = len(c.removals) > 0 || !contains(in.appliedHere(), c.desired) || (in.unconfirmed && len(c.desired) > 0)
+	c.differs = len(c.removals) > 0 || !contains(in.appliedHere(), c.desired)
+	c.pending = c.differs || (in.unconfirmed && len(c.desired) > 0)
 	c.statusOnly = !c.pending && !maps.Equal(in.applied, c.applied())
 	return c
+}
+
+// isKept reports whether another mapping has applied the group, and keeps it though it does not desire it: it is suspended or
+// lost its permission. If it desires the group again, the group is not sent again.
+func isKept(inputs []input, self int, group string) bool {
+	for i, in := range inputs {
+		if i != self && in.suspended() && !in.deleting && in.hasApplied(group) {
+			return true
+		}
+	}
+	return false
 }
 
 // deferAdds removes from the desired groups those that would exceed what the status can record. They are added once removals

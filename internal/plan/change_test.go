@@ -21,7 +21,7 @@ func TestComputeChanges(t *testing.T) {
 	elsewhere := func(in *input) { in.appliedElsewhere = true }
 	held := func(h hold) func(*input) { return func(in *input) { in.hold = h } }
 	pending := func(group string) func(*input) { return func(in *input) { in.pendingAdds = []string{group} } }
-	removed := func(in *input) { in.isolation = RemovalIsolation{Step: OneRemoval, Removed: []string{"90"}} }
+	removed := func(in *input) { in.isolation = RemovalIsolation{Step: SomeRemovals, Removed: []string{"90"}} }
 	// other declares group 90.
 	other := func(applied string, h hold) []input {
 		return []input{{name: "other", created: day(2), desired: groups("90=N"), applied: groups(applied), hold: h}}
@@ -73,6 +73,11 @@ func TestComputeChanges(t *testing.T) {
 		{"hands over a group of a deleted mapping", mapping("", "90=Y", deleting), other("", notHeld), "hand over 90=Y"},
 		{"hands over a group under Orphan", mapping("", "90=Y", orphan), other("", notHeld), "hand over 90=Y"},
 		{"hands over a group beside a change", mapping("91=Y", "90=Y"), other("", notHeld), "send 91=Y; hand over 90=Y; pending"},
+
+		{"drops a group that a mapping without permission has applied", mapping("", "90=Y"), []input{{name: "other", applied: groups("90=N"), hold: heldNotPermitted}}, "status only"},
+		{"drops a group that a suspended mapping has applied, whose spec changed", mapping("91=Y", "90=Y"), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "send 91=Y; pending"},
+		{"removes a group that a suspended mapping leaves at its deletion", mapping("", "90=Y"), []input{{name: "other", deleting: true, applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
+		{"keeps a group of two suspended mappings", mapping("", "90=Y", held(heldSuspended)), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
 
 		{"removes a group whose owner is suspended", mapping("", "90=Y"), other("", heldSuspended), "remove 90; pending"},
 		{"removes a group whose owner is rejected", mapping("", "90=Y"), other("", heldRejected), "remove 90; pending"},

@@ -116,7 +116,7 @@ func TestIsolateMapping(t *testing.T) {
 		if a.state.Mappings[one.UID].MappingIsolation == nil {
 			t.Fatal("the rejection is not being isolated")
 		}
-		two.AgentGroupMapping = two.DeepCopy()
+		two.edit("2=N")
 		two.Status.AppliedGroups = fromGroups(groups("2=N"))
 		delete(a.unknown, "9")
 		a.step(answered, nothing) // the change itself

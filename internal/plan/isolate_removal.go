@@ -9,17 +9,25 @@ import (
 // longer exists (1505), and such a group needs no removal.
 //
 //	AllRemovals       the change with all removals   rejected: without removals, to see whether one of them is at fault
-//	WithoutRemovals   the change alone               accepted: one removal at a time
-//	OneRemoval        the change and one removal     rejected: try the next one, then the change alone again
+//	WithoutRemovals   the change alone               accepted: a batch of half of the removals
+//	SomeRemovals      the change and one batch       rejected: half of this batch, or if it is a single removal, the next one
+//	                                                 accepted: half of the rest of a rejected batch, else twice as many
 //
-// A removal that is rejected beside groups that are accepted both before and after it counts as removed. An only removal that
-// is rejected at once needs no acceptance before. The zero value sends all removals together.
+// So n removals take about 2 log2(n) requests for each group that does not exist, and never much more than n.
+//
+// An accepted batch is removed. A rejected batch proves nothing, until it is a single removal that is rejected beside groups
+// that are accepted both before and after it: that counts as removed. An only removal that is rejected at once needs no
+// acceptance before. The zero value sends all removals together.
 type RemovalIsolation struct {
 	// Step is what the next request contains.
 	Step RemovalStep
+	// Batch is the maximum number of removals in a request of SomeRemovals, which takes the first that were not rejected alone.
+	Batch int
+	// Suspects is how many of these first removals are expected to be rejected together. It only helps to choose the batch.
+	Suspects int
 	// Rest are the groups of the request beside its removals, as last sent.
 	Rest Groups
-	// Rejected are the removals that were rejected one by one beside Rest since it was last accepted.
+	// Rejected are the removals that were rejected alone beside Rest since it was last accepted.
 	Rejected []string
 	// Removed are the removals that are done.
 	Removed []string
@@ -33,34 +41,45 @@ const (
 	AllRemovals RemovalStep = iota
 	// WithoutRemovals sends the change without removals.
 	WithoutRemovals
-	// OneRemoval sends the change with the first removal that was not rejected. After the last one, or maxRejectedRemovals,
-	// it sends the change without removals again.
-	OneRemoval
+	// SomeRemovals sends the change with the next batch of removals. After the last one, or maxRejectedRemovals, it sends the
+	// change without removals again.
+	SomeRemovals
 )
 
 // maxRejectedRemovals is how many removals are rejected before the rest is sent again to confirm them. An interruption
 // discards unconfirmed ones, so that without a maximum the isolation might never end while some requests fail.
 const maxRejectedRemovals = 10
 
+// underWay reports whether a rejection is being isolated.
+func (r RemovalIsolation) underWay() bool {
+	return r.Step != AllRemovals
+}
+
 // interrupted returns the isolation after a request without a conclusive answer. Rejections before it prove nothing beside
 // groups that are accepted some time later.
 func (r RemovalIsolation) interrupted() RemovalIsolation {
-	if r.Step == AllRemovals {
+	if !r.underWay() {
 		return r
 	}
-	return RemovalIsolation{Step: WithoutRemovals, Removed: r.Removed}
+	return r.restart(WithoutRemovals)
+}
+
+// restart returns the isolation at a step, without the proofs so far.
+func (r RemovalIsolation) restart(step RemovalStep) RemovalIsolation {
+	r.Step, r.Rest, r.Rejected = step, nil, nil
+	return r
 }
 
 // with returns the isolation for a request with this rest. The rejection of a removal proves something only beside groups
 // that DeepCall is known to accept, or alone.
 func (r RemovalIsolation) with(rest Groups) RemovalIsolation {
 	switch {
-	case r.Step == AllRemovals:
+	case !r.underWay():
 		return r
 	case len(rest) == 0:
-		return RemovalIsolation{Step: OneRemoval, Removed: r.Removed}
+		return r.restart(SomeRemovals)
 	case !maps.Equal(rest, r.Rest):
-		return RemovalIsolation{Step: WithoutRemovals, Removed: r.Removed}
+		return r.restart(WithoutRemovals)
 	default:
 		return r
 	}
@@ -68,18 +87,33 @@ func (r RemovalIsolation) with(rest Groups) RemovalIsolation {
 
 // next returns those of the change's removals that the next request contains.
 func (r RemovalIsolation) next(all []string) []string {
-	switch r.Step {
-	case WithoutRemovals:
-		return nil
-	case OneRemoval:
-		if len(r.Rejected) >= maxRejectedRemovals {
-			return nil
-		}
-		untried := without(all, r.Rejected)
-		return untried[:min(1, len(untried))]
-	default:
+	switch {
+	case !r.underWay():
 		return all
+	case r.Step == WithoutRemovals, len(r.Rejected) >= maxRejectedRemovals:
+		return nil
+	default:
+		untried := without(all, r.Rejected)
+		return untried[:min(r.Batch, len(untried))]
 	}
+}
+
+// resize returns the isolation with the next batch, after a request with this many removals was accepted or rejected.
+func (r RemovalIsolation) resize(removals int, accepted bool) RemovalIsolation {
+	switch {
+	case removals == 0:
+		return r
+	case !accepted:
+		r.Suspects = removals
+	default:
+		r.Suspects -= removals
+	}
+	if r.Suspects > 0 {
+		r.Batch = max(1, r.Suspects/2)
+	} else {
+		r.Batch, r.Suspects = 2*removals, 0
+	}
+	return r
 }
 
 // progress is how far a change has come after DeepCall's answer to a request.
@@ -94,30 +128,28 @@ type progress struct {
 // accepted returns the progress when DeepCall accepted the request, and with it the rest beside which removals were rejected.
 func (r Request) accepted() progress {
 	done := append(slices.Clone(r.isolation.Rejected), r.Removals...)
-	removed := append(slices.Clone(r.isolation.Removed), done...)
-	return r.progressAfter(done, RemovalIsolation{Step: OneRemoval, Rest: r.rest(), Removed: removed})
+	next := r.isolation.resize(len(r.Removals), true)
+	next.Step, next.Rest, next.Rejected = SomeRemovals, r.rest(), nil
+	next.Removed = append(slices.Clone(r.isolation.Removed), done...)
+	return r.progressAfter(done, next)
 }
 
 // rejected returns the progress when DeepCall rejected the groups of the request (1505). It reports false when the request
 // contained no removal: then the rejection has another cause.
 func (r Request) rejected() (progress, bool) {
 	rest := r.rest()
-	next := r.isolation
+	next := r.isolation.resize(len(r.Removals), false)
+	if next.Step == AllRemovals {
+		next.Step, next.Rest = WithoutRemovals, rest
+	}
 	switch {
 	case len(r.Removals) == 0:
 		return progress{}, false
 	case len(r.Removals) == 1 && len(rest) == 0:
-		next.Step, next.Removed = OneRemoval, append(slices.Clone(r.isolation.Removed), r.Removals...)
+		next.Removed = append(slices.Clone(r.isolation.Removed), r.Removals...)
 		return r.progressAfter(r.Removals, next), true
-	case r.isolation.Step == OneRemoval:
+	case len(r.Removals) == 1:
 		next.Rejected = append(slices.Clone(r.isolation.Rejected), r.Removals...)
-	case len(rest) == 0:
-		next.Step = OneRemoval
-	default:
-		next.Step, next.Rest = WithoutRemovals, rest
-		if len(r.Removals) == 1 {
-			next.Rejected = r.Removals
-		}
 	}
 	return progress{applied: r.input.applied, isolation: next}, true
 }

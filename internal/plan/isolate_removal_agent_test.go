@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -109,6 +110,57 @@ func TestIsolateRemoval(t *testing.T) {
 				expect(t, "the applied groups", text(m.applied()), tc.edit)
 			}
 		})
+	}
+}
+
+// Another mapping changes while any request of an isolation is in flight. Its own request is the next one, and is not rejected
+// because of a group that vanished.
+func TestIsolateRemoval_delays_no_other_mapping(t *testing.T) {
+	const removals = 20
+	applied := ""
+	for group := range removals {
+		applied += fmt.Sprintf(" %d=Y", 100+group)
+	}
+	for what, change := range map[string]func(a *agent, other *mapping){
+		"an edit":     func(_ *agent, other *mapping) { other.edit("4=N 5=Y") },
+		"a removal":   func(_ *agent, other *mapping) { other.edit("5=Y") },
+		"a deletion":  func(a *agent, other *mapping) { other.delete(a.now) },
+		"a takeover":  func(_ *agent, other *mapping) { other.edit("4=Y 119=Y") },
+		"a new group": func(_ *agent, other *mapping) { other.edit("4=Y 5=Y 6=Y") },
+	} {
+		for _, rest := range []string{"", "3=N"} {
+			eachReading(t, fmt.Sprintf("by %s, with the rest %q", what, rest), func(t *testing.T, replaces bool) {
+				for before := 0; ; before++ {
+					m, other := newMapping("mapping", 1, "3=Y"+applied), newMapping("other", 2, "4=Y 5=Y")
+					a := newAgent(replaces, m, other)
+					a.runAll(t)
+					a.vanish("102", "113")
+					m.edit(rest)
+					for range before {
+						a.step(answered, nothing)
+					}
+					if !a.step(answered, func() { change(a, other) }) {
+						return // no request of the isolation is left
+					}
+					a.step(answered, nothing)
+					if a.lastFor != other.Name || !a.lastAccepted {
+						t.Errorf("after %d requests, the next one is %s, accepted: %v", before+1, a.lastFor, a.lastAccepted)
+					}
+					if _, err := a.run(60); err != nil {
+						t.Fatal(err)
+					}
+					want := groups(rest)
+					for group := range a.groups {
+						want[group] = want[group] || other.DeletionTimestamp == nil && other.desired()[group]
+					}
+					a.expectGroups(t, text(want))
+					if !other.gone {
+						expect(t, "the applied groups of the other mapping", text(other.applied()), text(other.desired()))
+					}
+					expect(t, "the applied groups", text(m.applied()), rest)
+				}
+			})
+		}
 	}
 }
 

@@ -63,28 +63,61 @@ func TestIsolateRemoval_with_changes_in_DeepCall(t *testing.T) {
 	})
 }
 
-// Results that a failure interrupts must add up over time.
-func TestIsolateRemoval_ends_although_requests_fail_now_and_then(t *testing.T) {
-	const vanished = 60
-	applied, vanish := "1=Y", []string{}
-	for group := range vanished {
-		vanish = append(vanish, fmt.Sprint(100+group))
+// Results that a failure or a restart interrupts must add up over time, also while the agent's other mapping is edited.
+func TestIsolateRemoval_ends_in_spite_of_interruptions(t *testing.T) {
+	const removals = 60
+	applied := "1=Y"
+	for group := range removals {
 		applied += fmt.Sprintf(" %d=Y", 100+group)
 	}
-	m := newMapping("mapping", 1, applied)
-	a := newAgent(false, m)
-	a.expectRequests(t, applied)
-	a.vanish(vanish...)
-	m.edit("1=Y")
-	requests := 0
-	for result := answered; a.step(result, nothing); requests++ {
-		if requests > 2*vanished {
-			t.Fatalf("%d requests, and still %d applied groups", requests, len(m.applied()))
-		}
-		result = answered
-		if requests%30 == 0 {
-			result = requestLost
-		}
+	for _, tc := range []struct {
+		name     string
+		vanished int
+		// interrupt comes before every n-th request.
+		every     int
+		interrupt func(a *agent, other *mapping)
+		limit     int
+	}{
+		{"one vanished, every 3rd request is lost", 1, 3, func(a *agent, _ *mapping) { a.step(requestLost, nothing) }, 40},
+		{"one vanished, every 3rd answer is lost", 1, 3, func(a *agent, _ *mapping) { a.step(answerLost, nothing) }, 40},
+		{"one vanished, a restart every 10 requests", 1, 10, func(a *agent, _ *mapping) { a.restart() }, 40},
+		{"one vanished, a crash every 10 requests", 1, 10, func(a *agent, _ *mapping) { a.step(crashed, nothing) }, 40},
+		{"one vanished, an edit every 4 requests", 1, 4, edit, 40},
+		{"all vanished, every 15th request is lost", removals, 15, func(a *agent, _ *mapping) { a.step(requestLost, nothing) }, 150},
+		{"all vanished, every 30th request is lost", removals, 30, func(a *agent, _ *mapping) { a.step(requestLost, nothing) }, 100},
+		{"all vanished, an edit every 15 requests", removals, 15, edit, 150},
+	} {
+		eachReading(t, tc.name, func(t *testing.T, replaces bool) {
+			m, other := newMapping("mapping", 1, applied), newMapping("other", 2, "2=Y")
+			a := newAgent(replaces, m, other)
+			a.runAll(t)
+			for group := range tc.vanished {
+				a.vanish(fmt.Sprint(102 + (group+removals-2)%removals))
+			}
+			m.edit("1=Y")
+			requests := 0
+			for ; a.step(answered, nothing); requests++ {
+				if requests > 500 {
+					t.Fatalf("%d requests, and still %d applied groups", requests, len(m.applied()))
+				}
+				if requests%tc.every == tc.every-1 {
+					tc.interrupt(a, other)
+				}
+			}
+			if requests > tc.limit {
+				t.Errorf("%d requests, want at most %d", requests, tc.limit)
+			}
+			expect(t, "the applied groups", text(m.applied()), "1=Y")
+			for group, receives := range a.groups {
+				if receives != (group == "1" || other.desired()[group]) {
+					t.Errorf("DeepCall has %s=%v", group, receives)
+				}
+			}
+		})
 	}
-	expect(t, "the applied groups", text(m.applied()), "1=Y")
+}
+
+// edit turns the other mapping's group on or off.
+func edit(a *agent, other *mapping) {
+	other.edit(map[bool]string{true: "2=N", false: "2=Y"}[other.desired()["2"]])
 }

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,10 +194,21 @@ func TestPlan_bounds_what_it_records(t *testing.T) {
 		}
 		for edit := range 8 {
 			m.edit(desired(edit + 1))
-			a.step(answered, nothing)
-			a.step(answered, nothing)
-			checkBounds(t, m)
+			for range edit + 2 {
+				a.step(answered, nothing)
+				checkBounds(t, m)
+			}
 		}
+		for requests := 0; a.step(answered, nothing); requests++ {
+			checkBounds(t, m)
+			if requests > 50 {
+				t.Fatalf("the isolation does not end: %d groups are applied", len(m.applied()))
+			}
+		}
+		expect(t, "the applied groups", text(m.applied()), text(m.desired()))
+		a.vanish(slices.Collect(maps.Keys(m.applied()))...)
+		m.edit("")
+		a.step(answered, nothing)
 		m.orphan() // even with everything vanished, it can be released
 		a.step(answered, nothing)
 		checkBounds(t, m)
@@ -242,5 +255,34 @@ func TestNewMapping_treats_a_time_in_the_future_as_now(t *testing.T) {
 	m.Status.LastResponse = &v1alpha1.LastResponse{Time: metav1.NewTime(a.now.Add(10 * 365 * 24 * time.Hour))}
 	if at := Plan(a.snapshot(), a.state).ResyncAt; at.After(a.now.Add(2 * time.Hour)) {
 		t.Errorf("the next resync is at %s", at)
+	}
+}
+
+// A mapping without permission keeps its groups, and is not sent when the permission returns. So no other mapping removes them.
+func TestPlan_keeps_the_groups_of_a_mapping_without_permission(t *testing.T) {
+	for name, release := range map[string]func(a *agent, host *mapping){
+		"after an edit":     func(_ *agent, host *mapping) { host.edit("3=Y") },
+		"after a deletion":  func(a *agent, host *mapping) { host.delete(a.now) },
+		"while it isolates": func(a *agent, host *mapping) { a.vanish("2"); host.edit("3=Y") },
+	} {
+		eachReading(t, name, func(t *testing.T, replaces bool) {
+			guest, host := newMapping("guest", 2, "1=Y"), newMapping("host", 1, "1=Y 2=Y 3=Y")
+			a := newAgent(replaces, host)
+			a.step(crashed, nothing) // group 1 is pending
+			a.mappings = append(a.mappings, guest)
+			host.edit("3=Y")
+			host.pause(true)
+			a.runAll(t) // guest applies group 1
+			guest.forbidden = true
+			host.pause(false)
+			release(a, host)
+			a.runAll(t)
+			guest.forbidden = false
+			a.runAll(t)
+			a.expectGroups(t, "1=Y 2=N")
+			guest.delete(a.now)
+			a.runAll(t)
+			a.expectGroups(t, "1=N")
+		})
 	}
 }

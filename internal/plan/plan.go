@@ -129,8 +129,9 @@ func newPlanner(snapshot Snapshot, state State) planner {
 	return p
 }
 
-// nextOf returns the mapping whose request is sent next, or -1: changes come before resyncs, then the older mapping. If
-// deletionsFirst is set, mappings that are being deleted come before all others.
+// nextOf returns the mapping whose request is sent next, or -1: changes come before resyncs, a change that was not sent yet
+// before the next step of an isolation of removals, which can take many, then the older mapping. If deletionsFirst is set,
+// mappings that are being deleted come before all others.
 func nextOf(inputs []input, changes []change, deletionsFirst bool) int {
 	next := -1
 	for i := range inputs {
@@ -155,6 +156,8 @@ func comesBefore(inputs []input, changes []change, deletionsFirst bool, a, b int
 		return inputs[a].deleting
 	case changes[a].pending != changes[b].pending:
 		return changes[a].pending
+	case inputs[a].isolation.underWay() != inputs[b].isolation.underWay():
+		return inputs[b].isolation.underWay()
 	default:
 		return older(inputs[a], inputs[b])
 	}

@@ -69,7 +69,7 @@ func carried(inputs []input, changes []change, i int) Groups {
 		if in.unconfirmed && !in.suspended() && changes[i].disables(group) {
 			groups[group] = false
 		}
-		isolated := in.isolation.Step != AllRemovals && slices.Contains(changes[i].removals, group)
+		isolated := in.isolation.underWay() && slices.Contains(changes[i].removals, group)
 		if isolated || isTakenOver(inputs, i, group) {
 			delete(groups, group)
 		}

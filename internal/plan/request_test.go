@@ -130,7 +130,7 @@ func TestNewRequest(t *testing.T) {
 			"omits removals of another mapping that are being isolated, since one of them may be at fault",
 			[]input{
 				{name: "mapping", desired: groups("92=Y")},
-				{name: "other", applied: groups("91=Y"), deleting: true, isolation: RemovalIsolation{Step: OneRemoval, Removed: []string{"90"}}},
+				{name: "other", applied: groups("91=Y"), deleting: true, isolation: RemovalIsolation{Step: SomeRemovals, Batch: 1, Removed: []string{"90"}}},
 			},
 			"92=Y",
 		},
@@ -140,18 +140,18 @@ func TestNewRequest(t *testing.T) {
 			"90=Y",
 		},
 		{
-			"contains only the first removal during OneRemoval",
-			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y")}}},
+			"contains only the first removal during SomeRemovals",
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: SomeRemovals, Batch: 1, Rest: groups("90=Y")}}},
 			"90=Y 91=N",
 		},
 		{
 			"contains the next removal after the first is removed",
-			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=Y"), Removed: []string{"91"}}}},
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: SomeRemovals, Batch: 1, Rest: groups("90=Y"), Removed: []string{"91"}}}},
 			"90=Y 92=N",
 		},
 		{
 			"omits its removals if the rest differs from the accepted one",
-			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: OneRemoval, Rest: groups("90=N")}}},
+			[]input{{name: "mapping", desired: groups("90=Y"), applied: groups("91=Y 92=Y"), isolation: RemovalIsolation{Step: SomeRemovals, Batch: 1, Rest: groups("90=N")}}},
 			"90=Y",
 		},
 	} {
