@@ -193,7 +193,14 @@ func TestFence(t *testing.T) {
 			func(h *harness) { h.set(new(other)); h.get(); h.set(nil); h.get(); h.create() }, closed, unknownLeader,
 		},
 		"waits for a leader that created the lease first, although no object shows that one has worked": {
-			func(h *harness) { h.get(); h.set(new(other)); h.create(); h.set(nil); h.get(); h.create() }, closed, unknownLeader,
+			func(h *harness) {
+				h.get()
+				h.set(new(other))
+				h.create()
+				h.set(nil)
+				h.get()
+				h.create()
+			}, closed, unknownLeader,
 		},
 		"is open at once if the leader that it has seen released the lease": {
 			func(h *harness) { h.set(new("")); h.get(); h.set(nil); h.get(); h.create() }, open, own,
