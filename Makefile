@@ -98,7 +98,7 @@ reliability: control-plane ## Run the fault injection tests of `make test`, a sa
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh -timeout=40m -p=1 $(TESTFLAGS) ./test/reliability/...
 
 .PHONY: sweep
-sweep: control-plane ## Run all fault injection tests, generated scenarios and a simulated year (1 hour).
+sweep: control-plane ## Run all fault injection tests, generated scenarios, two leaders and a simulated year (1 hour).
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -v -timeout=120m -p=1 -run='Sweep|Generated|Year' $(TESTFLAGS) \
 		./test/reliability ./test/reliability/year -sweep=full
 

@@ -21,6 +21,8 @@ type Lock struct {
 	resourcelock.Interface
 	fence *Fence
 	inUse func(context.Context) (bool, error)
+	// seenOther reports whether another process has held the lease since this one started.
+	seenOther bool
 }
 
 var _ resourcelock.Interface = &Lock{}
@@ -36,6 +38,7 @@ func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil && record.HolderIdentity != l.Identity() {
 		l.fence.lose()
+		l.seenOther = l.seenOther || record.HolderIdentity != ""
 	}
 	return record, raw, err
 }
@@ -62,16 +65,33 @@ func (l *Lock) Create(ctx context.Context, record resourcelock.LeaderElectionRec
 		l.fence.lose()
 		return ErrNotLeader
 	}
-	inUse := false
 	if !hasLed {
-		var err error
-		if inUse, err = l.inUse(ctx); err != nil {
-			return fmt.Errorf("find out whether a manager has worked before: %w", err)
+		wait, err := l.canHaveLeader(ctx)
+		if err != nil {
+			return err
+		}
+		if wait {
+			return l.createForUnknown(ctx, record)
 		}
 	}
-	if !inUse {
-		return l.renew(func() error { return l.Interface.Create(ctx, record) })
+	return l.renew(func() error { return l.Interface.Create(ctx, record) })
+}
+
+// canHaveLeader reports whether another process can be at work although there is no lease. A leader that has not written
+// anything yet is known only from its lease.
+func (l *Lock) canHaveLeader(ctx context.Context) (bool, error) {
+	if l.seenOther {
+		return true, nil
 	}
+	inUse, err := l.inUse(ctx)
+	if err != nil {
+		return false, fmt.Errorf("find out whether a manager has worked before: %w", err)
+	}
+	return inUse, nil
+}
+
+// createForUnknown creates the lease for its unknown holder.
+func (l *Lock) createForUnknown(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	record.HolderIdentity = unknownLeader
 	if err := l.Interface.Create(ctx, record); err != nil {
 		return err
@@ -86,7 +106,10 @@ func (l *Lock) renew(write func() error) error {
 	switch {
 	case err == nil:
 		l.fence.renew(began)
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+	case apierrors.IsAlreadyExists(err):
+		l.seenOther = true
+		l.fence.suspend()
+	case apierrors.IsConflict(err):
 		l.fence.suspend()
 	}
 	return err

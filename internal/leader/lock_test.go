@@ -189,6 +189,22 @@ func TestFence(t *testing.T) {
 		"waits for the former leader if the lease is missing": {
 			func(h *harness) { h.inUse = true; h.get(); h.create(); h.get() }, closed, unknownLeader,
 		},
+		"waits for a leader that it has seen, although no object shows that one has worked": {
+			func(h *harness) { h.set(new(other)); h.get(); h.set(nil); h.get(); h.create() }, closed, unknownLeader,
+		},
+		"waits for a leader that created the lease first, although no object shows that one has worked": {
+			func(h *harness) {
+				h.get()
+				h.set(new(other))
+				h.create()
+				h.set(nil)
+				h.get()
+				h.create()
+			}, closed, unknownLeader,
+		},
+		"is open at once if the leader that it has seen released the lease": {
+			func(h *harness) { h.set(new("")); h.get(); h.set(nil); h.get(); h.create() }, open, own,
+		},
 		"is open once the former leader's time is over": {
 			func(h *harness) {
 				h.inUse = true

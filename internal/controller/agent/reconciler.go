@@ -61,8 +61,11 @@ type Reconciler struct {
 	Options
 	states    *stateStore
 	freshness *freshness
-	// stopped is read-locked by each reconcile, and locked for good when the manager stops.
-	stopped sync.RWMutex
+
+	// mu guards stopped, which is set for good when the manager stops. After that, underWay counts no further reconcile.
+	mu       sync.Mutex
+	stopped  bool
+	underWay sync.WaitGroup
 }
 
 // NewReconciler returns a Reconciler without any state.
@@ -73,10 +76,10 @@ func NewReconciler(options Options) *Reconciler {
 // Reconcile applies the result of the agent's last request, makes the writes that need no request, and sends the next request
 // without waiting for its end.
 func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reconcile.Result, error) {
-	if !r.stopped.TryRLock() {
+	if !r.begin() {
 		return reconcile.Result{}, nil // the manager is stopping
 	}
-	defer r.stopped.RUnlock()
+	defer r.underWay.Done()
 	if r.Dispatcher.InFlight(key) {
 		return reconcile.Result{}, nil // the end of the request enqueues the agent
 	}

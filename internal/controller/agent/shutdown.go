@@ -34,9 +34,22 @@ func (r *Reconciler) Shutdown(stopping <-chan struct{}) manager.RunnableFunc {
 	}
 }
 
-// drain waits for the reconciles under way and the requests in flight.
+// begin counts a reconcile as under way, unless the manager is stopping.
+func (r *Reconciler) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.stopped {
+		r.underWay.Add(1)
+	}
+	return !r.stopped
+}
+
+// drain waits for the reconciles under way and the requests in flight, and lets no further reconcile begin.
 func (r *Reconciler) drain() {
-	r.stopped.Lock() // for good
+	r.mu.Lock()
+	r.stopped = true
+	r.mu.Unlock()
+	r.underWay.Wait()
 	r.Dispatcher.Wait()
 }
 

@@ -28,7 +28,8 @@ var (
 	secretKind    = &kind{"", "v1", "Secret", "secrets", false}
 	namespaceKind = &kind{"", "v1", "Namespace", "namespaces", false}
 	eventKind     = &kind{"events.k8s.io", "v1", "Event", "events", false}
-	kinds         = []*kind{mappingKind, accountKind, secretKind, namespaceKind, eventKind}
+	leaseKind     = &kind{"coordination.k8s.io", "v1", "Lease", "leases", false}
+	kinds         = []*kind{mappingKind, accountKind, secretKind, namespaceKind, eventKind, leaseKind}
 )
 
 func (k *kind) apiVersion() string {
@@ -157,6 +158,9 @@ func (s *apiServer) update(k *kind, key types.NamespacedName, o object, statusOn
 
 func (s *apiServer) replace(k *kind, key types.NamespacedName, o object, statusOnly bool) (object, error) {
 	stored, err := s.find(k, key)
+	if apierrors.IsNotFound(err) && k == leaseKind { // an update can create a lease, but not with the UID of a deleted one
+		return nil, apierrors.NewConflict(k.groupResource(), key.Name, err)
+	}
 	if err != nil {
 		return nil, err
 	}

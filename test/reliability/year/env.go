@@ -1,6 +1,7 @@
 // Package year runs the operator for a simulated year of resyncs, drift, edits, rotations, outages, denied
 // accounts and restarts. The real manager runs in a testing/synctest bubble, between an API server and a
-// DeepCall that are both in memory, because a bubble has no sockets.
+// DeepCall that are both in memory, because a bubble has no sockets. TestSweepOfTwoLeaders runs two managers there, which
+// compete for a lease and are paused.
 package year
 
 import (

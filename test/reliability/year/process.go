@@ -53,7 +53,10 @@ func newMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 
 // newAdmin returns a client whose writes aren't counted.
 func newAdmin(server *apiServer) (client.Client, error) {
-	config := restConfig(&transport{server: server})
+	return newClient(restConfig(&transport{server: server}))
+}
+
+func newClient(config *rest.Config) (client.Client, error) {
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err
