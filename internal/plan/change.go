@@ -12,7 +12,7 @@ import (
 //	m holds g, no mapping desires it, StopCalls    removal: sent once with "N"
 //	m holds g, no mapping desires it, Orphan       dropped without a request
 //	m holds g, its owner has applied it            taken over: dropped without a request
-//	m holds g, no owner, a held mapping applied it taken over, see isKept
+//	m holds g, no owner, another one applied it    taken over if one of the two is suspended, see isLeftTo
 //	m applied g, its owner can take it over now    handing over: kept until the owner has applied it
 //	m holds g otherwise                            removal, or dropped under Orphan
 type change struct {
@@ -91,7 +91,7 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 		}
 		owner, owned := owners[group]
 		switch {
-		case owned && inputs[owner].hasApplied(group), !owned && !in.suspended() && isKept(inputs, self, group):
+		case owned && inputs[owner].hasApplied(group), !owned && isLeftTo(inputs, self, group):
 			c.takenOver = append(c.takenOver, group)
 		case owned && inputs[owner].canTakeOver() && in.hasApplied(group):
 			c.handingOver[group] = in.applied[group]
@@ -110,11 +110,13 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	return c
 }
 
-// isKept reports whether another mapping has applied the group, and keeps it though it does not desire it: it is suspended or
-// lost its permission. If it desires the group again, the group is not sent again.
-func isKept(inputs []input, self int, group string) bool {
-	for i, in := range inputs {
-		if i != self && in.suspended() && !in.deleting && in.hasApplied(group) {
+// isLeftTo reports whether a group that no mapping desires is left to another mapping that has applied it since: a suspended
+// mapping keeps it, or removes it when it is resumed, and a suspended one leaves it to the mapping that removes it now. Otherwise
+// the record of the suspended one would be wrong when it desires the group again.
+func isLeftTo(inputs []input, self int, group string) bool {
+	for _, in := range inputs {
+		leaves := in.suspended() && in.deleting
+		if in.suspended() != inputs[self].suspended() && !leaves && in.hasApplied(group) && precedes(in, inputs[self], group) {
 			return true
 		}
 	}
