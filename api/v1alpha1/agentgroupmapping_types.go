@@ -156,8 +156,7 @@ type AgentGroupMappingStatus struct {
 
 	// uncertain reports whether the groups in DeepCall can differ from
 	// appliedGroups because the response to a request was lost. The operator
-	// sends the groups again before it sets Ready to true. A suspended mapping
-	// that was Ready stays Ready if its groups are those of appliedGroups.
+	// sends the groups again before it sets Ready to true.
 	// +optional
 	Uncertain bool `json:"uncertain,omitempty"`
 

@@ -26,9 +26,7 @@ type change struct {
 	handingOver Groups
 	// takenOver are applied groups that their owner has applied since, sorted.
 	takenOver []string
-	// differs reports whether the desired groups differ from the applied ones, or there are removals.
-	differs bool
-	// pending reports whether the change is to be sent: it differs, or DeepCall may have other values than the applied ones.
+	// pending reports whether DeepCall has not confirmed the desired groups, or there are removals.
 	pending bool
 	// statusOnly reports whether status.appliedGroups changes without a request.
 	statusOnly bool
@@ -52,12 +50,7 @@ func (c change) applied() Groups {
 
 // noOp reports whether there is nothing to send, and nothing that another mapping takes over.
 func (c change) noOp() bool {
-	return !c.pending && c.asApplied()
-}
-
-// asApplied reports whether the spec declares what is applied. It can be sent again nevertheless, see input.unconfirmed.
-func (c change) asApplied() bool {
-	return !c.differs && !c.deferred && len(c.handingOver) == 0
+	return !c.pending && !c.deferred && len(c.handingOver) == 0
 }
 
 // empty reports whether the mapping has no groups in DeepCall, and nothing to send.
@@ -104,8 +97,7 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	slices.Sort(c.takenOver)
 	c.deferAdds(in)
 
-	c.differs = len(c.removals) > 0 || !contains(in.appliedHere(), c.desired)
-	c.pending = c.differs || (in.unconfirmed && len(c.desired) > 0)
+	c.pending = len(c.removals) > 0 || !contains(in.appliedHere(), c.desired) || (in.unconfirmed && len(c.desired) > 0)
 	c.statusOnly = !c.pending && !maps.Equal(in.applied, c.applied())
 	return c
 }

@@ -143,8 +143,7 @@ func (b Backoff) applies(s Snapshot, m Mapping, requestedAt string) bool {
 
 // missedGeneration reports whether a request may have been sent for a generation that is no longer current, with its
 // result lost in a crash: a generation was never observed, or the last observed one had something to send. Then the applied
-// groups must be sent again even if the spec declares them again. A request that adds no group has no record before its
-// result, and nothing in the object shows whether there was one. So edits that change no group can cause a request, too.
+// groups must be sent again even if the spec declares them again.
 func missedGeneration(m *v1alpha1.AgentGroupMapping) bool {
 	observed := m.Status.ObservedGeneration
 	if observed <= 0 || m.Generation == observed {

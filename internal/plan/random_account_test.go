@@ -13,8 +13,8 @@ import (
 )
 
 // As TestRandomHistories_end_as_desired, with an account that disappears, is misconfigured, unreachable, denied or being deleted, and
-// that allows and forbids namespaces. Besides, Ready is true only while DeepCall has the declared groups (R1), or may not
-// have those of a suspended mapping, and the next requeue is never in the past.
+// that allows and forbids namespaces. Besides, Ready is true only while DeepCall has the declared groups (R1), and the next
+// requeue is never in the past.
 func TestRandomHistories_with_an_unreliable_account_end_as_desired(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -121,9 +121,6 @@ func (h *accountHistory) check() error {
 		return fmt.Errorf("the requeue is %s ago", h.now.Sub(at))
 	}
 	for _, m := range h.live() {
-		if m.Spec.Suspend && m.Status.Uncertain {
-			continue // see staysSynced
-		}
 		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
 		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != m.Generation || m.DeletionTimestamp != nil {
 			continue

@@ -27,7 +27,7 @@ func (p planner) report(i int) Write {
 			p.setConditions(i, status, summary)
 			return
 		}
-		if !c.noOp() && !p.staysSynced(i) || (in.rejected && len(c.desired) > 0) {
+		if !c.noOp() || (in.rejected && len(c.desired) > 0) {
 			return // the result of a request, of this mapping or of the one that takes over, sets the conditions
 		}
 		p.reportSynced(i, status)
@@ -41,8 +41,6 @@ func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	unpermitted := !m.Permitted && len(m.Spec.Groups) > 0
 	switch {
-	case p.staysSynced(i):
-		return reason.Summary{}, false
 	case in.hold == heldSuspended && (unpermitted || len(c.conflicts) > 0 || !c.noOp()):
 		return reason.Suspended(), true
 	case unpermitted, !m.Permitted && !c.noOp():
@@ -58,15 +56,6 @@ func (p planner) holdSummary(i int) (reason.Summary, bool) {
 	default:
 		return p.accountSummary(i)
 	}
-}
-
-// staysSynced reports whether a suspended mapping that was synced, and declares what is applied, is reported as synced although
-// its groups are sent again when it is resumed. Ready was not set to false since, so no answer is known to be lost: generations
-// were missed, and a request was sent for one of them only if a process crashed before it wrote the result.
-func (p planner) staysSynced(i int) bool {
-	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
-	return in.hold == heldSuspended && m.Permitted && c.asApplied() && len(c.conflicts) == 0 &&
-		meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 // accountSummary states why no request is sent with the account. It reports false if requests are sent.
@@ -108,8 +97,6 @@ func (p planner) reportSynced(i int, status *v1alpha1.AgentGroupMappingStatus) {
 	if c.statusOnly {
 		setApplied(status, applied)
 	}
-	// Record that a generation was missed: once this one is observed, missedGeneration no longer reports it.
-	status.Uncertain = in.unconfirmed
 	summary := reason.Synced()
 	switch {
 	case len(c.conflicts) > 0:
