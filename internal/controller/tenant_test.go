@@ -38,7 +38,8 @@ func (e *testEnv) newTenant() *tenant {
 	Expect(err).NotTo(HaveOccurred())
 	roles, err := testenv.DecodeYAML[rbacv1.ClusterRole](bytes.NewReader(file))
 	Expect(err).NotTo(HaveOccurred())
-	rules := append(roles[0].Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
+	secrets := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}} // of the built-in role edit
+	rules := append([]rbacv1.PolicyRule{secrets}, roles[0].Rules...)
 	meta := metav1.ObjectMeta{Namespace: t.namespace, Name: "edit"}
 	Expect(k8sClient.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules})).To(Succeed())
 	Expect(k8sClient.Create(ctx, &rbacv1.RoleBinding{

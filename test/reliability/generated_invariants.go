@@ -43,6 +43,11 @@ func (r *runner) checkRequestCounts() []string {
 			}
 		}
 	}
+	for _, e := range r.env.ledger.list() {
+		if e.request && strings.HasPrefix(e.result, "failed") { // perhaps too late for DeepCall to notice
+			failed[e.agent]++
+		}
+	}
 	unknownResults := r.env.unknownResults()
 	var violations []string
 	for agent, n := range requests {
@@ -70,7 +75,7 @@ func (r *runner) mappingsPerAgent() map[string]int {
 // checkOrder checks I4 as [environment.checkOrder] does, with two exceptions. An isolating request may leave out a
 // group that is to be removed: the group keeps its last value. A result that the manager did not write, since
 // the answer was lost or the process crashed, does not count as applied: until it is retried, the requests of other
-// mappings carry the former groups (R3), except that those which the lost request disabled stay disabled.
+// mappings carry the former groups (R3), except that those which a lost or rejected request disabled stay disabled.
 func (r *runner) checkOrder() []string {
 	var violations []string
 	all, effects := r.env.specHistories(), r.env.ledger.list()
@@ -82,7 +87,9 @@ func (r *runner) checkOrder() []string {
 				if !containsAny(groups, request.Groups) {
 					continue
 				}
-				if h.allows(at, asFormer(request.Groups, h.declared[at], h.declared[lost]), groups) {
+				if slices.ContainsFunc(h.declared[lost:], func(newer map[string]string) bool {
+					return h.allows(at, asFormer(request.Groups, h.declared[at], newer), groups)
+				}) {
 					continue
 				}
 				next := at
