@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -33,6 +32,8 @@ type cacheClient struct {
 	patches  int
 }
 
+var errUnavailable = apierrors.NewServiceUnavailable("the API server is starting")
+
 func (c *cacheClient) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	if a, ok := obj.(*v1alpha1.DeepCallAccount); ok && c.account != nil {
 		c.account.DeepCopyInto(a)
@@ -58,13 +59,16 @@ func (c *cacheClient) Status() client.SubResourceWriter { return failingStatus{b
 
 func (s failingStatus) Update(_ context.Context, obj client.Object, _ ...client.SubResourceUpdateOption) error {
 	if obj.GetName() == s.badName {
-		return apierrors.NewForbidden(schema.GroupResource{}, obj.GetName(), errors.New("a policy"))
+		return errUnavailable
 	}
 	return nil
 }
 
-func (c *cacheClient) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
+func (c *cacheClient) Patch(_ context.Context, obj client.Object, _ client.Patch, _ ...client.PatchOption) error {
 	c.patches++
+	if obj.GetName() == c.badName {
+		return errUnavailable
+	}
 	return nil
 }
 
@@ -140,6 +144,40 @@ func TestReconcile_keeps_waiting_for_a_permit_if_another_write_fails(t *testing.
 		t.Fatal("the write must fail")
 	}
 	e.dispatcher.Release(other)
+	if len(e.enqueued) != 1 || e.enqueued[0] != "7" {
+		t.Errorf("got permits: %v, want agent 7", e.enqueued)
+	}
+}
+
+// An agent whose record can't be written passes its permit on, and is next when it asks again. Else each failed write would cost it its
+// place, and it would wait behind every agent that asked after it (R11).
+func TestReconcile_keeps_the_place_of_an_agent_whose_write_fails(t *testing.T) {
+	e := newReconcileEnv(t, dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1})
+	edit := dispatch.Ask{Priority: dispatch.Edit}
+	account := client.ObjectKeyFromObject(e.cache.account)
+	second, third := v1alpha1.AgentKey{Account: account, AgentID: "8"}, v1alpha1.AgentKey{Account: account, AgentID: "9"}
+	m := newMapping("asha", "1", "1")
+	m.Generation = 1
+	m.Spec.Groups = []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}
+	e.cache.mappings, e.cache.badName = []*v1alpha1.AgentGroupMapping{m}, "asha"
+	reconcile := func() error {
+		_, err := e.Reconcile(log.IntoContext(t.Context(), logr.Discard()), m.AgentKey())
+		return err
+	}
+	if e.dispatcher.Acquire(m.AgentKey(), edit) == nil || e.dispatcher.Acquire(second, edit) != nil || e.dispatcher.Acquire(third, edit) != nil {
+		t.Fatal("the agent must have the permit, and the others must wait")
+	}
+	if err := reconcile(); err == nil {
+		t.Fatal("the write must fail")
+	}
+	if e.dispatcher.Acquire(second, edit) == nil {
+		t.Fatal("the permit is not passed on")
+	}
+	if err := reconcile(); err != nil { // it asks again
+		t.Fatal(err)
+	}
+	e.enqueued = nil
+	e.dispatcher.Release(second)
 	if len(e.enqueued) != 1 || e.enqueued[0] != "7" {
 		t.Errorf("got permits: %v, want agent 7", e.enqueued)
 	}

@@ -164,9 +164,10 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	return nil
 }
 
-// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache alone resolve without back-off.
+// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache alone resolve without back-off. The agent
+// passes its permit on, and keeps its place among the agents that wait.
 func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err error) (reconcile.Result, error) {
-	r.Dispatcher.Release(key)
+	r.Dispatcher.Postpone(key)
 	return r.repeat(ctx, err)
 }
 
