@@ -43,8 +43,12 @@ type input struct {
 	resyncDue   bool
 	resyncAt    time.Time
 	requestedAt string
-	// retryAt is when the back-off ends.
+	// retryAt is when the back-off ends, of the request or of a rejected write.
 	retryAt time.Time
+	// metadataRejected and statusRejected report whether the API server rejected a write that is not to be repeated yet.
+	metadataRejected, statusRejected bool
+	// unrecorded are groups that are missing from the stored status, see Mapping.
+	unrecorded []string
 	// isolation is how far a rejected removal is isolated.
 	isolation RemovalIsolation
 }
@@ -62,6 +66,8 @@ const (
 	heldRejected
 	// heldBackingOff waits for the next attempt after a transient failure.
 	heldBackingOff
+	// heldWriteRejected waits for the next attempt to write the finalizer or the record of an attempt.
+	heldWriteRejected
 	// heldAccountDeleting prevents a mapping that has not used the account yet from using one that is being deleted.
 	heldAccountDeleting
 )
@@ -81,6 +87,9 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		orphan:           m.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan,
 		requestedAt:      requestedAt(m.AgentGroupMapping),
 		isolation:        state.RemovalIsolation,
+		metadataRejected: state.Writes.Metadata.delays(s, m),
+		statusRejected:   state.Writes.Status.delays(s, m),
+		unrecorded:       m.unrecorded,
 	}
 	if m.Status.LastSyncTime != nil {
 		in.confirmedAt = m.Status.LastSyncTime.Time
@@ -89,6 +98,12 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		in.desired = toGroups(m.Spec.Groups)
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) && (state.RejectedAt == "" || !elsewhere(state.RejectedAt))
+	if in.metadataRejected {
+		in.retryAt = state.Writes.Metadata.Until
+	}
+	if in.statusRejected {
+		in.retryAt = earliest(in.retryAt, state.Writes.Status.Until)
+	}
 	in.setHold(s, m, state.Backoff)
 	return in
 }
@@ -105,23 +120,25 @@ func (in *input) setHold(s Snapshot, m Mapping, backoff Backoff) {
 	}
 	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected)
 	in.resyncDue = in.requestedAt != "" || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
-	if backoff.applies(s, m, in.requestedAt) {
-		in.retryAt = backoff.Until
+	backingOff := backoff.applies(s, m, in.requestedAt)
+	if backingOff {
+		in.retryAt = earliest(in.retryAt, backoff.Until)
 	}
 	switch {
 	case in.rejected && !in.resyncDue:
 		in.hold = heldRejected
 	case s.Account.Deleting && !in.orphan && !m.NeedsRemoval():
 		in.hold = heldAccountDeleting
-	case !in.retryAt.IsZero():
+	case in.metadataRejected && !in.deleting:
+		in.hold = heldWriteRejected
+	case backingOff:
 		in.hold = heldBackingOff
 	}
 }
 
 // applies reports whether the back-off delays the mapping now. An account that is not ready is probed without delay.
 func (b Backoff) applies(s Snapshot, m Mapping, requestedAt string) bool {
-	return b.Failures > 0 && s.Now.Before(b.Until) && s.Account.ready() &&
-		b.Generation == m.Generation && b.RequestedAt == requestedAt && b.Recoveries == s.Account.Recoveries
+	return b.isPending(s.Now, m.Generation, requestedAt) && s.Account.ready() && b.Recoveries == s.Account.Recoveries
 }
 
 // missedGeneration reports whether a request may have been sent for a generation that is no longer current, with its
@@ -142,12 +159,17 @@ func missedGeneration(m *v1alpha1.AgentGroupMapping) bool {
 
 // requestedAt returns the requested resync that is not handled yet; empty if there is none.
 func requestedAt(m *v1alpha1.AgentGroupMapping) string {
-	value := []rune(m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation])
-	at := string(value[:min(len(value), maxRequestedAt)])
+	at := requestedValue(m)
 	if at == m.Status.LastHandledReconcileAt {
 		return ""
 	}
 	return at
+}
+
+// requestedValue returns the last requested resync, whether handled or not.
+func requestedValue(m *v1alpha1.AgentGroupMapping) string {
+	value := []rune(m.Annotations[v1alpha1.ReconcileRequestedAtAnnotation])
+	return string(value[:min(len(value), maxRequestedAt)])
 }
 
 // maxRequestedAt is the maximum length of status.lastHandledReconcileAt, in characters.

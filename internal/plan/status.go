@@ -16,7 +16,7 @@ import (
 func (m Mapping) withStatus(change func(*v1alpha1.AgentGroupMappingStatus)) *v1alpha1.AgentGroupMappingStatus {
 	status := m.Status.DeepCopy()
 	change(status)
-	if !m.foreignStatus && equality.Semantic.DeepEqual(&m.Status, status) {
+	if !m.outdatedStatus && equality.Semantic.DeepEqual(&m.Status, status) {
 		return nil
 	}
 	status.ObservedUID = string(m.UID)

@@ -29,10 +29,9 @@ type cacheClient struct {
 	mappings []*v1alpha1.AgentGroupMapping
 	account  *v1alpha1.DeepCallAccount
 	badName  string
-	patches  int
+	failure  error
+	patched  []string
 }
-
-var errUnavailable = apierrors.NewServiceUnavailable("the API server is starting")
 
 func (c *cacheClient) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	if a, ok := obj.(*v1alpha1.DeepCallAccount); ok && c.account != nil {
@@ -53,21 +52,24 @@ func (c *cacheClient) List(_ context.Context, list client.ObjectList, _ ...clien
 type failingStatus struct {
 	client.SubResourceWriter
 	badName string
+	failure error
 }
 
-func (c *cacheClient) Status() client.SubResourceWriter { return failingStatus{badName: c.badName} }
+func (c *cacheClient) Status() client.SubResourceWriter {
+	return failingStatus{badName: c.badName, failure: c.failure}
+}
 
 func (s failingStatus) Update(_ context.Context, obj client.Object, _ ...client.SubResourceUpdateOption) error {
 	if obj.GetName() == s.badName {
-		return errUnavailable
+		return s.failure
 	}
 	return nil
 }
 
 func (c *cacheClient) Patch(_ context.Context, obj client.Object, _ client.Patch, _ ...client.PatchOption) error {
-	c.patches++
+	c.patched = append(c.patched, obj.GetName())
 	if obj.GetName() == c.badName {
-		return errUnavailable
+		return c.failure
 	}
 	return nil
 }
@@ -89,7 +91,7 @@ func newReconcileEnv(t *testing.T, limits dispatch.Limits) *reconcileEnv {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &reconcileEnv{cache: &cacheClient{account: newAccount(1)}}
+	e := &reconcileEnv{cache: &cacheClient{account: newAccount(1), failure: apierrors.NewServiceUnavailable("the API server is starting")}}
 	e.cache.account.Finalizers = []string{v1alpha1.InUseFinalizer}
 	e.dispatcher = dispatch.New(dispatch.Options{
 		Clock: clock.RealClock{}, Enqueue: func(key v1alpha1.AgentKey) { e.enqueued = append(e.enqueued, key.AgentID) },
@@ -195,7 +197,7 @@ func TestReconcile_adds_the_finalizer_once(t *testing.T) {
 	if _, err := e.Reconcile(log.IntoContext(t.Context(), logr.Discard()), m.AgentKey()); err != nil {
 		t.Fatal(err)
 	}
-	if e.cache.patches != 1 {
-		t.Errorf("%d patches, want 1", e.cache.patches)
+	if len(e.cache.patched) != 1 {
+		t.Errorf("%d patches, want 1", len(e.cache.patched))
 	}
 }
