@@ -50,6 +50,9 @@ const (
 	ReasonAccountNotPermitted = "AccountNotPermitted"
 	// ReasonAccountNotReady means that the account can't be used now. Its own conditions state why.
 	ReasonAccountNotReady = "AccountNotReady"
+	// ReasonWriteRejected means that the API server rejected a write of the mapping by the operator, for example because of an
+	// admission policy. The operator repeats the write with back-off.
+	ReasonWriteRejected = "WriteRejected"
 )
 
 // Reasons of the conditions of both kinds.

@@ -1,10 +1,16 @@
 package controller_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // apiTransport counts a manager's reads and writes of the API server, and lets them fail.
@@ -15,6 +21,8 @@ type apiTransport struct {
 	blocked       bool
 	failingWrites map[string]int // number of writes to fail, by resource
 	failingReads  map[string]int // number of reads to fail, by part of the path
+	rejected      []string       // parts of the paths of writes to reject
+	rejections    int            // number of rejected writes
 }
 
 func newAPITransport() *apiTransport {
@@ -28,6 +36,9 @@ func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
 		}
 		if request.Method != http.MethodGet && t.failsWrite(resourceOf(request.URL.Path)) {
 			return nil, errors.New("injected write failure")
+		}
+		if request.Method != http.MethodGet && t.rejectsWrite(request.URL.Path) {
+			return rejection(request), nil
 		}
 		return next.RoundTrip(request)
 	})
@@ -101,6 +112,48 @@ func (t *apiTransport) readsOf(suffix string) int {
 		}
 	}
 	return total
+}
+
+// rejectsWrite reports whether a write is rejected.
+func (t *apiTransport) rejectsWrite(path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.ContainsFunc(t.rejected, func(end string) bool { return strings.HasSuffix(path, "/"+end) }) {
+		return false
+	}
+	t.rejections++
+	return true
+}
+
+// rejectWrites rejects all writes of objects whose paths end so, for example "agentgroupmappings/asha/status", and no others.
+func (t *apiTransport) rejectWrites(paths ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rejected = paths
+}
+
+func (t *apiTransport) rejectionCount() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rejections
+}
+
+// rejectionMessage is the API server's message of rejected writes.
+const rejectionMessage = `ValidatingAdmissionPolicy "frozen" denied request: no writes today`
+
+// rejection is the API server's answer to a write that an admission policy rejects.
+func rejection(request *http.Request) *http.Response {
+	body, err := json.Marshal(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
+		Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: rejectionMessage,
+	})
+	if err != nil {
+		panic(err) // a Status can always be marshalled
+	}
+	return &http.Response{
+		Status: "403 Forbidden", StatusCode: http.StatusForbidden, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: request,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)),
+	}
 }
 
 // mappingWrites returns the number of writes to mappings and their status.

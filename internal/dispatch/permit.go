@@ -14,7 +14,7 @@ import (
 type Permit struct {
 	dispatcher *Dispatcher
 	key        v1alpha1.AgentKey
-	askedAt    time.Time
+	place      place
 	grantedAt  time.Time
 
 	// The Dispatcher's lock guards ask and state.
@@ -96,6 +96,28 @@ func (d *Dispatcher) Release(key v1alpha1.AgentKey) {
 	d.grantPermits(a)
 }
 
+// Postpone withdraws an agent as Release does. If it asks again, it has its former place: an agent whose writes fail does not wait
+// behind all those that asked after it.
+func (d *Dispatcher) Postpone(key v1alpha1.AgentKey) {
+	d.mu.Lock()
+	defer d.unlock()
+	a := d.accounts[key.Account]
+	if a == nil {
+		return
+	}
+	if w := a.queue.byAgentID[key.AgentID]; w != nil {
+		a.queue.remove(key.AgentID)
+		a.queue.keep(key.AgentID, w.place)
+	}
+	if permit := a.permits[key.AgentID]; permit != nil && permit.state != permitInFlight {
+		delete(a.permits, key.AgentID)
+		if permit.state == permitUnused {
+			a.queue.keep(key.AgentID, permit.place)
+		}
+	}
+	d.grantPermits(a)
+}
+
 // grantPermits grants permits to waiting agents as far as the breaker and the limits allow, enqueues these agents, and sets
 // the timer for the next one.
 func (d *Dispatcher) grantPermits(a *account) {
@@ -116,7 +138,7 @@ func (d *Dispatcher) grantPermits(a *account) {
 		}
 		a.queue.remove(next.agentID)
 		key := a.key(next.agentID)
-		a.permits[next.agentID] = &Permit{dispatcher: d, key: key, ask: next.ask, askedAt: next.since, grantedAt: now}
+		a.permits[next.agentID] = &Permit{dispatcher: d, key: key, ask: next.ask, place: next.place, grantedAt: now}
 		d.pending.agents = append(d.pending.agents, key)
 	}
 }
@@ -147,7 +169,7 @@ func (d *Dispatcher) grantAfter(a *account, wait time.Duration) {
 }
 
 // Waited returns how long the agent waited for the permit.
-func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.askedAt) }
+func (p *Permit) Waited() time.Duration { return p.grantedAt.Sub(p.place.since) }
 
 // Start sends the request in a goroutine of its own, with the logger and trace of ctx but without its cancellation. It
 // calls done with the result before InFlight becomes false; then the agent is enqueued.
@@ -166,7 +188,8 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 	maySend := !d.closed && d.options.MaySend() == nil
 	if !maySend || !a.tryStart(p, now) {
 		delete(a.permits, p.key.AgentID)
-		a.queue.put(p.key.AgentID, p.ask, p.askedAt)
+		a.queue.keep(p.key.AgentID, p.place)
+		a.queue.put(p.key.AgentID, p.ask, now)
 		if !maySend {
 			if !d.closed {
 				d.grantAfter(a, leaseRetry) // at once, the agent would be reconciled in a loop

@@ -105,6 +105,53 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "1")
 	})
 
+	runInFakeTime(t, "passes to the next agent when it is postponed, whose agent keeps its place", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success))
+		permit := h.acquire("1", edit)
+		for _, agentID := range []string{"2", "3", "4"} {
+			h.acquire(agentID, edit)
+		}
+		h.Postpone(agent("1"))
+		h.Postpone(agent("1")) // repeated
+		h.Postpone(agent("3")) // waits
+		h.Postpone(v1alpha1.AgentKey{Account: types.NamespacedName{Name: "unknown"}, AgentID: "1"})
+		expect(t, "started after it was postponed", h.start(permit), false)
+		expect(t, "enqueued", h.takeEnqueued(), "2")
+		elapse(time.Minute)
+		expect(t, "enqueued while the others do not ask", h.takeEnqueued(), "")
+		expect(t, "permit while the next agent has it", h.acquire("1", edit), nil)
+		expect(t, "permit of a waiting agent", h.acquire("3", edit), nil)
+		expect(t, "second permit", h.acquire("2", edit) != nil, true)
+		h.release("2")
+		for _, agentID := range []string{"1", "3", "4"} {
+			granted := h.acquire(agentID, edit)
+			if granted == nil {
+				t.Fatalf("agent %s is not next", agentID)
+			}
+			h.start(granted)
+			elapse(0)
+		}
+	})
+
+	runInFakeTime(t, "keeps no place of an agent that was released", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success))
+		h.acquire("1", edit)
+		h.acquire("2", edit)
+		h.acquire("3", edit)
+		h.Postpone(agent("1"))
+		h.release("1")
+		h.acquire("1", edit)
+		h.release("2")
+		expect(t, "enqueued", h.takeEnqueued(), "2 3")
+	})
+
+	runInFakeTime(t, "is not postponed while its request is in flight", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
+		h.launch("1", edit)
+		h.Postpone(agent("1"))
+		expect(t, "second permit", h.acquire("2", edit), nil)
+	})
+
 	runInFakeTime(t, "is void after a denial, until the account is probed", func(t *testing.T) {
 		deepCall := &changingAnswer{answer: success}
 		h := newHarness(t, generous, deepCall.get)

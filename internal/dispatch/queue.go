@@ -35,20 +35,26 @@ func (p Priority) isResync() bool { return p <= RequestedResync }
 type queue struct {
 	heap      waiterHeap
 	byAgentID map[string]*waiter
-	lastSeq   int
+	// kept are the places of agents that do not wait now.
+	kept    map[string]place
+	lastSeq int
+}
+
+// place is the place of an agent among those of equal priority.
+type place struct {
+	seq   int
+	since time.Time // when the agent first asked for the permit
 }
 
 type waiter struct {
 	agentID string
 	ask     Ask
-	seq     int       // orders waiters of equal priority
-	since   time.Time // when the agent first asked for the permit
-	index   int       // in the heap
+	place
+	index int // in the heap
 }
 
-// put adds an agent that has waited since the given time. One that waits already keeps its place among its equals, and
-// only changes what it asks for.
-func (q *queue) put(agentID string, ask Ask, since time.Time) {
+// put adds an agent that asks now. One that waits already keeps its place among its equals, and only changes what it asks for.
+func (q *queue) put(agentID string, ask Ask, now time.Time) {
 	if w := q.byAgentID[agentID]; w != nil {
 		w.ask = ask
 		heap.Fix(&q.heap, w.index)
@@ -57,14 +63,28 @@ func (q *queue) put(agentID string, ask Ask, since time.Time) {
 	if q.byAgentID == nil {
 		q.byAgentID = map[string]*waiter{}
 	}
-	q.lastSeq++
-	w := &waiter{agentID: agentID, ask: ask, seq: q.lastSeq, since: since}
+	at, kept := q.kept[agentID]
+	if !kept {
+		q.lastSeq++
+		at = place{seq: q.lastSeq, since: now}
+	}
+	delete(q.kept, agentID)
+	w := &waiter{agentID: agentID, ask: ask, place: at}
 	q.byAgentID[agentID] = w
 	heap.Push(&q.heap, w)
 }
 
-// remove removes an agent if it waits.
+// keep keeps the place of an agent that does not wait now, until it asks again or is removed.
+func (q *queue) keep(agentID string, at place) {
+	if q.kept == nil {
+		q.kept = map[string]place{}
+	}
+	q.kept[agentID] = at
+}
+
+// remove removes an agent if it waits, and its kept place.
 func (q *queue) remove(agentID string) {
+	delete(q.kept, agentID)
 	w := q.byAgentID[agentID]
 	if w == nil {
 		return

@@ -24,7 +24,9 @@ type Sources struct {
 type Metrics struct {
 	// RemovalsAbandoned counts mappings that were released without removing their groups from DeepCall.
 	RemovalsAbandoned prometheus.Counter
-	Resyncs           *Resyncs
+	// WritesRejected counts writes of mappings that the API server rejected, by the part of the mapping: metadata or status.
+	WritesRejected *prometheus.CounterVec
+	Resyncs        *Resyncs
 
 	sources Sources
 	// deletion is held while the series of an account are deleted, so that a request that ends does not restore them.
@@ -41,11 +43,15 @@ var accountLabels = []string{"account_namespace", "account"}
 
 // New returns the metrics. It does not register them.
 func New(sources Sources) *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		RemovalsAbandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "deepcall_removals_abandoned_total",
 			Help: "Number of mappings released without removing their groups from DeepCall, because their namespace was deleted and the credentials did not exist any more.",
 		}),
+		WritesRejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "deepcall_writes_rejected_total",
+			Help: "Number of writes of mappings that the API server rejected for good, by part of the mapping: metadata or status.",
+		}, []string{"part"}),
 		Resyncs: newResyncs(),
 		sources: sources,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -67,10 +73,14 @@ func New(sources Sources) *Metrics {
 			Buckets: []float64{0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600},
 		}, accountLabels),
 	}
+	for _, part := range []string{"metadata", "status"} {
+		m.WritesRejected.WithLabelValues(part) // a counter that starts at 1 shows no increase
+	}
+	return m
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.RemovalsAbandoned, m.requests, m.duration, m.inFlight, m.wait}
+	return []prometheus.Collector{m.RemovalsAbandoned, m.WritesRejected, m.requests, m.duration, m.inFlight, m.wait}
 }
 
 // Describe implements prometheus.Collector.

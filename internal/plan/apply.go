@@ -19,10 +19,13 @@ type Applied struct {
 // attempts have written: if a write fails, repeating Apply from the same state has the same outcome. The state that it
 // returns can contain another result, which is to be applied next.
 func Apply(snapshot Snapshot, state State) Applied {
-	r := *state.Result
 	p := newPlanner(snapshot, state)
+	return p.withhold(p.apply(*state.Result))
+}
+
+func (p planner) apply(r Result) Applied {
 	p.state.Result = nil
-	self := snapshot.index(r.UID)
+	self := p.index(r.UID)
 	switch {
 	case self < 0:
 		return Applied{State: p.state} // the mapping is gone
@@ -43,7 +46,7 @@ func (p planner) applyResult(self int, r Result) Applied {
 	}
 	switch progress, ok := r.progress(); {
 	case ok && progress.done && r.Deleting && len(r.change.handingOver) == 0:
-		return p.newApplied(r, MappingState{}, Write{Mapping: self, RemoveFinalizer: true})
+		return p.release(self, r, progress.applied)
 	case ok && progress.done && r.change.deferred:
 		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 			r.markProgress(status, progress.applied)
@@ -73,8 +76,21 @@ func (p planner) applyResult(self int, r Result) Applied {
 	}
 }
 
+// release returns the removal of the finalizer. If the API server rejects it, the groups do not count as applied any more.
+func (p planner) release(self int, r Result, applied Groups) Applied {
+	a := p.newApplied(r, MappingState{}, Write{Mapping: self, RemoveFinalizer: true})
+	state := a.State.Mappings[r.UID]
+	state.Writes.Unwritten = p.withStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
+		r.markProgress(status, applied)
+		r.clearPending(status)
+	})
+	a.State = a.State.with(r.UID, state)
+	return a
+}
+
 // newApplied returns the writes that are not empty, and the agent's state with the new state of the result's mapping.
 func (p planner) newApplied(r Result, state MappingState, writes ...Write) Applied {
+	state.Writes = p.state.Mappings[r.UID].Writes
 	return Applied{Writes: slices.DeleteFunc(writes, Write.isZero), State: p.state.with(r.UID, state)}
 }
 

@@ -127,7 +127,7 @@ func (c *change) deferAdds(in input) {
 	switch held := in.held(); {
 	case len(recorded) > maxApplied:
 		isRecorded = func(group string) bool { _, applied := in.applied[group]; return applied }
-	case len(in.pendingAdds)+len(adds(in, *c)) > maxPending:
+	case len(in.pendingAdds)+len(in.unrecorded)+len(adds(in, *c)) > maxPending:
 		isRecorded = func(group string) bool { return held[group] }
 	}
 	maps.DeleteFunc(c.desired, func(group string, _ bool) bool {

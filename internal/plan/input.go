@@ -46,8 +46,12 @@ type input struct {
 	// all the account's mappings is not.
 	requestedAt   string
 	accountResync bool
-	// retryAt is when the back-off ends.
+	// retryAt is when the back-off ends, of the request or of a rejected write.
 	retryAt time.Time
+	// metadataRejected and statusRejected report whether the API server rejected a write that is not to be repeated yet.
+	metadataRejected, statusRejected bool
+	// unrecorded are groups that are missing from the stored status, see Mapping.
+	unrecorded []string
 	// isolation is how far a rejected removal is isolated.
 	isolation RemovalIsolation
 }
@@ -65,6 +69,8 @@ const (
 	heldRejected
 	// heldBackingOff waits for the next attempt after a transient failure.
 	heldBackingOff
+	// heldWriteRejected waits for the next attempt to write the finalizer or the record of an attempt.
+	heldWriteRejected
 	// heldAccountDeleting prevents a mapping that has not used the account yet from using one that is being deleted.
 	heldAccountDeleting
 )
@@ -87,6 +93,9 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 		requestedAt:      requestedAt(m.AgentGroupMapping),
 		accountResync:    s.Account.ResyncRequested != nil && !s.Account.ResyncRequested.Equal(m.Status.HandledResyncTime),
 		isolation:        state.RemovalIsolation,
+		metadataRejected: state.Writes.Metadata.delays(s, m),
+		statusRejected:   state.Writes.Status.delays(s, m),
+		unrecorded:       m.unrecorded,
 	}
 	if m.Status.LastSyncTime != nil {
 		in.confirmedAt = m.Status.LastSyncTime.Time
@@ -96,6 +105,12 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
 		(rejected.Endpoint == "" || !elsewhere(rejected) && rejected.Comparable(here))
+	if in.metadataRejected {
+		in.retryAt = state.Writes.Metadata.Until
+	}
+	if in.statusRejected {
+		in.retryAt = earliest(in.retryAt, state.Writes.Status.Until)
+	}
 	in.setHold(s, m, state)
 	return in
 }
@@ -122,23 +137,25 @@ func (in *input) setHold(s Snapshot, m Mapping, state MappingState) {
 	}
 	in.resyncAt = nextResync(m.AgentGroupMapping, in.rejected, state.RejectedTime)
 	in.resyncDue = in.resyncRequested() || (!in.resyncAt.IsZero() && !in.resyncAt.After(s.Now))
-	if state.Backoff.applies(s, m, in.requestedAt) {
-		in.retryAt = state.Backoff.Until
+	backingOff := state.Backoff.applies(s, m, in.requestedAt)
+	if backingOff {
+		in.retryAt = earliest(in.retryAt, state.Backoff.Until)
 	}
 	switch {
 	case in.rejected && !in.resyncDue:
 		in.hold = heldRejected
 	case s.Account.Deleting && !in.orphan && !m.NeedsRemoval():
 		in.hold = heldAccountDeleting
-	case !in.retryAt.IsZero():
+	case in.metadataRejected && !in.deleting:
+		in.hold = heldWriteRejected
+	case backingOff:
 		in.hold = heldBackingOff
 	}
 }
 
 // applies reports whether the back-off delays the mapping now. An account that is not ready is probed without delay.
 func (b Backoff) applies(s Snapshot, m Mapping, requestedAt string) bool {
-	return b.Failures > 0 && s.Now.Before(b.Until) && s.Account.ready() &&
-		b.Generation == m.Generation && b.RequestedAt == requestedAt && b.Recoveries == s.Account.Recoveries
+	return b.isPending(s.Now, m.Generation, requestedAt) && s.Account.ready() && b.Recoveries == s.Account.Recoveries
 }
 
 // missedGeneration reports whether a request may have been sent for a generation that is no longer current, with its

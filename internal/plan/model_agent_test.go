@@ -31,12 +31,15 @@ type agent struct {
 	// writes counts the writes, and failsWrite, if set, reports whether this one fails.
 	writes     int
 	failsWrite func(n int) bool
+	// rejects are the mappings of which the API server rejects writes.
+	rejects map[Part]map[string]bool
 }
 
 func newAgent(replaces bool, mappings ...*mapping) *agent {
 	return &agent{
 		deepCall: deepCall{replaces: replaces, unknown: map[string]bool{}, drifted: map[string]bool{}},
 		mappings: mappings, now: day(20), left: map[string]bool{},
+		rejects: map[Part]map[string]bool{Metadata: {}, Status: {}},
 		account: Account{Exists: true, Endpoint: endpoint, Reachable: true, CanRemove: true},
 	}
 }
@@ -65,13 +68,19 @@ func (a *agent) mapping(uid types.UID) *mapping {
 }
 
 // write makes the writes in order, and reports false at the first that fails.
-func (a *agent) write(s Snapshot, writes []Write) bool {
+func (a *agent) write(s Snapshot, writes []Write) (results []WriteResult, ok bool) {
 	for _, w := range writes {
 		a.writes++
 		if a.failsWrite != nil && a.failsWrite(a.writes) {
-			return false
+			return results, false
 		}
 		m := a.mapping(s.Mappings[w.Mapping].UID)
+		result := WriteResult{Mapping: w.Mapping, Metadata: w.AddFinalizer || w.RemoveFinalizer, Status: w.Status}
+		result.Rejected = a.rejectedPart(m.Name, result)
+		results = append(results, result)
+		if result.Rejected == Metadata {
+			continue
+		}
 		m.AgentGroupMapping = m.DeepCopy()
 		switch {
 		case w.AddFinalizer:
@@ -80,11 +89,28 @@ func (a *agent) write(s Snapshot, writes []Write) bool {
 			m.Finalizers = nil
 			m.gone = m.DeletionTimestamp != nil
 		}
-		if w.Status != nil {
+		if w.Status != nil && result.Rejected != Status {
 			m.Status = *w.Status.DeepCopy()
 		}
 	}
-	return true
+	return results, true
+}
+
+// rejectedPart returns the part of a write that the API server rejects.
+func (a *agent) rejectedPart(name string, result WriteResult) Part {
+	switch {
+	case result.Metadata && a.rejects[Metadata][name]:
+		return Metadata
+	case result.Status != nil && a.rejects[Status][name]:
+		return Status
+	default:
+		return NoPart
+	}
+}
+
+// commit commits a state after writes.
+func (a *agent) commit(s Snapshot, state State, results ...WriteResult) {
+	a.state = state.WithWrites(s, results, 0)
 }
 
 // reconcile applies the result of the last request, and then makes the writes that need no request.
@@ -100,8 +126,8 @@ func (a *agent) reconcile() {
 	for a.state.Result != nil {
 		s := a.snapshot()
 		next := Apply(s, a.state)
-		if a.write(s, next.Writes) {
-			a.state = next.State
+		if results, ok := a.write(s, next.Writes); ok {
+			a.commit(s, next.State, results...)
 		}
 	}
 	for {
@@ -115,7 +141,8 @@ func (a *agent) reconcile() {
 		if a.writes > maxWrites {
 			panic(fmt.Sprintf("the decisions do not converge: %+v", writes))
 		}
-		a.write(s, writes)
+		results, _ := a.write(s, writes)
+		a.commit(s, a.state, results...)
 	}
 }
 
@@ -154,12 +181,15 @@ func nothing() {}
 func (a *agent) step(what fate, meanwhile func()) bool {
 	a.reconcile()
 	next, ok := Plan(a.snapshot(), a.state).Next()
+	for ok && !a.record(a.mapping(next.UID), next) {
+		a.reconcile()
+		next, ok = Plan(a.snapshot(), a.state).Next()
+	}
 	if !ok {
 		return false
 	}
 	m := a.mapping(next.UID)
 	a.lastFor = m.Name
-	a.record(m, next)
 	result := Result{
 		Next: next, Endpoint: a.account.Endpoint, UserHash: a.account.UserHash, Recoveries: a.account.Recoveries, Attempt: AttemptOf(m.AgentGroupMapping).Number,
 	}
@@ -170,7 +200,7 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	result.At = a.now
 	switch {
 	case what == crashed:
-		a.state = State{}
+		a.restart()
 		a.reconcile()
 		return true
 	case what == denied:
@@ -188,16 +218,27 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 	return true
 }
 
-// record records the attempt and adds the finalizer before a request, as the controller does.
-func (a *agent) record(m *mapping, next Next) {
+// record records the attempt and adds the finalizer before a request, as the controller does. It reports false if the API server
+// rejects that.
+func (a *agent) record(m *mapping, next Next) bool {
+	if len(next.Adds) == 0 && !next.AddFinalizer {
+		return true
+	}
+	result := WriteResult{Mapping: next.Mapping, Metadata: true}
+	result.Rejected = a.rejectedPart(m.Name, result)
+	a.commit(a.snapshot(), a.state, result)
+	if result.Rejected != NoPart {
+		return false
+	}
 	m.AgentGroupMapping = m.DeepCopy()
 	if next.AddFinalizer {
 		m.Finalizers = []string{v1alpha1.StopCallsFinalizer}
 	}
 	if len(next.Adds) > 0 {
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, next.Pending))
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, next.Record)
 		a.state = a.state.WithAttempt(next, AttemptOf(m.AgentGroupMapping).Number)
 	}
+	return true
 }
 
 // noteOmitted notes the groups that a step of an isolation removes from a DeepCall that replaces.
@@ -212,8 +253,18 @@ func (a *agent) noteOmitted(next Next) {
 	}
 }
 
-// restart loses what is only in memory.
-func (a *agent) restart() { a.state = State{} }
+// restart loses what is only in memory. What DeepCall confirmed is not known any more if the API server rejected the status.
+func (a *agent) restart() {
+	for _, m := range a.live() {
+		if a.state.Mappings[m.UID].Writes.Unwritten == nil {
+			continue
+		}
+		for group := range m.applied() {
+			a.drifted[group] = true
+		}
+	}
+	a.state = State{}
+}
 
 // run sends everything that is to be sent, and returns the number of requests.
 func (a *agent) run(limit int) (requests int, err error) {

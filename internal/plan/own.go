@@ -19,7 +19,7 @@ func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Tim
 	m := Mapping{AgentGroupMapping: object, Permitted: permitted}
 	status := &object.Status
 	if !object.OwnsStatus() {
-		m.foreignStatus = !isPristine(status)
+		m.outdatedStatus = !isPristine(status)
 		*status = v1alpha1.AgentGroupMappingStatus{ObservedGeneration: -1}
 	}
 	status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool { return !isGroupID(group.GroupID) })

@@ -56,8 +56,10 @@ type Next struct {
 	// Deleting reports whether the mapping is being deleted: the request only removes groups.
 	Deleting bool
 	// Adds are the groups that the request adds, and Pending those that it or an earlier request without an answer may have
-	// added. They are recorded before the request. AddFinalizer reports whether the finalizer is missing.
+	// added. Record is their record, which is written before the request if it adds any. AddFinalizer reports whether the finalizer
+	// is missing.
 	Adds, Pending []string
+	Record        string
 	AddFinalizer  bool
 
 	// mappingIsolation is set if the request is a step of it, and not the change itself.
@@ -121,6 +123,7 @@ type planner struct {
 }
 
 func newPlanner(snapshot Snapshot, state State) planner {
+	snapshot = snapshot.withUnwritten(state)
 	p := planner{Snapshot: snapshot, state: state, inputs: make([]input, len(snapshot.Mappings))}
 	for i, m := range snapshot.Mappings {
 		p.inputs[i] = newInput(snapshot, m, state.of(m))
@@ -169,7 +172,7 @@ func (p planner) next(i int) Next {
 	state := p.state.of(m)
 	n := Next{
 		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, AccountResync: p.Account.ResyncRequested,
-		Deleting: in.deleting, Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state.Backoff),
+		Deleting: in.deleting, Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state),
 	}
 	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
 		n.mappingIsolation = isolation
@@ -179,14 +182,18 @@ func (p planner) next(i int) Next {
 	n.Request = newRequest(p.inputs, p.changes, i)
 	n.Adds = adds(in, c)
 	n.Pending = slices.Sorted(slices.Values(slices.Concat(in.pendingAdds, n.Adds)))
+	if len(n.Adds) > 0 {
+		n.Record = Record(m.AgentGroupMapping, slices.Compact(slices.Sorted(slices.Values(slices.Concat(n.Pending, in.unrecorded)))))
+	}
 	n.AddFinalizer = !in.orphan && !in.deleting && !m.NeedsRemoval()
 	n.attemptCertain = len(in.pendingAdds) == 0 || state.CertainAttempt == AttemptOf(m.AgentGroupMapping).Number
 	return n
 }
 
-func priorityOf(m Mapping, in input, c change, backoff Backoff) Priority {
+func priorityOf(m Mapping, in input, c change, state MappingState) Priority {
+	hasFailed := func(b Backoff) bool { return b.Failures > 0 && b.Generation == m.Generation }
 	switch {
-	case c.pending && !in.rejected && backoff.Failures > 0 && backoff.Generation == m.Generation:
+	case c.pending && !in.rejected && (hasFailed(state.Backoff) || hasFailed(state.Writes.Metadata.Backoff)):
 		return PriorityRetry
 	case c.pending && !in.rejected:
 		return PriorityEdit

@@ -30,6 +30,8 @@ type history struct {
 	*rand.Rand
 	names int
 	log   []string
+	// rejecting reports whether the API server rejects writes at times.
+	rejecting bool
 	// vanished reports whether a group vanished or returned during an isolation that is not concluded.
 	vanished bool
 }
@@ -40,6 +42,7 @@ func newHistory(r *rand.Rand) *history {
 	if r.IntN(2) == 0 {
 		h.failsWrite = func(int) bool { return r.IntN(8) == 0 }
 	}
+	h.rejecting = r.IntN(2) == 0
 	return h
 }
 
@@ -104,6 +107,10 @@ func (h *history) event(inFlight bool) {
 		return
 	}
 	m := live[h.IntN(len(live))]
+	if h.rejecting && h.IntN(4) == 0 {
+		h.rejectionEvent(m)
+		return
+	}
 	group := fmt.Sprint(1 + h.IntN(existing))
 	switch event := h.IntN(20); {
 	case event < 3:
@@ -138,6 +145,18 @@ func (h *history) event(inFlight bool) {
 		m.edit(h.randomGroups())
 		h.logf("%s is edited: %s", m.Name, text(m.desired()))
 	}
+}
+
+// rejectionEvent changes which writes of a mapping the API server rejects, or ends a back-off.
+func (h *history) rejectionEvent(m *mapping) {
+	if h.IntN(2) == 0 {
+		h.now = h.now.Add(maxRetry)
+		h.logf("%s pass", maxRetry)
+		return
+	}
+	part := []Part{Metadata, Status}[h.IntN(2)]
+	h.rejects[part][m.Name] = !h.rejects[part][m.Name]
+	h.logf("the API server rejects the %s of %s: %v", part, m.Name, h.rejects[part][m.Name])
 }
 
 // handsOver reports whether the next request takes over a group of another mapping. If its answer is lost, and the other
@@ -209,6 +228,7 @@ func (h *history) lastRequest(what fate) string {
 // repair removes every cause of failures.
 func (h *history) repair() {
 	h.unknown, h.failsWrite = map[string]bool{}, nil
+	h.rejects, h.now = nil, h.now.Add(maxRetry)
 	for _, m := range h.live() {
 		desired := m.desired()
 		delete(desired, missing)
@@ -225,14 +245,15 @@ func (h *history) repair() {
 
 // checkInvariants checks what holds at every moment.
 func (h *history) checkInvariants() error {
-	p := h.planner()
+	p, restarted := h.planner(), newPlanner(h.snapshot(), State{})
 	for group, receives := range h.groups {
-		known := !receives || h.left[group]
-		for _, in := range p.inputs {
-			known = known || in.held()[group]
+		known, knownAfterRestart := !receives || h.left[group], !receives || h.left[group]
+		for i := range p.inputs {
+			known = known || p.inputs[i].held()[group]
+			knownAfterRestart = knownAfterRestart || restarted.inputs[i].held()[group]
 		}
-		if !known {
-			return fmt.Errorf("group %s receives calls, and no mapping has it applied or pending", group)
+		if !known || !knownAfterRestart {
+			return fmt.Errorf("group %s receives calls, and no mapping has it applied or pending: known %v, after a restart %v", group, known, knownAfterRestart)
 		}
 	}
 	for i, in := range p.inputs {

@@ -12,17 +12,31 @@ import (
 
 // report returns the write of a mapping's finalizer and status that can be made without a request.
 func (p planner) report(i int) Write {
+	reportMapping := p.reportDesired
 	if p.inputs[i].deleting {
-		return p.reportDeletion(i)
+		reportMapping = p.reportDeletion
 	}
+	w := reportMapping(i)
+	if p.inputs[i].statusRejected {
+		w.Status = nil
+	}
+	return w
+}
+
+func (p planner) reportDesired(i int) Write {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	w := Write{Mapping: i}
 	// R6: a mapping has the finalizer only under StopCalls, and only if DeepCall may have groups for it.
 	needsRemoval := !in.orphan && (m.NeedsRemoval() || len(in.applied)+len(in.pendingAdds) > 0)
-	w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
-
+	if !in.metadataRejected {
+		w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
+	}
 	w.Status = p.withStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
+		if in.metadataRejected && !in.rejected { // DeepCall's rejection must stay: while it is stated, no request is repeated
+			p.setConditions(i, status, p.rejectionSummary(i, *status))
+			return
+		}
 		if summary, held := p.holdSummary(i); held {
 			p.setConditions(i, status, summary)
 			return
@@ -116,22 +130,27 @@ func (p planner) reportSynced(i int, status *v1alpha1.AgentGroupMappingStatus) {
 
 // reportDeletion releases a mapping that has nothing to remove, or sets what its deletion waits for.
 func (p planner) reportDeletion(i int) Write {
-	m, c := p.Mappings[i], p.changes[i]
+	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	w := Write{Mapping: i}
 	if !m.NeedsRemoval() {
 		return w
 	}
-	if p.leavesGroups(i) {
-		w.RemoveFinalizer = true
-		return w
-	}
 	impossible := p.removalImpossible(i)
-	if impossible && m.NamespaceTerminating {
-		w.RemoveFinalizer, w.Abandoned = true, slices.Sorted(maps.Keys(p.inputs[i].held()))
+	abandoned := impossible && m.NamespaceTerminating
+	releases := abandoned || p.leavesGroups(i)
+	if releases && !in.metadataRejected {
+		w.RemoveFinalizer = true
+		if abandoned {
+			w.Abandoned = slices.Sorted(maps.Keys(in.held()))
+		}
 		return w
 	}
 	w.Status = p.withStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
+		if releases {
+			p.setConditions(i, status, p.rejectionSummary(i, *status))
+			return
+		}
 		if !impossible && p.Account.Paused {
 			p.setConditions(i, status, reason.Paused().BlocksDeletion())
 			return
@@ -163,7 +182,7 @@ func Waiting(snapshot Snapshot, state State) []Write {
 	var writes []Write
 	for i, m := range p.Mappings {
 		failing := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReconciling)
-		if !p.inputs[i].deleting || failing == nil || failing.ObservedGeneration == m.Generation {
+		if !p.inputs[i].deleting || p.inputs[i].statusRejected || failing == nil || failing.ObservedGeneration == m.Generation {
 			continue
 		}
 		summary := reason.Summary{Reason: failing.Reason, Message: failing.Message}

@@ -61,8 +61,12 @@ type Mapping struct {
 	// being deleted while its account can't send removals.
 	NamespaceTerminating bool
 
-	// foreignStatus reports that the stored status belongs to another object. The next write replaces it.
-	foreignStatus bool
+	// outdatedStatus reports that the stored status belongs to another object, or lacks a status that the API server rejected. The
+	// next write replaces it.
+	outdatedStatus bool
+	// unrecorded are groups that DeepCall has, or may have, and that are missing from the stored status for the latter reason. Each
+	// record of an attempt contains them.
+	unrecorded []string
 }
 
 // IsOutside reports whether the mapping affects no request: it has no permission to use the account, and its status proves no

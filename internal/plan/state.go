@@ -35,10 +35,13 @@ type MappingState struct {
 	CertainAttempt int64
 	// RejectedTime is when DeepCall last rejected the mapping.
 	RejectedTime time.Time
+	// Writes are those that the API server rejected.
+	Writes RejectedWrites
 }
 
 func (m MappingState) isZero() bool {
-	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedTime.IsZero() && len(m.PendingAdds) == 0
+	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 &&
+		m.RejectedTime.IsZero() && len(m.PendingAdds) == 0 && m.Writes == RejectedWrites{}
 }
 
 // Backoff delays a change after transient failures. It no longer applies once the spec, the requested resync or the account's
@@ -50,6 +53,11 @@ type Backoff struct {
 	// Failures counts the failures in a row.
 	Failures int
 	Until    time.Time
+}
+
+// isPending reports whether the back-off has not ended, and no change has ended it.
+func (b Backoff) isPending(now time.Time, generation int64, requestedAt string) bool {
+	return b.Failures > 0 && now.Before(b.Until) && b.Generation == generation && b.RequestedAt == requestedAt
 }
 
 // Result is how a request ended.

@@ -18,7 +18,7 @@ func (p planner) withStatus(i int, change func(*v1alpha1.AgentGroupMappingStatus
 	m := p.Mappings[i]
 	status := m.Status.DeepCopy()
 	change(status)
-	if !m.foreignStatus && equality.Semantic.DeepEqual(&m.Status, status) {
+	if !m.outdatedStatus && equality.Semantic.DeepEqual(&m.Status, status) {
 		return nil
 	}
 	status.ObservedUID = string(m.UID)

@@ -39,6 +39,15 @@ func lookupOrTransient(reason string) Entry {
 	return fromAnswer(deepcall.Entry{Reason: reason, Class: deepcall.Transient})
 }
 
+// Of returns the summary that the conditions of a generation state; empty if they are of another generation.
+func Of(conditions []metav1.Condition, generation int64) Summary {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.ObservedGeneration != generation {
+		return Summary{}
+	}
+	return Summary{Reason: ready.Reason, Message: ready.Message}
+}
+
 // Rejected reports whether the conditions state that DeepCall rejected this generation.
 func Rejected(conditions []metav1.Condition, generation int64) bool {
 	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)

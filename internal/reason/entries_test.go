@@ -33,6 +33,7 @@ var wantOperatorReasons = map[string]shown{
 	v1alpha1.ReasonAccountNotFound:      {Mapping, "False", "Reconciling", Warning},
 	v1alpha1.ReasonAccountNotPermitted:  {Mapping, "False", "Stalled", Warning},
 	v1alpha1.ReasonAccountNotReady:      {Mapping, "False", "Reconciling", NoEvent},
+	v1alpha1.ReasonWriteRejected:        {Mapping, "False", "Stalled", Warning},
 	v1alpha1.ReasonPaused:               {Shared, "False", "Reconciling", NoEvent},
 	v1alpha1.ReasonTerminating:          {Account, "False", "Reconciling", NoEvent},
 	v1alpha1.ReasonUntried:              {Account, "True", "", Recovery},

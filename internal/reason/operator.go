@@ -65,6 +65,16 @@ var operatorReasons = []Entry{
 		Operator: "It sends the mapping as soon as the account can be used.",
 		Remedy:   "The account's owner looks up the reason with kubectl describe dca NAME, and its remedy with kubectl deepcall code REASON.",
 	},
+	{
+		Reason: v1alpha1.ReasonWriteRejected, Object: Mapping, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message: "The API server rejects the operator's writes of this mapping; allow them, for example in an admission policy. The API server's message: <problem>",
+		Meaning: "The API server rejected the mapping's finalizer, the annotation that precedes a request, or the status, for example because of an admission policy " +
+			"or missing permissions. If it rejected the status, only an event, the log and deepcall_writes_rejected_total show this reason.",
+		Operator: "It repeats the write with exponential back-off, from 1 second to 5 minutes, when the mapping's spec changes, or on request (kubectl deepcall resync). " +
+			"Until then it sends no request for the mapping, unless only the status is rejected. Other mappings are not affected.",
+		Remedy: "The cluster's administrator allows the write: the message names the policy, the webhook or the permission. " +
+			"If the message names a field of the mapping, its owner corrects it.",
+	},
 
 	{
 		Reason: v1alpha1.ReasonPaused, Object: Shared, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: NoEvent,

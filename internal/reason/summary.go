@@ -2,8 +2,10 @@ package reason
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -61,6 +63,41 @@ func Terminating(problem string) Summary {
 	s := summarize(v1alpha1.ReasonTerminating)
 	if problem != "" {
 		s.Message += ". No request can be sent now: " + problem
+	}
+	return s
+}
+
+// maxServerMessage bounds a message of the API server, in bytes. An event's note has at most 1024 bytes.
+const maxServerMessage = 512
+
+// WriteRejected is the summary of a mapping of which the API server rejected a write with this message.
+func WriteRejected(message string) Summary {
+	message = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(message, "?"))
+	if len(message) > maxServerMessage {
+		message = strings.ToValidUTF8(message[:maxServerMessage], "") + "..."
+	}
+	return summarize(v1alpha1.ReasonWriteRejected, "<problem>", message)
+}
+
+// Numbers, times and UIDs in a message can change whenever the write is repeated. Digits within a name do not count.
+var (
+	uidOrTime = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d[T ]\d\d:[\d:.]+(Z|[+-]\d\d:?\d\d)?`)
+	number    = regexp.MustCompile(`(^|[^\w.-])\d[\d.:]*`)
+)
+
+// Stable returns the former summary if s differs from it only in numbers, times and UIDs. So a message of the API server that
+// contains the version of the object, for example, does not change the status each time.
+func (s Summary) Stable(former Summary) Summary {
+	withoutVolatile := func(message string) string {
+		return number.ReplaceAllString(uidOrTime.ReplaceAllString(message, ""), "$1")
+	}
+	if s.Reason == former.Reason && withoutVolatile(s.Message) == withoutVolatile(former.Message) {
+		return former
 	}
 	return s
 }

@@ -6,11 +6,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
+
+const writesRejected = "The API server rejects the operator's writes of this mapping; allow them, for example in an admission policy. The API server's message: "
 
 func TestSummaries(t *testing.T) {
 	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
@@ -28,6 +31,7 @@ func TestSummaries(t *testing.T) {
 			"ask its owner to allow the namespace in spec.allowedNamespaces, or make a new mapping with the right spec.accountRef"},
 		AccountNotReady(acme, "support"): {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme shows the reason`},
 		AccountNotReady(acme, "sales"):   {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme -n support shows the reason`},
+		WriteRejected("it is\nfrozen"):   {"WriteRejected", writesRejected + "it is frozen"},
 
 		Paused(): {"Paused", "DeepCall asked to wait; no request is sent with the account until then"},
 		Terminating(""): {"Terminating", "The account is being deleted and waits for the mappings that use it (status.mappings); " +
@@ -65,6 +69,42 @@ func TestSummaries(t *testing.T) {
 		if !found {
 			t.Errorf("no summary has the reason %s", reason)
 		}
+	}
+}
+
+// A condition message over 32 KiB fails the write of the status, and an event's note has at most 1024 bytes.
+func TestWriteRejected_bounds_the_message(t *testing.T) {
+	for _, message := range []string{strings.Repeat("ü", 100_000), strings.Repeat("x\xff", 50_000)} {
+		got := WriteRejected(message).Message
+		if len(got) > 1024 || !utf8.ValidString(got) || !strings.HasSuffix(got, "...") {
+			t.Errorf("%d bytes: %q", len(got), got)
+		}
+	}
+}
+
+func TestSummary_Stable(t *testing.T) {
+	of := func(message string) Summary { return Summary{"WriteRejected", message} }
+	const former = `version 41 of "0b0f1d3e-7a52-4a5e-9c1e-3b6a1f0d2c4b" denied by policy-2 at 2026-11-29T19:32:28.5Z after 0.25s`
+	for name, test := range map[string]struct {
+		now   Summary
+		stays bool
+	}{
+		"keeps the same message":                       {of(former), true},
+		"keeps it for other numbers, UIDs and times":   {of(`version 1042 of "ffffffff-7a52-4a5e-9c1e-3b6a1f0d2c4b" denied by policy-2 at 2027-01-01T00:00:00+01:00 after 12s`), true},
+		"replaces it for another name with a number":   {of(strings.ReplaceAll(former, "policy-2", "policy-3")), false},
+		"replaces it for another text":                 {of("a quota is exceeded"), false},
+		"replaces it for the same of another reason":   {Summary{"Timeout", former}, false},
+		"replaces it if nothing but a number was left": {of(""), false},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			want := test.now
+			if test.stays {
+				want = of(former)
+			}
+			if got := test.now.Stable(of(former)); got != want {
+				t.Errorf("got %q", got.Message)
+			}
+		})
 	}
 }
 

@@ -163,6 +163,7 @@ func healthy() dataset {
 		d.set(r, "deepcall_build_info", `version="v0.1.0", revision="abc", goversion="go1.26"`, gauge(phase{minutes, 1}))
 		d.set(r, "process_start_time_seconds", "", gauge(phase{minutes, -86400}))
 		d.set(r, "deepcall_removals_abandoned_total", "", gauge(phase{minutes, 0}))
+		d.set(r, "deepcall_writes_rejected_total", `part="status"`, gauge(phase{minutes, 0}))
 		for _, controller := range []string{"agent", "account"} {
 			d.workers(r, controller, 0, 0)
 			d.set(r, "controller_runtime_reconcile_errors_total", `controller="`+controller+`"`, gauge(phase{minutes, 0}))

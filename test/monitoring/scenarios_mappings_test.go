@@ -66,6 +66,30 @@ func mappingScenarios() []scenario {
 	}
 }
 
+func writeScenarios() []scenario {
+	rejected := firing{
+		alert:   "DeepCallStatusWritesRejected",
+		summary: "The API server rejects the status of mappings.",
+		description: "For 15 minutes the API server has rejected the status of at least one mapping, so its status is outdated. " +
+			"Find the mappings with kubectl get events -A --field-selector reason=WriteRejected. The message names the admission policy, the webhook or the permission.",
+	}
+	const metric, status = "deepcall_writes_rejected_total", `part="status"`
+	return []scenario{
+		{
+			name: "the API server rejects a status", from: faultAt + 15, fires: []firing{rejected},
+			data: healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{minutes, 1})),
+		},
+		{
+			name: "the API server rejects a status once", near: []string{"DeepCallStatusWritesRejected"},
+			data: healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})),
+		},
+		{
+			name: "the API server rejects the metadata of a mapping",
+			data: healthy().set(leader, metric, `part="metadata"`, counter(phase{faultAt, 0}, phase{minutes, 1})),
+		},
+	}
+}
+
 func removalScenarios() []scenario {
 	abandoned := firing{
 		alert:   "DeepCallRemovalAbandoned",

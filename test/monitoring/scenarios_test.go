@@ -10,7 +10,7 @@ var accountLabels = map[string]string{"account_namespace": "support", "account":
 func scenarios() []scenario {
 	return slices.Concat(
 		[]scenario{{name: "the operator is healthy", data: healthy()}},
-		operatorScenarios(), accountScenarios(), requestScenarios(), mappingScenarios(), removalScenarios(), reconcilerScenarios(),
+		operatorScenarios(), accountScenarios(), requestScenarios(), mappingScenarios(), writeScenarios(), removalScenarios(), reconcilerScenarios(),
 	)
 }
 

@@ -165,6 +165,19 @@ func (env *environment) waitFinalizer(name string) {
 	})
 }
 
+// waitAccepted waits until the manager knows that DeepCall accepted a request with these groups of an agent.
+func (env *environment) waitAccepted(agent, groups string) {
+	env.t.Helper()
+	env.waitFor("DeepCall accepts "+groups, func() string {
+		for _, e := range env.ledger.list() {
+			if e.accepted && e.agent == agent && containsAll(e.groups, parseGroups(groups)) {
+				return ""
+			}
+		}
+		return "not yet"
+	})
+}
+
 // waitDeleted waits until a mapping no longer exists.
 func (env *environment) waitDeleted(name string) {
 	env.t.Helper()

@@ -61,6 +61,7 @@ type environment struct {
 	processes []*process
 	crashes   int
 	closed    bool
+	rejected  string // the end of the paths of writes that the API server rejects; empty for none
 }
 
 // environmentCount counts the environments that were created.

@@ -24,7 +24,7 @@ type scenario struct {
 	// requests is the maximum for each agent without faults, including setup.
 	requests map[string]int
 	// isolationRequests are further requests for each agent that a fault can cause, to find out which groups
-	// DeepCall rejects (R3, R6).
+	// DeepCall rejects (R3, R6), or because a restart loses a status that the API server rejected.
 	isolationRequests map[string]int
 }
 
@@ -40,7 +40,7 @@ func (s scenario) maxRequests(isolation bool) map[string]int {
 }
 
 // scenarios are the scenarios of the sweeps.
-var scenarios = slices.Concat(editScenarios, lifecycleScenarios, recordScenarios, tenancyScenarios)
+var scenarios = slices.Concat(editScenarios, lifecycleScenarios, recordScenarios, tenancyScenarios, rejectionScenarios)
 
 // replaceSuffix is appended to the name of a scenario in which requests replace all groups of an agent.
 const replaceSuffix = "@replace"

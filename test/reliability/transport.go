@@ -40,7 +40,31 @@ func (p *process) wrapAPIServer(next http.RoundTripper) http.RoundTripper {
 			return next.RoundTrip(request)
 		}
 		e, numbered := describeWrite(request)
-		return p.roundTrip(e, numbered, request, next, func(body []byte) { p.checkWrite(e, request, body) })
+		return p.roundTrip(e, numbered, request, p.env.rejectingWrites(next), func(body []byte) { p.checkWrite(e, request, body) })
+	})
+}
+
+// rejectWrites lets the API server reject the manager's writes whose paths end so, for example "agentgroupmappings/asha/status".
+func (env *environment) rejectWrites(end string) {
+	env.mu.Lock()
+	defer env.mu.Unlock()
+	env.rejected = end
+}
+
+// rejectingWrites answers the writes to be rejected as an admission policy does.
+func (env *environment) rejectingWrites(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		env.mu.Lock()
+		end := env.rejected
+		env.mu.Unlock()
+		if end == "" || !strings.HasSuffix(request.URL.Path, "/"+end) {
+			return next.RoundTrip(request)
+		}
+		const answer = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"denied by a policy"}`
+		return &http.Response{
+			Status: "403 Forbidden", StatusCode: http.StatusForbidden, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: request,
+			Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer)),
+		}, nil
 	})
 }
 

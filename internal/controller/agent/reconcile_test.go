@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -30,7 +29,8 @@ type cacheClient struct {
 	mappings []*v1alpha1.AgentGroupMapping
 	account  *v1alpha1.DeepCallAccount
 	badName  string
-	patches  int
+	failure  error
+	patched  []string
 }
 
 func (c *cacheClient) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
@@ -52,19 +52,25 @@ func (c *cacheClient) List(_ context.Context, list client.ObjectList, _ ...clien
 type failingStatus struct {
 	client.SubResourceWriter
 	badName string
+	failure error
 }
 
-func (c *cacheClient) Status() client.SubResourceWriter { return failingStatus{badName: c.badName} }
+func (c *cacheClient) Status() client.SubResourceWriter {
+	return failingStatus{badName: c.badName, failure: c.failure}
+}
 
 func (s failingStatus) Update(_ context.Context, obj client.Object, _ ...client.SubResourceUpdateOption) error {
 	if obj.GetName() == s.badName {
-		return apierrors.NewForbidden(schema.GroupResource{}, obj.GetName(), errors.New("a policy"))
+		return s.failure
 	}
 	return nil
 }
 
-func (c *cacheClient) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
-	c.patches++
+func (c *cacheClient) Patch(_ context.Context, obj client.Object, _ client.Patch, _ ...client.PatchOption) error {
+	c.patched = append(c.patched, obj.GetName())
+	if obj.GetName() == c.badName {
+		return c.failure
+	}
 	return nil
 }
 
@@ -85,7 +91,7 @@ func newReconcileEnv(t *testing.T, limits dispatch.Limits) *reconcileEnv {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &reconcileEnv{cache: &cacheClient{account: newAccount(1)}}
+	e := &reconcileEnv{cache: &cacheClient{account: newAccount(1), failure: apierrors.NewServiceUnavailable("the API server is starting")}}
 	e.cache.account.Finalizers = []string{v1alpha1.InUseFinalizer}
 	e.dispatcher = dispatch.New(dispatch.Options{
 		Clock: clock.RealClock{}, Enqueue: func(key v1alpha1.AgentKey) { e.enqueued = append(e.enqueued, key.AgentID) },
@@ -145,6 +151,40 @@ func TestReconcile_keeps_waiting_for_a_permit_if_another_write_fails(t *testing.
 	}
 }
 
+// An agent whose record can't be written passes its permit on, and is next when it asks again. Else each failed write would cost it its
+// place, and it would wait behind every agent that asked after it (R11).
+func TestReconcile_keeps_the_place_of_an_agent_whose_write_fails(t *testing.T) {
+	e := newReconcileEnv(t, dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1})
+	edit := dispatch.Ask{Priority: dispatch.Edit}
+	account := client.ObjectKeyFromObject(e.cache.account)
+	second, third := v1alpha1.AgentKey{Account: account, AgentID: "8"}, v1alpha1.AgentKey{Account: account, AgentID: "9"}
+	m := newMapping("asha", "1", "1")
+	m.Generation = 1
+	m.Spec.Groups = []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}
+	e.cache.mappings, e.cache.badName = []*v1alpha1.AgentGroupMapping{m}, "asha"
+	reconcile := func() error {
+		_, err := e.Reconcile(log.IntoContext(t.Context(), logr.Discard()), m.AgentKey())
+		return err
+	}
+	if e.dispatcher.Acquire(m.AgentKey(), edit) == nil || e.dispatcher.Acquire(second, edit) != nil || e.dispatcher.Acquire(third, edit) != nil {
+		t.Fatal("the agent must have the permit, and the others must wait")
+	}
+	if err := reconcile(); err == nil {
+		t.Fatal("the write must fail")
+	}
+	if e.dispatcher.Acquire(second, edit) == nil {
+		t.Fatal("the permit is not passed on")
+	}
+	if err := reconcile(); err != nil { // it asks again
+		t.Fatal(err)
+	}
+	e.enqueued = nil
+	e.dispatcher.Release(second)
+	if len(e.enqueued) != 1 || e.enqueued[0] != "7" {
+		t.Errorf("got permits: %v, want agent 7", e.enqueued)
+	}
+}
+
 // A policy that changes to StopCalls together with the groups needs one write of the finalizer (R15).
 func TestReconcile_adds_the_finalizer_once(t *testing.T) {
 	e := newReconcileEnv(t, dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1})
@@ -157,7 +197,7 @@ func TestReconcile_adds_the_finalizer_once(t *testing.T) {
 	if _, err := e.Reconcile(log.IntoContext(t.Context(), logr.Discard()), m.AgentKey()); err != nil {
 		t.Fatal(err)
 	}
-	if e.cache.patches != 1 {
-		t.Errorf("%d patches, want 1", e.cache.patches)
+	if len(e.cache.patched) != 1 {
+		t.Errorf("%d patches, want 1", len(e.cache.patched))
 	}
 }

@@ -102,10 +102,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 		return r.awaitAccount(snap), nil
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
-	writeErr := r.write(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
+	writeErr := r.report(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
+	if errors.Is(writeErr, errWriteRejected) {
+		return r.repeat(ctx, writeErr)
+	}
 	if unreleased := snap.Unreleased(); len(unreleased.Mappings) < len(snap.Mappings) {
 		snap.Snapshot = unreleased
-		decisions = plan.Plan(snap.Snapshot, state)
+		decisions = plan.Plan(snap.Snapshot, r.states.get(key))
 	}
 	sendErr := r.sendNext(ctx, snap, decisions)
 	if sendErr != nil {
@@ -122,10 +125,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 func (r *Reconciler) applyResult(ctx context.Context, snap *snapshot) error {
 	for state := r.states.get(snap.Key); state.Result != nil; {
 		next := plan.Apply(snap.Snapshot, state)
-		if err := r.write(ctx, snap, next.Writes); err != nil {
+		results, err := r.write(ctx, snap, next.Writes)
+		if err != nil {
 			return err
 		}
-		state = r.states.commit(snap.Key, next.State)
+		_ = r.commitWrites(snap, next.State, results) // a rejection counts as done
+		state = r.states.get(snap.Key)
 	}
 	return nil
 }
@@ -155,7 +160,7 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	}
 	permit := r.Dispatcher.Acquire(snap.Key, dispatch.Ask{Priority: dispatch.Priority(next.Priority), Removal: next.Deleting})
 	if permit == nil {
-		return r.write(ctx, snap, plan.Waiting(snap.Snapshot, r.states.get(snap.Key))) // a permit enqueues the agent
+		return r.report(ctx, snap, plan.Waiting(snap.Snapshot, r.states.get(snap.Key))) // a permit enqueues the agent
 	}
 	if err := r.recordAttempt(ctx, snap, next); err != nil {
 		return err
@@ -167,14 +172,18 @@ func (r *Reconciler) sendNext(ctx context.Context, snap *snapshot, decisions pla
 	return nil
 }
 
-// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache alone resolve without back-off.
+// requeue repeats a reconcile with back-off after an error. Conflicts and a stale cache alone resolve without back-off. The agent
+// passes its permit on, and keeps its place among the agents that wait.
 func (r *Reconciler) requeue(ctx context.Context, key v1alpha1.AgentKey, err error) (reconcile.Result, error) {
-	r.Dispatcher.Release(key)
+	r.Dispatcher.Postpone(key)
 	return r.repeat(ctx, err)
 }
 
 // repeat repeats a reconcile as requeue does, and leaves the agent's permit as it is.
 func (r *Reconciler) repeat(ctx context.Context, err error) (reconcile.Result, error) {
+	if errors.Is(err, errWriteRejected) {
+		return reconcile.Result{RequeueAfter: time.Millisecond}, nil // planned again, without the write
+	}
 	if failed := withoutStale(err); failed != nil {
 		return reconcile.Result{}, failed
 	}

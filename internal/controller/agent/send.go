@@ -20,6 +20,7 @@ func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next pla
 	if len(next.Adds) == 0 && (!next.AddFinalizer || m.NeedsRemoval()) {
 		return nil // the finalizer may have been added since the request was planned
 	}
+	result := plan.WriteResult{Mapping: next.Mapping, Metadata: true}
 	err := r.patch(ctx, m, func(mapping *v1alpha1.AgentGroupMapping) {
 		if next.AddFinalizer {
 			controllerutil.AddFinalizer(mapping, v1alpha1.StopCallsFinalizer)
@@ -28,15 +29,17 @@ func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next pla
 			if mapping.Annotations == nil {
 				mapping.Annotations = map[string]string{}
 			}
-			mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = plan.Record(mapping, next.Pending)
+			mapping.Annotations[v1alpha1.AttemptedGroupsAnnotation] = next.Record
 		}
 	})
 	if err != nil {
-		return err
+		if result, err = r.asRejection(ctx, m, result, plan.Metadata, err); err != nil {
+			return err
+		}
+		return r.commitWrites(snap, r.states.get(snap.Key), []plan.WriteResult{result})
 	}
 	state := r.states.get(snap.Key).WithAttempt(next, plan.AttemptOf(m.AgentGroupMapping).Number)
-	r.states.commit(snap.Key, state)
-	return nil
+	return r.commitWrites(snap, state, []plan.WriteResult{result})
 }
 
 // send sends the request. Its result stays in the state until the statuses that it changes are written.

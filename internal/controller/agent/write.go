@@ -16,25 +16,34 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// write makes the planned writes. If one fails, the others are made nevertheless.
-func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) error {
+// write makes the planned writes, and returns the API server's answers. If one fails, the others are made nevertheless.
+func (r *Reconciler) write(ctx context.Context, snap *snapshot, writes []plan.Write) ([]plan.WriteResult, error) {
+	var results []plan.WriteResult
 	var failed []error
 	for _, w := range writes {
-		failed = append(failed, r.writeMapping(ctx, &snap.Mappings[w.Mapping], w))
+		result, err := r.writeMapping(ctx, &snap.Mappings[w.Mapping], w)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		results = append(results, result)
 	}
-	return errors.Join(failed...)
+	return results, errors.Join(failed...)
 }
 
-func (r *Reconciler) writeMapping(ctx context.Context, m *plan.Mapping, w plan.Write) error {
-	if w.AddFinalizer || w.RemoveFinalizer {
+func (r *Reconciler) writeMapping(ctx context.Context, m *plan.Mapping, w plan.Write) (plan.WriteResult, error) {
+	result := plan.WriteResult{Mapping: w.Mapping, Metadata: w.AddFinalizer || w.RemoveFinalizer, Status: w.Status}
+	if result.Metadata {
 		if err := r.writeFinalizer(ctx, m, w); err != nil {
-			return err
+			return r.asRejection(ctx, m, result, plan.Metadata, err)
 		}
 	}
-	if w.Status == nil {
-		return nil
+	if w.Status != nil {
+		if err := r.writeStatus(ctx, m, w.Status); err != nil {
+			return r.asRejection(ctx, m, result, plan.Status, err)
+		}
 	}
-	return r.writeStatus(ctx, m, w.Status)
+	return result, nil
 }
 
 // writeFinalizer adds or removes the finalizer. A mapping that no longer exists counts as released.
@@ -61,7 +70,7 @@ func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan
 // writeStatus updates the status of the version in the snapshot.
 func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v1alpha1.AgentGroupMappingStatus) error {
 	updated := m.DeepCopy()
-	updated.Status = *status
+	updated.Status = *status.DeepCopy()
 	if err := r.Client.Status().Update(ctx, updated); err != nil {
 		return fmt.Errorf("update the status of %s: %w", client.ObjectKeyFromObject(m), err)
 	}
