@@ -2,6 +2,7 @@ package year
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/deepcall/deepcall-operator/internal/controller"
@@ -39,6 +41,8 @@ type replica struct {
 	// isCandidate is set once the process takes part in the election. Before that, when its caches have not synced, it can't be
 	// stopped: controller-runtime then waits in a busy loop, in which the time of a bubble does not pass.
 	isCandidate atomic.Bool
+	elected     <-chan struct{} // closed once the leader's runnables have started
+	stopping    chan struct{}   // closed when they are asked to stop
 }
 
 // processClock is the clock of one process. Timers are not affected.
@@ -68,7 +72,7 @@ func (c processClock) sinceBoot() time.Duration {
 // waits for its warm-up holds a mutex, and then the time of a bubble does not pass.
 func (e *leadersEnv) newReplica(name string, rng *rand.Rand) (*replica, error) {
 	ctx, stop := context.WithCancel(context.Background())
-	r := &replica{name: name, clock: newProcessClock(rng), stop: stop}
+	r := &replica{name: name, clock: newProcessClock(rng), stop: stop, stopping: make(chan struct{})}
 	r.gate = newGate(func(at point, d time.Duration) { e.recordPause(r, at, d) })
 	config := restConfig(&transport{server: e.apiServer})
 	config.Transport = r.gate.pausable(config.Transport)
@@ -95,6 +99,15 @@ func (e *leadersEnv) newReplica(name string, rng *rand.Rand) (*replica, error) {
 		return nil, err
 	}
 	r.run = func() error { return mgr.Start(ctx) }
+	r.elected = mgr.Elected()
+	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		close(r.stopping)
+		return nil
+	}))
+	if err != nil {
+		return nil, err
+	}
 	return r, controller.Setup(ctx, mgr, controller.Options{
 		MaxConcurrentReconciles: 16, Metrics: prometheus.NewRegistry(), Fence: fence, Clock: r.clock,
 		WrapTransport: func(http.RoundTripper) http.RoundTripper { return e.transportOf(r) },
@@ -126,15 +139,42 @@ type pausableLock struct {
 	replica *replica
 }
 
-// pass returns the context of a step that can be paused before it begins.
-func (l pausableLock) pass(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	l.replica.isCandidate.Store(true)
+// step runs a step of the election, which can be paused before it begins.
+func (l pausableLock) step(ctx context.Context, run func(context.Context) error) error {
 	held, err := l.replica.gate.pass(beforeElection)
-	if !held {
-		return ctx, func() {}, err
+	if held { // as if its timer had fired after the pause
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), renewDeadline)
+		defer cancel()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewDeadline) // as if its timer had fired after the pause
-	return ctx, cancel, err
+	if err == nil {
+		err = run(ctx)
+	}
+	if errors.Is(err, errKilled) || errors.Is(err, leader.ErrNotLeader) {
+		l.replica.awaitStop()
+	}
+	return err
+}
+
+func (l pausableLock) Get(ctx context.Context) (record *resourcelock.LeaderElectionRecord, raw []byte, err error) {
+	l.replica.isCandidate.Store(true)
+	err = l.step(ctx, func(ctx context.Context) error {
+		var err error
+		record, raw, err = l.Interface.Get(ctx)
+		return err
+	})
+	if err == nil && record.HolderIdentity != l.replica.name {
+		l.replica.awaitStop()
+	}
+	return record, raw, err
+}
+
+func (l pausableLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.step(ctx, func(ctx context.Context) error { return l.Interface.Create(ctx, l.skew(record)) })
+}
+
+func (l pausableLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.step(ctx, func(ctx context.Context) error { return l.Interface.Update(ctx, l.skew(record)) })
 }
 
 func (l pausableLock) skew(record resourcelock.LeaderElectionRecord) resourcelock.LeaderElectionRecord {
@@ -142,29 +182,12 @@ func (l pausableLock) skew(record resourcelock.LeaderElectionRecord) resourceloc
 	return record
 }
 
-func (l pausableLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	ctx, cancel, err := l.pass(ctx)
-	defer cancel()
-	if err != nil {
-		return nil, nil, err
+// awaitStop waits until a leader that was killed or has lost its lease stops. Without that, the race detector reports that
+// controller-runtime does not synchronize the stop with the end of the election.
+func (r *replica) awaitStop() {
+	select {
+	case <-r.elected:
+		<-r.stopping
+	default:
 	}
-	return l.Interface.Get(ctx)
-}
-
-func (l pausableLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	ctx, cancel, err := l.pass(ctx)
-	defer cancel()
-	if err != nil {
-		return err
-	}
-	return l.Interface.Create(ctx, l.skew(record))
-}
-
-func (l pausableLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	ctx, cancel, err := l.pass(ctx)
-	defer cancel()
-	if err != nil {
-		return err
-	}
-	return l.Interface.Update(ctx, l.skew(record))
 }
