@@ -38,7 +38,8 @@ type MappingState struct {
 }
 
 func (m MappingState) isZero() bool {
-	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 && m.RejectedTime.IsZero() && len(m.PendingAdds) == 0
+	return m.Backoff.Failures == 0 && m.RemovalGeneration == 0 && m.MappingIsolation == nil && m.CertainAttempt == 0 &&
+		m.RejectedTime.IsZero() && len(m.PendingAdds) == 0
 }
 
 // Backoff delays a change after transient failures. It no longer applies once the spec, the requested resync or the account's
