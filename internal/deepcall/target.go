@@ -24,7 +24,7 @@ func (t Target) Differs(other Target) bool {
 	return t.UserHash != "" && other.UserHash != "" && t.UserHash != other.UserHash && comparableHashes(t.UserHash, other.UserHash)
 }
 
-// Comparable reports whether the hashes of the users have the same salt. If not, the users can differ or not.
+// Comparable reports whether the hashes of the users have the same salt. If not, it is not known whether the users differ.
 func (t Target) Comparable(other Target) bool {
 	return t.UserHash == "" || other.UserHash == "" || comparableHashes(t.UserHash, other.UserHash)
 }
@@ -36,8 +36,8 @@ const (
 )
 
 // UserHash returns a hash of the user ID, which is the same for all tokens of the user. It is empty for a session, whose user
-// is not known. User IDs can be short numbers, so the salt must be random, and known only to those who can also learn the user
-// ID: without it, the hash reveals nothing.
+// is not known. User IDs can be short numbers, so the salt must be random: those who know it can find the user ID by trying
+// all, and to others the hash reveals nothing.
 func (c Credentials) UserHash(salt string) string {
 	s := c.secrets()
 	if s.userID == "" {
