@@ -46,6 +46,7 @@ func (c Credentials) UserHash(salt string) string {
 	return hashWith(salt, "salt", "")[:2*saltHashSize] + "-" + hashWith(salt, "user", s.userID)[:2*userHashSize]
 }
 
+// comparableHashes reports whether two hashes have the same salt.
 func comparableHashes(a, b string) bool {
 	saltOfA, _, _ := strings.Cut(a, "-")
 	saltOfB, _, _ := strings.Cut(b, "-")
@@ -63,6 +64,7 @@ func (c Credentials) TargetKey(endpoint string) string {
 	return hashWith(canonicalEndpoint(endpoint), s.userID, s.ssid)
 }
 
+// hashWith returns the HMAC of the parts with the key, in hexadecimal.
 func hashWith(key string, parts ...string) string {
 	hash := hmac.New(sha256.New, []byte(key))
 	fmt.Fprintf(hash, "%q", parts)
