@@ -134,7 +134,7 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 		Expect(requestsAfterFirst("one-group")).To(Equal([]map[string]string{{"290": "N"}}))
 	})
 
-	It("with code 1505 for several groups is retried group by group, and removes those that exist", func() {
+	It("with code 1505 for several groups is retried with fewer groups, and removes those that exist", func() {
 		mapping := createSynced("groups", "390", "391", "392")
 		env.deepcall.RemoveGroups("391")
 		env.delete(mapping)
@@ -157,7 +157,7 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 		Expect(requestsAfterFirst("no-groups")).To(Equal([]map[string]string{{"490": "N", "491": "N"}, {"490": "N"}, {"491": "N"}}))
 	})
 
-	It("with code 1505 in an edit is retried group by group, together with the declared groups", func() {
+	It("with code 1505 in an edit is retried with fewer removals, together with the declared groups", func() {
 		createSynced("edit", "590", "591", "592")
 		env.deepcall.RemoveGroups("591")
 		env.edit("edit", setGroups(group("590", true)))

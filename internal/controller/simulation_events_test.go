@@ -157,7 +157,7 @@ func (s *simulation) touchAccount() {
 	}
 }
 
-// failover replaces the process by another one, whose cache lags.
+// failover replaces the process with another one, whose cache lags.
 func (s *simulation) failover(graceful bool) {
 	s.logf("%s the process is replaced, graceful: %v", time.Now().Format("04:05.000"), graceful)
 	old := s.p

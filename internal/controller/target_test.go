@@ -13,8 +13,8 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// twoUsers lets DeepCall accept the users 1001, also with a session, and 1002.
-func (e *testEnv) twoUsers() {
+// acceptTwoUsers makes DeepCall accept the users 1001, also with a session, and 1002.
+func (e *testEnv) acceptTwoUsers() {
 	e.deepcall.SetAccounts(
 		deepcalltest.Account{UserID: "1001", Token: "s3cr3t", Sessions: []string{"s3ss10n"}},
 		deepcalltest.Account{UserID: "1002", Token: "other"},
@@ -38,7 +38,7 @@ var (
 var _ = Describe("R8: another user", func() {
 	It("gets all groups, of all mappings, without an edit", func() {
 		env := newTestEnv()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		other := env.createSynced(testenv.Mapping("other").Group("91", false))
 		env.updateSecret(secondUser)
@@ -58,7 +58,7 @@ var _ = Describe("R8: another user", func() {
 
 	It("gets them after a restart if the Secret changed while the operator was down", func() {
 		env := newTestEnv()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.stop()
 		env.updateSecret(secondUser)
@@ -69,7 +69,7 @@ var _ = Describe("R8: another user", func() {
 
 	It("is not another token, a session, or a missing or invalid Secret", func() {
 		env := newTestEnv()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.RotateToken("1001", "n3w")
 		env.updateSecret(map[string]string{"userId": "1001", "token": "n3w"})
@@ -108,7 +108,7 @@ var _ = Describe("R8: another user", func() {
 
 	It("gets a rejected mapping at once, after a restart, too", func() {
 		env := newTestEnv()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.deepcall.RemoveGroups("90")
 		env.create(testenv.Mapping("asha").Group("90", true).Build())
 		rejected := env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
@@ -126,7 +126,7 @@ var _ = Describe("R8: another user", func() {
 
 	It("can be that of a recreated account: carried groups are kept, and all groups are sent once", func() {
 		env := newTestEnv()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Orphan())
 		env.createSynced(testenv.Mapping("other").Group("91", false).Orphan())
 		account := env.account("acme")
@@ -199,7 +199,7 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 	BeforeEach(func() {
 		env = newEmptyTestEnv()
 		otherNamespace = env.createNamespace()
-		env.twoUsers()
+		env.acceptTwoUsers()
 		env.setup()
 		env.waitForAccount("acme", "Ready=True Untried")
 	})

@@ -24,7 +24,7 @@ func (t Target) Differs(other Target) bool {
 	return t.UserHash != "" && other.UserHash != "" && t.UserHash != other.UserHash && comparableHashes(t.UserHash, other.UserHash)
 }
 
-// Comparable reports whether the hashes of the users have the same salt. If not, the users can differ or not.
+// Comparable reports whether the hashes of the users have the same salt. If not, it is not known whether the users differ.
 func (t Target) Comparable(other Target) bool {
 	return t.UserHash == "" || other.UserHash == "" || comparableHashes(t.UserHash, other.UserHash)
 }
@@ -36,8 +36,8 @@ const (
 )
 
 // UserHash returns a hash of the user ID, which is the same for all tokens of the user. It is empty for a session, whose user
-// is not known. User IDs can be short numbers, so the salt must be random, and known only to those who can also learn the user
-// ID: without it, the hash reveals nothing.
+// is not known. User IDs can be short numbers, so the salt must be random: those who know it can find the user ID by trying
+// all, and to others the hash reveals nothing.
 func (c Credentials) UserHash(salt string) string {
 	s := c.secrets()
 	if s.userID == "" {
@@ -46,6 +46,7 @@ func (c Credentials) UserHash(salt string) string {
 	return hashWith(salt, "salt", "")[:2*saltHashSize] + "-" + hashWith(salt, "user", s.userID)[:2*userHashSize]
 }
 
+// comparableHashes reports whether two hashes have the same salt.
 func comparableHashes(a, b string) bool {
 	saltOfA, _, _ := strings.Cut(a, "-")
 	saltOfB, _, _ := strings.Cut(b, "-")
@@ -63,6 +64,7 @@ func (c Credentials) TargetKey(endpoint string) string {
 	return hashWith(canonicalEndpoint(endpoint), s.userID, s.ssid)
 }
 
+// hashWith returns the HMAC of the parts with the key, in hexadecimal.
 func hashWith(key string, parts ...string) string {
 	hash := hmac.New(sha256.New, []byte(key))
 	fmt.Fprintf(hash, "%q", parts)

@@ -22,8 +22,8 @@ type Limits struct {
 type Config struct {
 	// UID is the DeepCallAccount's. Credentials are not kept for another one of the same name. It is the salt of the user's hash.
 	UID types.UID
-	// Revision identifies the account's spec and requested resync of all mappings. A new one retries a denied or unreachable account at once,
-	// and ends a pause.
+	// Revision identifies the account's spec and requested resync of all mappings. A new one retries a denied or unreachable
+	// account at once, and ends a pause.
 	Revision string
 	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
 	Endpoint string
@@ -52,7 +52,8 @@ type account struct {
 	config Config
 	// lastCredentials are the last valid ones that were configured. After the Secret is deleted, removals are sent with them.
 	lastCredentials deepcall.Credentials
-	// userHash identifies the user of the last credentials, and targetKey is theirs at the endpoint; empty if no request can be sent.
+	// userHash identifies the user of the last credentials, and targetKey is the TargetKey at the endpoint. It is empty if no
+	// request can be sent.
 	userHash, targetKey string
 	// lastSecretHash is the last one that is not 0.
 	lastSecretHash uint64

@@ -78,7 +78,7 @@ func (h *harness) reconfigure(change func(*Config)) {
 }
 
 // deleteSecret is a change for reconfigure.
-// recreateAccount replaces the account by one of the same name and configuration.
+// recreateAccount replaces the account with one of the same name and configuration.
 func (h *harness) recreateAccount() {
 	config, _ := h.Config(acme)
 	h.Remove(acme)

@@ -203,8 +203,8 @@ func (p *Permit) Start(ctx context.Context, request deepcall.Request, done func(
 		return false
 	}
 	p.state, p.startedAt = permitInFlight, now
-	p.client, p.endpoint, p.credentials = a.config.Client, a.config.Endpoint, a.lastCredentials
-	p.userHash = a.userHash
+	p.client, p.endpoint = a.config.Client, a.config.Endpoint
+	p.credentials, p.userHash = a.lastCredentials, a.userHash
 	p.recoveries, p.accepted = a.recoveries, a.breaker.accepted
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.inFlight[p.key] = p
@@ -224,7 +224,10 @@ func (p *Permit) send(ctx context.Context, request deepcall.Request) Result {
 		}
 		return answer, err
 	})
-	return Result{Endpoint: p.endpoint, UserHash: p.userHash, Recoveries: p.recoveries, Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now()}
+	return Result{
+		Endpoint: p.endpoint, UserHash: p.userHash, Recoveries: p.recoveries,
+		Answer: answer, Err: err, Time: p.dispatcher.options.Clock.Now(),
+	}
 }
 
 // finish ends the request of a permit, and enqueues the agent.

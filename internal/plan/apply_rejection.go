@@ -96,9 +96,7 @@ func (p planner) applyConclusion(self int, r Result) Applied {
 func (p planner) reject(self int, r Result, state MappingState) Applied {
 	if r.Deleting && len(r.change.handingOver) > 0 {
 		// A group that is being handed over can be at fault: it is removed with the others instead.
-		return p.newApplied(r, MappingState{}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
-			excludeApplied(status)
-		}))
+		return p.newApplied(r, MappingState{}, p.writeStatus(self, excludeApplied))
 	}
 	return p.newApplied(r, MappingState{RejectedTime: r.At}, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 		r.markRejected(status, state.CertainAttempt)

@@ -24,7 +24,7 @@ type change struct {
 	removals []string
 	// handingOver are groups that the mapping keeps until their owner has applied them.
 	handingOver Groups
-	// takenOver are applied groups that their owner has applied since, sorted.
+	// takenOver are groups that another mapping has applied since, sorted.
 	takenOver []string
 	// pending reports whether DeepCall has not confirmed the desired groups, or there are removals.
 	pending bool
@@ -102,9 +102,9 @@ func computeChange(inputs []input, self int, owners map[string]int) change {
 	return c
 }
 
-// isLeftTo reports whether a group that no mapping desires is left to another mapping that has applied it since: a suspended
-// mapping keeps it, or removes it when it is resumed, and a suspended one leaves it to the mapping that removes it now. Otherwise
-// the record of the suspended one would be wrong when it desires the group again.
+// isLeftTo reports whether a group that no mapping desires is left to another mapping that has applied it since. A suspended
+// mapping keeps the group, or removes it when it is resumed; if this one is suspended, the other one removes the group now.
+// Otherwise the record of the suspended one would be wrong when it desires the group again.
 func isLeftTo(inputs []input, self int, group string) bool {
 	for _, in := range inputs {
 		leaves := in.suspended() && in.deleting
@@ -151,7 +151,7 @@ func computeOwners(inputs []input) map[string]int {
 	return owners
 }
 
-// precedes reports whether a, and not b, owns a group that both declare.
+// precedes reports whether a, and not b, owns a group that both declare or have applied.
 func precedes(a, b input, group string) bool {
 	_, aApplied := a.applied[group]
 	_, bApplied := b.applied[group]

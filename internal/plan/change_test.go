@@ -79,7 +79,7 @@ func TestComputeChanges(t *testing.T) {
 		{"removes a group that a suspended mapping leaves at its deletion", mapping("", "90=Y"), []input{{name: "other", deleting: true, applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
 		{"drops a group of a suspended mapping that another one has applied since, and removes now", mapping("", "90=Y", held(heldNotPermitted)), []input{{name: "other", applied: groups("90=N"), confirmedAt: day(9)}}, "status only"},
 		{"removes a group that it has applied since a suspended mapping did", mapping("", "90=Y", func(in *input) { in.confirmedAt = day(9) }), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
-		{"keeps a group of two suspended mappings", mapping("", "90=Y", held(heldSuspended)), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
+		{"leaves no group of a suspended mapping to another suspended one", mapping("", "90=Y", held(heldSuspended)), []input{{name: "other", applied: groups("90=N"), hold: heldSuspended}}, "remove 90; pending"},
 
 		{"removes a group whose owner is suspended", mapping("", "90=Y"), other("", heldSuspended), "remove 90; pending"},
 		{"removes a group whose owner is rejected", mapping("", "90=Y"), other("", heldRejected), "remove 90; pending"},

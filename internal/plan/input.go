@@ -77,7 +77,7 @@ const (
 
 func newInput(s Snapshot, m Mapping, state MappingState) input {
 	here := s.Account.target()
-	elsewhere := func(target deepcall.Target) bool { // an account that does not exist says nothing about its endpoint
+	elsewhere := func(target deepcall.Target) bool { // the endpoint of a missing account is not known
 		return here.Endpoint != "" && target.Differs(here)
 	}
 	applied, rejected := appliedTarget(m.Status), rejectedTarget(m.Status)

@@ -137,14 +137,15 @@ func (r Request) accepted() progress {
 // rejected returns the progress when DeepCall rejected the groups of the request (1505). It reports false when the request
 // contained no removal: then the rejection has another cause.
 func (r Request) rejected() (progress, bool) {
+	if len(r.Removals) == 0 {
+		return progress{}, false
+	}
 	rest := r.rest()
 	next := r.isolation.resize(len(r.Removals), false)
 	if next.Step == AllRemovals {
 		next.Step, next.Rest = WithoutRemovals, rest
 	}
 	switch {
-	case len(r.Removals) == 0:
-		return progress{}, false
 	case len(r.Removals) == 1 && len(rest) == 0:
 		next.Removed = append(slices.Clone(r.isolation.Removed), r.Removals...)
 		return r.progressAfter(r.Removals, next), true

@@ -193,7 +193,7 @@ func Waiting(snapshot Snapshot, state State) []Write {
 	return writes
 }
 
-// dropTakenOver removes from the applied groups those that their owner has applied.
+// dropTakenOver removes the groups that were taken over from the applied and the pending groups.
 func dropTakenOver(status *v1alpha1.AgentGroupMappingStatus, c change) {
 	if len(c.takenOver) == 0 {
 		return

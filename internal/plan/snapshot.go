@@ -37,7 +37,7 @@ type Account struct {
 	Paused bool
 	// CanRemove reports whether removals can be sent, also after the Secret is gone.
 	CanRemove bool
-	// Recoveries counts how often the account became ready. A back-off that began before the last recovery no longer applies.
+	// Recoveries increases when the account becomes ready or changes. A back-off that began with another value no longer applies.
 	Recoveries int
 	// ResyncRequested identifies the last requested resync of all the account's mappings; nil if there is none. Each mapping
 	// records the one that it has handled, so the operator's clock and that of the status don't matter.

@@ -23,7 +23,7 @@ func (p planner) withStatus(i int, change func(*v1alpha1.AgentGroupMappingStatus
 	}
 	status.ObservedUID = string(m.UID)
 	if applied := appliedTarget(*status); applied.Endpoint != "" && applied.UserHash == "" && !applied.Differs(p.Account.target()) {
-		status.AppliedUserHash = p.Account.UserHash // an earlier version of the operator wrote the status
+		status.AppliedUserHash = p.Account.UserHash // it was not known: a session, or an earlier version of the operator
 	}
 	return status
 }
@@ -51,9 +51,10 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 
 // markProgress sets the applied groups while removals are isolated. The conditions change when the isolation ends.
 func (r Result) markProgress(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
-	setApplied(status, applied)
 	if r.Failure == nil {
 		r.setApplied(status, applied)
+	} else {
+		setApplied(status, applied)
 	}
 }
 

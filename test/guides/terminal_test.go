@@ -129,7 +129,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b(\d+m)?\d+s\b|\b\d+ms\b`), "AGE"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UID"},
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{16}`), "HASH"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{16}\b`), "HASH"},
 	{regexp.MustCompile(`Resource Version: +\d+`), "Resource Version: N"},
 	{regexp.MustCompile(` +`), " "}, // column widths depend on the values
 	{regexp.MustCompile(` \n`), "\n"},

@@ -143,7 +143,7 @@ func (env *environment) checkOwners() []string {
 		}
 		owners := map[string]string{}
 		for name, mapping := range current {
-			if !hasOwnStatus(mapping) || !strings.HasPrefix(mappingSummary(mapping), "Ready=True") {
+			if !mapping.OwnsStatus() || !strings.HasPrefix(mappingSummary(mapping), "Ready=True") {
 				continue
 			}
 			for id := range declaredGroups(mapping) {

@@ -110,7 +110,7 @@ func (h *history) versionBefore(mapping *v1alpha1.AgentGroupMapping) *v1alpha1.A
 // possiblyApplied returns the groups that a mapping applied, and those of a request whose result is unknown.
 func possiblyApplied(mapping *v1alpha1.AgentGroupMapping) []string {
 	var groups []string
-	if hasOwnStatus(mapping) {
+	if mapping.OwnsStatus() {
 		for _, applied := range mapping.Status.AppliedGroups {
 			groups = append(groups, applied.GroupID)
 		}

@@ -36,11 +36,6 @@ func (env *environment) replaceStatus(key client.ObjectKey, status v1alpha1.Agen
 	})))
 }
 
-// hasOwnStatus reports whether the operator wrote the status of a version, and wrote it for this object.
-func hasOwnStatus(mapping *v1alpha1.AgentGroupMapping) bool {
-	return mapping.Status.ObservedUID == string(mapping.UID)
-}
-
 // forgeRecord adds the finalizer and a record of an attempt that the operator did not make.
 func forgeRecord(groups ...string) mutation {
 	return func(m *v1alpha1.AgentGroupMapping) {

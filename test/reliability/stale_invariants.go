@@ -79,7 +79,7 @@ func (env *environment) checkAcceptedReady() []string {
 		}
 		before := last[v.mapping.UID]
 		last[v.mapping.UID] = v.mapping
-		if before == nil || !hasOwnStatus(v.mapping) || equality.Semantic.DeepEqual(before.Status, v.mapping.Status) {
+		if before == nil || !v.mapping.OwnsStatus() || equality.Semantic.DeepEqual(before.Status, v.mapping.Status) {
 			continue
 		}
 		name := v.mapping.Name

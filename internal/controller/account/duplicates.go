@@ -25,8 +25,8 @@ type duplicates struct {
 	complete bool
 }
 
-// duplicateTracker finds duplicates, and remembers which warnings no status can contain, since it would reveal an account of
-// another namespace.
+// duplicateTracker finds duplicates. It remembers for which accounts an event has reported duplicates in other namespaces, since
+// no status records that.
 type duplicateTracker struct {
 	Options
 
@@ -88,9 +88,9 @@ func (t *duplicateTracker) updateComplete(ctx context.Context) error {
 	return nil
 }
 
-// isNews reports, once, whether an account has a foreign duplicate that was not reported yet. account is as it was before its
-// status was written.
-func (t *duplicateTracker) isNews(account *v1alpha1.DeepCallAccount, d duplicates) bool {
+// needsEvent reports whether an account has a foreign duplicate that no event has reported yet, and counts it as reported. The
+// account is as it was before its status was written.
+func (t *duplicateTracker) needsEvent(account *v1alpha1.DeepCallAccount, d duplicates) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	name, isNew := client.ObjectKeyFromObject(account), len(account.Status.Conditions) == 0

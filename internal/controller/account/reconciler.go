@@ -103,8 +103,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	health := r.Dispatcher.Configure(request.NamespacedName, config)
-	news := announcement{config.Revision, resyncOf(account), isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
-	if err := r.announce(ctx, request.NamespacedName, news); err != nil {
+	current := announcement{config.Revision, resyncOf(account), isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
+	if err := r.announce(ctx, request.NamespacedName, current); err != nil {
 		return reconcile.Result{}, err
 	}
 	found, err := r.duplicates.find(ctx, request.NamespacedName)
@@ -114,7 +114,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.writeStatus(ctx, account, health, usage, found); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
-	if r.duplicates.isNews(account, found) && account.DeletionTimestamp == nil {
+	if r.duplicates.needsEvent(account, found) && account.DeletionTimestamp == nil {
 		r.recordDuplicate(account, reason.DuplicateAccountElsewhere().Message)
 	}
 	if !found.complete && isDuplicate(account) {
@@ -147,14 +147,14 @@ type announcement struct {
 }
 
 // announce enqueues the account's agents if something changed for them, and then stores the announcement.
-func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, news announcement) error {
-	if last, ok := r.announced.Load(name); ok && last == news {
+func (r *Reconciler) announce(ctx context.Context, name types.NamespacedName, current announcement) error {
+	if last, ok := r.announced.Load(name); ok && last == current {
 		return nil
 	}
 	if err := r.EnqueueAgents(ctx, name); err != nil {
 		return err
 	}
-	r.announced.Store(name, news)
+	r.announced.Store(name, current)
 	return nil
 }
 

@@ -183,11 +183,12 @@ func (f *freshness) verifyAccount(ctx context.Context, account *v1alpha1.DeepCal
 	var live v1alpha1.DeepCallAccount
 	err := f.apiReader.Get(ctx, name, &live)
 	switch {
-	case apierrors.IsNotFound(err), err == nil && live.Revision() != account.Revision(),
-		err == nil && !live.ResyncRequestedTime().Equal(account.ResyncRequestedTime()):
+	case apierrors.IsNotFound(err):
 		return errStale
 	case err != nil:
 		return fmt.Errorf("read the account: %w", err)
+	case live.Revision() != account.Revision(), !live.ResyncRequestedTime().Equal(account.ResyncRequestedTime()):
+		return errStale
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -70,8 +70,8 @@ func (e *leadersEnv) run() (violations []string) {
 	return violations
 }
 
-// waitUntilSynced waits until DeepCall has the last edit of each agent and every mapping is Ready. It returns a mapping of which
-// this isn't so within three minutes, in which all pauses end.
+// waitUntilSynced waits until DeepCall has the last edit of each agent and every mapping is Ready. It returns a mapping that is
+// not synced within three minutes, in which all pauses end; empty if there is none.
 func (e *leadersEnv) waitUntilSynced() (mapping string) {
 	e.setSlow(false)
 	for range 180 {

@@ -63,7 +63,7 @@ func (e *leadersEnv) random(limit time.Duration) time.Duration {
 	return time.Duration(e.rng.Int64N(int64(limit)))
 }
 
-// pause pauses a process for a time that is often close to one of the lease's.
+// pause pauses a process for a time that is often close to the duration or the renew deadline of the lease.
 func (e *leadersEnv) pause() {
 	e.pauseFor(e.randomReplica(), []time.Duration{
 		e.random(3 * time.Second),
