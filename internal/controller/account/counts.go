@@ -114,10 +114,10 @@ func (c counted) count() mappingCount {
 	}
 }
 
-// isApplied reports whether groups of a mapping that DeepCall confirmed are removed before it is deleted. As in the planner, a
-// status that was copied or restored from another object proves nothing.
+// isApplied reports whether the status proves that DeepCall has, or may have, groups of a mapping that are removed before it is
+// deleted. As in the planner, a status that was copied or restored from another object proves nothing.
 func isApplied(mapping *v1alpha1.AgentGroupMapping) bool {
-	return mapping.NeedsRemoval() && mapping.OwnsStatus() && len(mapping.Status.AppliedGroups) > 0
+	return mapping.NeedsRemoval() && mapping.OwnsStatus() && len(mapping.Status.AppliedGroups)+len(mapping.Status.PendingGroups) > 0
 }
 
 // byNamespace returns the counts of an account's mappings by namespace.

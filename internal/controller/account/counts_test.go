@@ -35,6 +35,12 @@ func applied(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 	return m
 }
 
+// pending returns a mapping whose last request had no answer.
+func pending(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	m.Status.ObservedUID, m.Status.PendingGroups = string(m.UID), []string{"90"}
+	return m
+}
+
 // restored returns a mapping with the status of a former object of its name.
 func restored(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 	applied(m).Status.ObservedUID = "former"
@@ -54,6 +60,8 @@ func TestMappingCounts_by_account(t *testing.T) {
 		{"another one is created", func() bool { return c.Set(newMapping("sales", "2")) }, true, "map[sales:{1 0 0} support:{1 0 0}]"},
 		{"nothing changes", func() bool { return c.Set(newMapping("support", "1")) }, false, "map[sales:{1 0 0} support:{1 0 0}]"},
 		{"one gets the finalizer", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
+		{"a request has no answer", func() bool { return c.Set(pending(newMapping("support", "1", finalizer))) }, true, "map[sales:{1 0 0} support:{1 1 1}]"},
+		{"the request is rejected", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
 		{"DeepCall confirms its groups", func() bool { return c.Set(applied(newMapping("support", "1", finalizer))) }, true, "map[sales:{1 0 0} support:{1 1 1}]"},
 		{"they are removed", func() bool { return c.Set(newMapping("support", "1", finalizer)) }, true, "map[sales:{1 0 0} support:{1 1 0}]"},
 		{"the status of another object is restored", func() bool { return c.Set(restored(newMapping("support", "1", finalizer))) }, false, "map[sales:{1 0 0} support:{1 1 0}]"},
