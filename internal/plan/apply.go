@@ -40,7 +40,7 @@ func (p planner) apply(r Result) Applied {
 
 func (p planner) applyResult(self int, r Result) Applied {
 	state := p.state.of(p.Mappings[self])
-	state.MappingIsolation = r.mappingIsolation // nil unless a step of it failed: then that step is repeated
+	state.MappingIsolation = nil // if a step of it failed: rejections before it prove nothing beside groups that are accepted later
 	if r.Failure != nil && r.Failure.Uncertain {
 		state.CertainAttempt = 0
 	}
@@ -61,6 +61,7 @@ func (p planner) applyResult(self int, r Result) Applied {
 			state.Backoff = Backoff{} // as after any accepted change
 		}
 		state.RemovalIsolation, state.RemovalGeneration = progress.isolation, r.Generation
+		state.RemovalTarget = deepcall.Target{Endpoint: r.Endpoint, UserHash: r.UserHash}
 		return p.newApplied(r, state, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 			r.markProgress(status, progress.applied)
 		}))

@@ -22,6 +22,8 @@ type input struct {
 	created time.Time
 	// desired are the groups of the spec. They are empty while the mapping is being deleted.
 	desired Groups
+	// declared are the groups of the spec, also while the mapping has no permission. They are empty while it is being deleted.
+	declared Groups
 	// applied are the groups that DeepCall last confirmed, and confirmedAt is when.
 	applied     Groups
 	confirmedAt time.Time
@@ -100,8 +102,14 @@ func newInput(s Snapshot, m Mapping, state MappingState) input {
 	if m.Status.LastSyncTime != nil {
 		in.confirmedAt = m.Status.LastSyncTime.Time
 	}
-	if !in.deleting && m.Permitted {
-		in.desired = toGroups(m.Spec.Groups)
+	if state.RemovalTarget.Endpoint != "" && elsewhere(state.RemovalTarget) {
+		in.isolation = RemovalIsolation{} // another user's groups prove nothing
+	}
+	if !in.deleting {
+		in.declared = toGroups(m.Spec.Groups)
+	}
+	if m.Permitted {
+		in.desired = in.declared
 	}
 	in.rejected = reason.Rejected(m.Status.Conditions, m.Generation) &&
 		(rejected.Endpoint == "" || !elsewhere(rejected) && rejected.Comparable(here))

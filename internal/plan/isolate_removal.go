@@ -161,7 +161,7 @@ func (r Request) progressAfter(done []string, next RemovalIsolation) progress {
 	applied := r.change.applied()
 	for _, group := range left {
 		if receives, has := r.input.applied[group]; has {
-			applied[group] = receives
+			applied[group] = receives && !r.input.appliedElsewhere // else requests for other mappings would enable it here
 		}
 	}
 	if len(left) == 0 {

@@ -60,8 +60,8 @@ func carriedGroups(inputs []input, changes []change, self int) Groups {
 }
 
 // carried returns the groups of a mapping that requests for other mappings carry: as last applied, without those that another
-// mapping owns and has applied since, and without removals that are being isolated, since one of them may be at fault. If
-// DeepCall's value is unconfirmed, a group that the change disables is not enabled again.
+// mapping owns and has applied since, and without removals that are being isolated, since one of them may be at fault. A
+// mapping without permission keeps the groups that its spec declares, so these are carried nevertheless. If DeepCall's value is unconfirmed, a group that the change disables is not enabled again.
 func carried(inputs []input, changes []change, i int) Groups {
 	in := inputs[i]
 	groups := maps.Clone(in.appliedHere())
@@ -69,7 +69,8 @@ func carried(inputs []input, changes []change, i int) Groups {
 		if in.unconfirmed && !in.suspended() && changes[i].disables(group) {
 			groups[group] = false
 		}
-		isolated := in.isolation.underWay() && slices.Contains(changes[i].removals, group)
+		_, declared := in.declared[group]
+		isolated := in.isolation.underWay() && slices.Contains(changes[i].removals, group) && !declared
 		if isolated || isTakenOver(inputs, i, group) {
 			delete(groups, group)
 		}

@@ -23,9 +23,10 @@ type State struct {
 type MappingState struct {
 	// Backoff delays the next attempt after transient failures.
 	Backoff Backoff
-	// RemovalIsolation is how far the rejected removal of generation RemovalGeneration is isolated.
+	// RemovalIsolation is how far the rejected removal of generation RemovalGeneration is isolated at RemovalTarget.
 	RemovalIsolation  RemovalIsolation
 	RemovalGeneration int64
+	RemovalTarget     deepcall.Target
 	// MappingIsolation looks for the mapping that caused the rejection of a change; nil if none is under way.
 	MappingIsolation *MappingIsolation
 	// PendingAdds are the groups that requests without a definite answer may have added.
@@ -85,7 +86,7 @@ type Result struct {
 func (s State) of(m Mapping) MappingState {
 	state := s.Mappings[m.UID]
 	if state.RemovalGeneration != m.Generation {
-		state.RemovalIsolation, state.RemovalGeneration = RemovalIsolation{}, 0
+		state.RemovalIsolation, state.RemovalGeneration, state.RemovalTarget = RemovalIsolation{}, 0, deepcall.Target{}
 	}
 	if isolation := state.MappingIsolation; isolation != nil && isolation.rejection.Generation != m.Generation {
 		state.MappingIsolation = nil

@@ -103,10 +103,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, key v1alpha1.AgentKey) (reco
 	}
 	decisions := plan.Plan(snap.Snapshot, state)
 	writeErr := r.report(ctx, snap, decisions.Writes) // returned later, so that one mapping does not block the others' requests
-	if errors.Is(writeErr, errWriteRejected) {
-		return r.repeat(ctx, writeErr)
-	}
-	if unreleased := snap.Unreleased(); len(unreleased.Mappings) < len(snap.Mappings) {
+	unreleased := snap.Unreleased()
+	if len(unreleased.Mappings) < len(snap.Mappings) || errors.Is(writeErr, errWriteRejected) {
 		snap.Snapshot = unreleased
 		decisions = plan.Plan(snap.Snapshot, r.states.get(key))
 	}

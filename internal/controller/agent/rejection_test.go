@@ -60,7 +60,7 @@ func TestReconcile_sends_other_mappings_after_a_rejection(t *testing.T) {
 	e.cache.mappings, e.cache.badName = []*v1alpha1.AgentGroupMapping{bad, good}, "bad"
 	e.cache.failure = apierrors.NewForbidden(schema.GroupResource{}, "bad", errors.New("a policy"))
 	ctx := log.IntoContext(t.Context(), logr.Discard())
-	for n := 1; n <= 3; n++ { // the record of bad is rejected, then its status, then the record of good is written
+	for n := 1; n <= 2; n++ { // the record of bad is rejected, then its status, and the record of good is written
 		result, err := e.Reconcile(ctx, good.AgentKey())
 		if err != nil || result.RequeueAfter == 0 {
 			t.Fatalf("reconcile %d: %v, %v", n, result, err)
