@@ -57,11 +57,14 @@ type environment struct {
 	history       *history
 	log           *logBuffer
 
+	// rejected is the end of the paths of writes that the API server rejects; nil or empty for none. A restart holds mu while the
+	// manager writes.
+	rejected atomic.Pointer[string]
+
 	mu        sync.Mutex // guards the fields below
 	processes []*process
 	crashes   int
 	closed    bool
-	rejected  string // the end of the paths of writes that the API server rejects; empty for none
 }
 
 // environmentCount counts the environments that were created.

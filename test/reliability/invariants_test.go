@@ -114,7 +114,7 @@ func TestCheckRemovals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			previous := readyAsha()
-			previous.UID, previous.ResourceVersion = "asha", "1"
+			previous.UID, previous.ResourceVersion, previous.Status.ObservedUID = "asha", "1", "asha"
 			previous.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "93", ReceiveCall: true}}
 			added := previous.DeepCopy()
 			added.Spec.Groups = append(added.Spec.Groups, previous.Status.AppliedGroups...)

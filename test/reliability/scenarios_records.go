@@ -1,8 +1,6 @@
 package reliability
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -150,9 +148,7 @@ func oneBadAgent(name string, fault deepcalltest.Fault) scenario {
 			env.edit("asha", setGroup("90", false))
 			env.waitSyncedOrDenied("asha")
 			env.deepcall.ClearFaults()
-			env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) {
-				metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, "now")
-			})
+			env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.Limits.Burst++ }) // retries a denied account, without a resync
 			env.requestResync("ravi", "now")
 			env.waitResync("ravi", "now")
 		},

@@ -46,18 +46,14 @@ func (p *process) wrapAPIServer(next http.RoundTripper) http.RoundTripper {
 
 // rejectWrites lets the API server reject the manager's writes whose paths end so, for example "agentgroupmappings/asha/status".
 func (env *environment) rejectWrites(end string) {
-	env.mu.Lock()
-	defer env.mu.Unlock()
-	env.rejected = end
+	env.rejected.Store(&end)
 }
 
 // rejectingWrites answers the writes to be rejected as an admission policy does.
 func (env *environment) rejectingWrites(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		env.mu.Lock()
-		end := env.rejected
-		env.mu.Unlock()
-		if end == "" || !strings.HasSuffix(request.URL.Path, "/"+end) {
+		end := env.rejected.Load()
+		if end == nil || *end == "" || !strings.HasSuffix(request.URL.Path, "/"+*end) {
 			return next.RoundTrip(request)
 		}
 		const answer = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"denied by a policy"}`
