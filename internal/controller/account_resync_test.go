@@ -93,15 +93,7 @@ var _ = Describe("R8: a requested resync of an account", func() {
 		env.deepcall.Script(deepcalltest.Hang().AfterRequests(3))
 		env.requestAccountReconcile("acme", "now")
 		env.waitForInFlight()
-		stopped := make(chan struct{})
-		go func() {
-			defer GinkgoRecover()
-			defer close(stopped)
-			env.stop()
-		}()
-		Consistently(stopped).ShouldNot(BeClosed())
-		env.deepcall.Release()
-		Eventually(stopped).Should(BeClosed())
+		env.stopInFlight()
 		env.expectRequests(14)
 		for agent, requests := range requestsOf(env) {
 			if requests == 1 {

@@ -47,6 +47,16 @@ var _ = Describe("R12: credentials", func() {
 		env.waitForMappingCount(1)
 	})
 
+	It("accepts them although the API server rejects the account's status", func() {
+		env := newEmptyTestEnv()
+		env.transport.rejectWrites("deepcallaccounts/acme/status")
+		env.setup()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.transport.rejectWrites()
+		env.waitForAccount("acme", "Ready=True Usable")
+		env.expectRequests(1)
+	})
+
 	It("accepts a session", func() {
 		env := newEmptyTestEnv()
 		env.deepcall.SetAccounts(deepcalltest.Account{Sessions: []string{"abc"}})

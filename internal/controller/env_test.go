@@ -174,3 +174,17 @@ func groupsOf(requests []deepcalltest.Request) []map[string]string {
 	}
 	return groups
 }
+
+// stopInFlight stops the manager while DeepCall hangs, and lets DeepCall respond once the manager waits for the request in flight.
+func (e *testEnv) stopInFlight() {
+	GinkgoHelper()
+	stopped := make(chan struct{})
+	go func() {
+		defer GinkgoRecover()
+		defer close(stopped)
+		e.stop()
+	}()
+	Consistently(stopped).ShouldNot(BeClosed())
+	e.deepcall.Release()
+	Eventually(stopped).Should(BeClosed())
+}

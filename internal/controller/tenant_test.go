@@ -94,8 +94,8 @@ func (t *tenant) waitForDeletion() {
 
 var volatile = regexp.MustCompile(`"(lastTransitionTime|observedUID)":"[^"]*"`)
 
-// learns returns everything that a tenant can read of the operator's decisions about a mapping: its status, finalizers and events.
-func (t *tenant) learns(e *testEnv, name string) string {
+// visible returns everything that a tenant can read of the operator's decisions about a mapping: its status, finalizers and events.
+func (t *tenant) visible(e *testEnv, name string) string {
 	GinkgoHelper()
 	mapping := t.mapping(name)
 	status, err := json.Marshal(mapping.Status)
@@ -136,9 +136,9 @@ var _ = Describe("a tenant without permission", func() {
 		env.expectRequests(1)
 		for _, name := range names {
 			for _, v := range variants {
-				Eventually(tenant.learns).WithArguments(env, v.name(name)).Should(Equal(tenant.learns(env, variants[0].name(name))), v.name(name))
+				Eventually(tenant.visible).WithArguments(env, v.name(name)).Should(Equal(tenant.visible(env, variants[0].name(name))), v.name(name))
 				for _, secret := range []string{string(host.UID), host.Name, hostGroup, env.url} {
-					Expect(tenant.learns(env, v.name(name))).NotTo(ContainSubstring(secret))
+					Expect(tenant.visible(env, v.name(name))).NotTo(ContainSubstring(secret))
 				}
 			}
 		}
@@ -271,5 +271,16 @@ var _ = Describe("a tenant without permission", func() {
 		tenant.create(testenv.Mapping("one-more").AccountIn(env.namespace, "missing").Group(hostGroup, true).Build())
 		env.waitFor(tenant.namespace+"/one-more", notPermitted)
 		Consistently(func() int { return reads() - before }).Should(BeNumerically("<", 10))
+	})
+
+	It("causes no read of its namespace by deleting mappings of a missing account", func() {
+		for _, name := range numbered("guest", 20) {
+			mapping := testenv.Mapping(name).AccountIn(env.namespace, "missing").Group(hostGroup, true).Build()
+			mapping.Finalizers = []string{v1alpha1.StopCallsFinalizer}
+			tenant.create(mapping)
+		}
+		tenant.deleteAll()
+		tenant.waitForDeletion()
+		Expect(env.transport.readsOf("/namespaces/" + tenant.namespace)).To(BeZero())
 	})
 })

@@ -96,8 +96,8 @@ func (a *account) configure(config Config, now time.Time) {
 	if config.Client != nil {
 		a.targetKey = a.lastCredentials.TargetKey(config.Endpoint)
 	}
-	edited := old.Revision != config.Revision
-	changed := a.secretChanged() || edited
+	edited, secretChanged := old.Revision != config.Revision, a.rememberSecret()
+	changed := edited || secretChanged
 	if isNew {
 		return
 	}
@@ -113,8 +113,8 @@ func (a *account) configure(config Config, now time.Time) {
 	}
 }
 
-// secretChanged reports whether the Secret has other data than when it was last read, and remembers it.
-func (a *account) secretChanged() bool {
+// rememberSecret remembers the Secret's data, and reports whether it has other data than when it was last read.
+func (a *account) rememberSecret() bool {
 	last, hash := a.lastSecretHash, a.config.SecretHash
 	if hash == 0 {
 		return false

@@ -166,7 +166,7 @@ func TestIsolateRemoval_delays_no_other_mapping(t *testing.T) {
 
 // Other mappings' requests and handovers come between the requests of an isolation.
 func TestIsolateRemoval_beside_other_mappings(t *testing.T) {
-	// start removes groups 1 and 2 of a mapping, of which 2 has vanished, up to the first single removal.
+	// start removes groups 1 and 2 of a mapping up to the first single removal. Group 2 has vanished.
 	start := func(t *testing.T, replaces bool, edit string) (*agent, *mapping, *mapping) {
 		t.Helper()
 		m, other := newMapping("mapping", 1, "1=Y 2=Y 3=Y"), newMapping("other", 2, "4=Y")

@@ -38,7 +38,7 @@ func TestIsolateRemoval_needs_few_requests(t *testing.T) {
 	}
 }
 
-// countIsolation returns the number of requests that remove n groups, of which some have vanished, beginning with the first.
+// countIsolation returns the number of requests that remove n groups. Some of them have vanished, beginning with the first.
 func countIsolation(t *testing.T, replaces, deleted bool, n, vanished, first int) int {
 	t.Helper()
 	applied := ""

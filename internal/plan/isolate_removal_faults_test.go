@@ -8,7 +8,7 @@ import (
 
 // Changes made directly in DeepCall during an isolation must not be mistaken for the rejection of a removal.
 func TestIsolateRemoval_with_changes_in_DeepCall(t *testing.T) {
-	// start applies groups, of which some vanish, and then sends an edit, which is rejected.
+	// start applies groups, lets some vanish, and then sends an edit, which is rejected.
 	start := func(t *testing.T, replaces bool, applied, vanish, edit string) (*agent, *mapping) {
 		m := newMapping("mapping", 1, applied)
 		a := newAgent(replaces, m)

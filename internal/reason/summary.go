@@ -70,7 +70,7 @@ func Terminating(problem string) Summary {
 // maxServerMessage bounds a message of the API server, in bytes. An event's note has at most 1024 bytes.
 const maxServerMessage = 512
 
-// WriteRejected is the summary of a mapping of which the API server rejected a write with this message.
+// WriteRejected is the summary of a mapping whose write the API server rejected with this message.
 func WriteRejected(message string) Summary {
 	message = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

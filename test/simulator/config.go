@@ -20,7 +20,7 @@ Usage: simulator [flags]
   --semantics WORD      groups that a request omits: "merge" keeps them, "replace"
                         removes them (default merge)
   --user USER:TOKEN     accept this user with this token; repeatable
-  --session SSID        accept this session ID; repeatable
+  --session SSID        accept this ssid; repeatable
                         (default: accept all well-formed credentials)
   --agents 1,7          the existing agents (default all)
   --groups 90,91        the existing groups (default all)

@@ -95,9 +95,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if account, err = r.updateFinalizer(ctx, account, usage); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
-	if account, err = r.observeRequest(ctx, account); err != nil {
-		return reconcile.Result{}, ignoreStale(err)
-	}
+	account, observeErr := r.observeRequest(ctx, account) // returned later: the account works although its status can't be written
 	config, err := r.loadConfig(ctx, account)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -113,6 +111,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if err := r.writeStatus(ctx, account, health, usage, found); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
+	}
+	if observeErr != nil {
+		return reconcile.Result{}, ignoreStale(observeErr)
 	}
 	if r.duplicates.needsEvent(account, found) && account.DeletionTimestamp == nil {
 		r.recordDuplicate(account, reason.DuplicateAccountElsewhere().Message)

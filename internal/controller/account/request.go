@@ -13,6 +13,8 @@ import (
 // observeRequest records a requested resync of all mappings of the account. It precedes the configuration of the dispatcher, so
 // that each request that is sent for the new revision counts for the resync, also the first one of a new mapping.
 //
+// If the write fails, it returns the account as it was, and the resync stays requested.
+//
 // What was requested before the operator first processed the account counts as handled: an upgrade or a restore sends nothing.
 func (r *Reconciler) observeRequest(ctx context.Context, account *v1alpha1.DeepCallAccount) (*v1alpha1.DeepCallAccount, error) {
 	updated := account.DeepCopy()
@@ -27,7 +29,7 @@ func (r *Reconciler) observeRequest(ctx context.Context, account *v1alpha1.DeepC
 	}
 	status.LastHandledReconcileAt = v1alpha1.RequestedAt(account)
 	if err := r.Client.Status().Update(ctx, updated); err != nil {
-		return nil, fmt.Errorf("record the requested resync: %w", err)
+		return account, fmt.Errorf("record the requested resync: %w", err)
 	}
 	r.Accounts.Assume(updated.DeepCopy())
 	return updated, nil

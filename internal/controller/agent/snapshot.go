@@ -59,7 +59,8 @@ func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1
 		return plan.Mapping{}, err
 	}
 	m := plan.NewMapping(mapping, permitted, snap.Now)
-	if mapping.DeletionTimestamp != nil && !snap.Account.CanRemove && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan {
+	needsRemoval := !m.IsOutside() && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan
+	if mapping.DeletionTimestamp != nil && needsRemoval && !snap.Account.CanRemove {
 		m.NamespaceTerminating, err = r.isTerminating(ctx, mapping.Namespace)
 	}
 	return m, err
