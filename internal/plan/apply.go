@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -25,6 +26,15 @@ func Apply(snapshot Snapshot, state State) Applied {
 
 func (p planner) apply(r Result) Applied {
 	p.state.Result = nil
+	a := p.applyTo(r)
+	if r.Failure == nil {
+		a.Writes = append(a.Writes, p.recordCarried(r)...)
+	}
+	return a
+}
+
+// applyTo applies a result to the mapping of the request, and a rejection also to the other mappings at fault.
+func (p planner) applyTo(r Result) Applied {
 	self := p.index(r.UID)
 	switch {
 	case self < 0:
@@ -161,6 +171,27 @@ func (p planner) markUnconfirmed(self int, r Result) []Write {
 			continue
 		}
 		writes = append(writes, p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) { status.Uncertain = true }))
+	}
+	return writes
+}
+
+// recordCarried records the values of groups that an accepted request carried for other mappings and that differ from their
+// applied ones, see carried. Else a later request could enable such a group again once its mapping is suspended.
+func (p planner) recordCarried(r Result) []Write {
+	var writes []Write
+	for i, m := range p.Mappings {
+		if m.UID == r.UID && r.mappingIsolation == nil {
+			continue
+		}
+		applied := maps.Clone(p.inputs[i].applied)
+		for group := range carried(p.inputs, p.changes, i) {
+			if receives, sent := r.carriedValue(group); sent {
+				applied[group] = receives
+			}
+		}
+		if !maps.Equal(applied, p.inputs[i].applied) {
+			writes = append(writes, p.writeStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) { setApplied(status, applied) }))
+		}
 	}
 	return writes
 }

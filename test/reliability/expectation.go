@@ -97,6 +97,8 @@ func (env *environment) unmetMappings(expected expectation) []string {
 			unmet = append(unmet, "I1: the mapping "+name+" does not exist")
 		case mappingSummary(mapping) != summary:
 			unmet = append(unmet, fmt.Sprintf("I1: the mapping %s is %s instead of %s", name, mappingSummary(mapping), summary))
+		case summary == readySynced && len(mapping.Status.AppliedGroups) > 0 && lacksFinalizer(mapping):
+			unmet = append(unmet, fmt.Sprintf("I1: the mapping %s lacks the finalizer", name))
 		}
 	}
 	for key, mapping := range existing {
@@ -125,6 +127,12 @@ func (env *environment) unmetAccounts(expected expectation) []string {
 		unmet = append(unmet, "I7: the account "+key.Name+" still exists")
 	}
 	return unmet
+}
+
+// lacksFinalizer reports whether a mapping with applied groups could be deleted without their removal. That is so until the
+// operator has observed that a user erased the finalizer.
+func lacksFinalizer(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan && !mapping.NeedsRemoval()
 }
 
 // wrongMappingCount compares the mapping count in an account's status with the mappings that use it.
