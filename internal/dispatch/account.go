@@ -102,8 +102,11 @@ func (a *account) configure(config Config, now time.Time) {
 		return
 	}
 	switch {
-	case moved, rotated, changed && !a.health().Reachable() && a.canSend():
+	case moved, rotated:
 		a.breaker, a.answer = newBreaker(now), nil
+		a.recoveries++
+	case changed && !a.health().Reachable() && a.canSend():
+		a.breaker, a.answer = a.breaker.retry(now), nil
 		a.recoveries++
 	case edited:
 		a.breaker.endPause()

@@ -33,12 +33,13 @@ const (
 // the first agent don't count until one of its requests succeeds. (*) A denial needs no confirmation
 // until DeepCall has accepted the credentials.
 //
-// Other credentials, or a change of the account, reset the breaker to Untried.
+// Other credentials, or a change of the account, reset the breaker to Untried. A change without other credentials keeps what is known
+// of single agents, so that an agent that fails alone is not the first one to be sent again.
 type breaker struct {
 	state State
 	// since is when the state was entered. Failures of requests started before don't delay the next probe.
 	since time.Time
-	// accepted reports whether DeepCall has accepted the credentials since the last reset.
+	// accepted reports whether DeepCall has accepted the credentials since they were configured.
 	accepted bool
 	// failures counts consecutive failures. Requests that fail while in flight together count once.
 	failures    int
@@ -89,6 +90,13 @@ type sent struct {
 
 func newBreaker(now time.Time) breaker {
 	return breaker{state: Untried, since: now, probing: true, failing: map[string]failingAgent{}}
+}
+
+// retry returns a breaker that sends the next request at once, with the same credentials.
+func (b *breaker) retry(now time.Time) breaker {
+	next := newBreaker(now)
+	next.accepted, next.failing, next.lastTurn = b.accepted, b.failing, b.lastTurn
+	return next
 }
 
 // pause returns how long no request of the agent may start. An agent that can confirm or refute a

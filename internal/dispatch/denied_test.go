@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,6 +69,23 @@ func TestDeniedAccount(t *testing.T) {
 			expect(t, "state", h.health().State, Usable)
 		})
 	}
+
+	runInFakeTime(t, "is not denied again by the one agent that DeepCall denies", func(t *testing.T) {
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, func(r request) answer {
+			if r.agentID == "a" {
+				return denied
+			}
+			return success
+		})
+		h.reconcile(edit, true, "a", "b", "c", "d")
+		expect(t, "state after the first answer", h.health().State, Denied)
+		h.reconfigure(func(c *Config) { c.Revision = "2" })
+		elapse(0)
+		if got := h.agentIDs(); !strings.HasPrefix(got, "a b a c d") {
+			t.Errorf("agents of the requests: got %s", got)
+		}
+		expect(t, "state", h.health().State, Usable)
+	})
 
 	runInFakeTime(t, "is not retried if the configuration did not change", func(t *testing.T) {
 		h := newHarness(t, generous, always(denied))

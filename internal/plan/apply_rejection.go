@@ -35,7 +35,7 @@ func (p planner) applyRejection(self int, r Result, state MappingState) Applied 
 
 func (p planner) applyIsolationStep(self int, r Result) Applied {
 	state, isolation := p.state.of(p.Mappings[self]), r.mappingIsolation
-	if isolation.outdated(p.inputs, p.changes) {
+	if p.outdated(*isolation, self) {
 		state.MappingIsolation = nil // the change itself is sent again
 		return p.newApplied(r, state)
 	}

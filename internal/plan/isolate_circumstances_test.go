@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // The circumstances of an isolation can change between its steps.
@@ -105,6 +106,30 @@ func TestIsolateMapping_begins_again_after_an_interruption(t *testing.T) {
 			a.step(requestLost, nothing)
 		}
 		delete(a.unknown, "3") // meanwhile, the group was created again
+		a.runAll(t)
+		for _, m := range a.mappings {
+			if m.isRejected() {
+				t.Errorf("%s is rejected", m.Name)
+			}
+		}
+		a.expectGroups(t, "1=Y 2=Y 3=Y")
+	})
+}
+
+func TestIsolateMapping_begins_again_if_its_cause_was_withdrawn(t *testing.T) {
+	eachReading(t, "finds no fault in a mapping whose groups DeepCall accepts", func(t *testing.T, replaces bool) {
+		x, first, second := newMapping("x", 1, "1=Y"), newMapping("first", 2, "2=Y"), newMapping("second", 3, "3=Y")
+		a := newAgent(replaces, x, first, second)
+		a.runAll(t)
+		a.vanish("3")
+		x.resync(a.now)
+		a.step(answered, nothing) // rejected
+		a.step(answered, nothing) // without the first suspect, rejected
+		x.erase()                 // the requested resync, too
+		a.runAll(t)
+		delete(a.unknown, "3") // meanwhile, the group was created again
+		a.now = a.now.Add(24 * time.Hour)
+		x.resync(a.now)
 		a.runAll(t)
 		for _, m := range a.mappings {
 			if m.isRejected() {

@@ -116,9 +116,13 @@ func (m MappingIsolation) withRejection(rejection Result, asApplied Groups) *Map
 	return &m
 }
 
-// outdated reports whether the applied groups have changed since the rejection.
-func (m MappingIsolation) outdated(inputs []input, changes []change) bool {
-	return !maps.Equal(m.asApplied, groupsAsApplied(inputs, changes))
+// outdated reports whether the answers so far prove nothing any more: the applied groups, the reason to send the request or the
+// account have changed since the rejection. The rest of the isolation could be a day later.
+func (p planner) outdated(m MappingIsolation, self int) bool {
+	rejected := m.rejection
+	return !maps.Equal(m.asApplied, groupsAsApplied(p.inputs, p.changes)) ||
+		p.changes[self].pending != rejected.change.pending || p.inputs[self].requestedAt != rejected.RequestedAt ||
+		!p.Account.ResyncRequested.Equal(rejected.AccountResync) || p.Account.Recoveries != rejected.Recoveries
 }
 
 // groupsAsApplied returns the groups of all mappings as last applied.

@@ -30,6 +30,11 @@ func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Tim
 	if answer := status.LastResponse; answer != nil && answer.Time.After(now) {
 		answer.Time = metav1.NewTime(now)
 	}
+	for i := range status.Conditions {
+		if at := &status.Conditions[i].LastTransitionTime; at.After(now) {
+			*at = metav1.NewTime(now)
+		}
+	}
 	if !permitted {
 		delete(object.Annotations, v1alpha1.AttemptedGroupsAnnotation)
 	}

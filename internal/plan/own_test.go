@@ -256,6 +256,10 @@ func TestNewMapping_treats_a_time_in_the_future_as_now(t *testing.T) {
 	if at := Plan(a.snapshot(), a.state).ResyncAt; at.After(a.now.Add(2 * time.Hour)) {
 		t.Errorf("the next resync is at %s", at)
 	}
+	m.Status.Conditions[0].LastTransitionTime = metav1.NewTime(a.now.Add(time.Hour))
+	if at := a.snapshot().Mappings[0].Status.Conditions[0].LastTransitionTime; at.After(a.now) {
+		t.Errorf("the condition changed at %s", at)
+	}
 }
 
 // A mapping without permission keeps its groups, and is not sent when the permission returns. So no other mapping removes them.

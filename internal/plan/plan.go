@@ -174,7 +174,7 @@ func (p planner) next(i int) Next {
 		Mapping: i, UID: m.UID, Generation: m.Generation, RequestedAt: in.requestedAt, AccountResync: p.Account.ResyncRequested,
 		Deleting: in.deleting, Pending: in.pendingAdds, Priority: priorityOf(m, in, c, state),
 	}
-	if isolation := state.MappingIsolation; isolation != nil && !isolation.outdated(p.inputs, p.changes) {
+	if isolation := state.MappingIsolation; isolation != nil && !p.outdated(*isolation, i) {
 		n.mappingIsolation = isolation
 		n.Request = Request{Groups: isolation.groups(p.inputs, p.changes), input: in, change: c}
 		return n

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
@@ -55,7 +57,8 @@ func exponentialDelay(first, limit time.Duration, failures int, jitter float64) 
 }
 
 // nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer. The
-// status does not contain that of a rejection without a code, such as HTTP 413: rejectedAt is the time of the last rejection.
+// status does not contain that of a rejection without a code, such as HTTP 413: rejectedAt is the time of the last rejection, or zero
+// after a restart. Then the interval begins with the first one in a row.
 func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool, rejectedAt time.Time) time.Time {
 	var last time.Time
 	if synced := m.Status.LastSyncTime; synced != nil {
@@ -63,6 +66,9 @@ func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool, rejectedAt time.Ti
 	}
 	if answer := m.Status.LastResponse; rejected && answer != nil && answer.Time.After(last) {
 		last = answer.Time.Time
+	}
+	if stalled := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionStalled); rejectedAt.IsZero() && stalled != nil {
+		rejectedAt = stalled.LastTransitionTime.Time
 	}
 	if rejected && rejectedAt.After(last) {
 		last = rejectedAt

@@ -165,3 +165,23 @@ func TestPlan_sends_a_mapping_rejected_without_a_code_once_per_interval(t *testi
 		a.now = a.now.Add(20 * time.Minute)
 	}
 }
+
+func TestPlan_sends_a_new_mapping_rejected_without_a_code_after_the_interval_also_after_a_restart(t *testing.T) {
+	m := newMapping("mapping", 1, "1=Y")
+	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
+	a := newAgent(false, m)
+	next, _ := Plan(a.snapshot(), a.state).Next()
+	a.state = a.state.WithResult(Result{Next: next, Endpoint: endpoint, At: a.now, Failure: &deepcall.Error{
+		Entry: deepcall.Entry{Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: deepcall.Rejected},
+	}})
+	a.reconcile()
+	a.restart()
+	a.now = a.now.Add(50 * time.Minute)
+	if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
+		t.Error("a request within the interval")
+	}
+	a.now = a.now.Add(20 * time.Minute)
+	if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
+		t.Error("no request after the interval")
+	}
+}

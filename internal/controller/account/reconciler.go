@@ -20,7 +20,6 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/metrics"
-	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 	countsRetryInterval = 200 * time.Millisecond
 	// forbiddenRetryInterval is the delay after a forbidden read of a Secret. No watch reports that the permission was granted.
 	forbiddenRetryInterval = time.Minute
-	// duplicatesRetryInterval is the delay while an account's warning can't be verified, since not all accounts are configured yet.
+	// duplicatesRetryInterval is the delay while an account's warning can't be verified.
 	duplicatesRetryInterval = time.Second
 )
 
@@ -61,13 +60,14 @@ type Options struct {
 type Reconciler struct {
 	Options
 	// announced contains the last announcement of each account.
-	announced  sync.Map
-	duplicates *duplicateTracker
+	announced sync.Map
+	// foreignDuplicates reports for each account whether it had duplicates in other namespaces when it was last reconciled.
+	foreignDuplicates sync.Map
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(options Options) *Reconciler {
-	return &Reconciler{Options: options, duplicates: newDuplicateTracker(options)}
+	return &Reconciler{Options: options}
 }
 
 // Reconcile reads the account and its Secret, configures the dispatcher, and writes the finalizer and the status.
@@ -105,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.announce(ctx, request.NamespacedName, current); err != nil {
 		return reconcile.Result{}, err
 	}
-	found, err := r.duplicates.find(ctx, request.NamespacedName)
+	found, err := r.findDuplicates(ctx, account)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -115,10 +115,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if observeErr != nil {
 		return reconcile.Result{}, ignoreStale(observeErr)
 	}
-	if r.duplicates.needsEvent(account, found) && account.DeletionTimestamp == nil {
-		r.recordDuplicate(account, reason.DuplicateAccountElsewhere().Message)
-	}
-	if !found.complete && isDuplicate(account) {
+	r.reportForeign(account, found)
+	if found.uncertain {
 		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
 	}
 	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
@@ -131,7 +129,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 func (r *Reconciler) remove(ctx context.Context, name types.NamespacedName) error {
 	r.Dispatcher.Remove(name)
 	r.announced.Delete(name)
-	r.duplicates.forget(name)
+	r.foreignDuplicates.Delete(name)
 	r.Metrics.DeleteAccount(name)
 	return r.EnqueueAgents(ctx, name)
 }
