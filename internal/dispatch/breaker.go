@@ -33,8 +33,8 @@ const (
 // the first agent don't count until one of its requests succeeds. (*) A denial needs no confirmation
 // until DeepCall has accepted the credentials.
 //
-// Other credentials, or a change of the account, reset the breaker to Untried. A change without other credentials keeps what is known
-// of single agents, so that an agent that fails alone is not the first one to be sent again.
+// Other credentials or another endpoint reset the breaker to Untried. Another change of a denied or unreachable account resets it, too,
+// but keeps the order in which agents failed, so that an agent that fails alone is not the first one to be sent again.
 type breaker struct {
 	state State
 	// since is when the state was entered. Failures of requests started before don't delay the next probe.
@@ -92,10 +92,13 @@ func newBreaker(now time.Time) breaker {
 	return breaker{state: Untried, since: now, probing: true, failing: map[string]failingAgent{}}
 }
 
-// retry returns a breaker that sends the next request at once, with the same credentials.
+// retry returns the breaker after a change without other credentials: the next request may start at once.
 func (b *breaker) retry(now time.Time) breaker {
 	next := newBreaker(now)
-	next.accepted, next.failing, next.lastTurn = b.accepted, b.failing, b.lastTurn
+	next.accepted, next.lastTurn = b.accepted, b.lastTurn
+	for agentID, agent := range b.failing {
+		next.failing[agentID] = failingAgent{turn: agent.turn}
+	}
 	return next
 }
 

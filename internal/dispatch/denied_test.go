@@ -87,6 +87,31 @@ func TestDeniedAccount(t *testing.T) {
 		expect(t, "state", h.health().State, Usable)
 	})
 
+	runInFakeTime(t, "is denied again after at most 3 requests, although only single agents were denied before", func(t *testing.T) {
+		isDenied := func(agentID string) bool { return strings.HasPrefix(agentID, "bad") }
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, func(r request) answer {
+			if isDenied(r.agentID) {
+				return denied
+			}
+			return success
+		})
+		h.send("good", edit)
+		h.reconcile(edit, false, "bad1", "good1", "bad2", "good2", "bad3", "good3", "bad4", "good4")
+		expect(t, "state after denials of single agents", h.health().State, Usable)
+		isDenied = func(string) bool { return true }
+		h.reconcile(edit, true, "bad1", "bad2", "bad3", "bad4", "good")
+		elapse(time.Second)
+		for i := range 3 {
+			before := len(h.requests())
+			h.reconfigure(func(c *Config) { c.SecretHash = uint64(i + 1) })
+			elapse(time.Second)
+			expect(t, "state", h.health().State, Denied)
+			if n := len(h.requests()) - before; n < 1 || n > 3 {
+				t.Errorf("%d requests after change %d", n, i+1)
+			}
+		}
+	})
+
 	runInFakeTime(t, "is not retried if the configuration did not change", func(t *testing.T) {
 		h := newHarness(t, generous, always(denied))
 		h.reconcileMany(3, edit, true)

@@ -28,7 +28,7 @@ func (p planner) apply(r Result) Applied {
 	p.state.Result = nil
 	a := p.applyTo(r)
 	if r.Failure == nil {
-		a.Writes = append(a.Writes, p.recordCarried(r)...)
+		a.Writes = append(a.Writes, p.recordSent(r)...)
 	}
 	return a
 }
@@ -71,7 +71,7 @@ func (p planner) applyResult(self int, r Result) Applied {
 			state.Backoff = Backoff{} // as after any accepted change
 		}
 		state.RemovalIsolation, state.RemovalGeneration = progress.isolation, r.Generation
-		state.RemovalTarget = deepcall.Target{Endpoint: r.Endpoint, UserHash: r.UserHash}
+		state.RemovalTarget = r.target()
 		return p.newApplied(r, state, p.writeStatus(self, func(status *v1alpha1.AgentGroupMappingStatus) {
 			r.markProgress(status, progress.applied)
 		}))
@@ -175,17 +175,29 @@ func (p planner) markUnconfirmed(self int, r Result) []Write {
 	return writes
 }
 
-// recordCarried records the values of groups that an accepted request carried for other mappings and that differ from their
-// applied ones, see carried. Else a later request could enable such a group again once its mapping is suspended.
-func (p planner) recordCarried(r Result) []Write {
+// recordSent records the values that an accepted request contained for applied groups of other mappings. Otherwise a later
+// request could enable a group again that this one disabled. Groups that the request's mapping took over and still desires are
+// left out: the other mappings drop them.
+func (p planner) recordSent(r Result) []Write {
+	self := p.index(r.UID)
+	changed := r.mappingIsolation == nil
+	sent := maps.Clone(r.Groups)
+	if changed && self >= 0 {
+		maps.DeleteFunc(sent, func(group string, _ bool) bool {
+			_, before := r.change.desired[group]
+			_, still := p.changes[self].desired[group]
+			return before && still
+		})
+	}
 	var writes []Write
 	for i, m := range p.Mappings {
-		if m.UID == r.UID && r.mappingIsolation == nil {
+		appliedAt := appliedTarget(m.Status)
+		if i == self && changed || appliedAt.Endpoint == "" || appliedAt.Differs(r.target()) {
 			continue
 		}
 		applied := maps.Clone(p.inputs[i].applied)
-		for group := range carried(p.inputs, p.changes, i) {
-			if receives, sent := r.carriedValue(group); sent {
+		for group := range applied {
+			if receives, ok := sent[group]; ok {
 				applied[group] = receives
 			}
 		}

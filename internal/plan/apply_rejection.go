@@ -26,6 +26,7 @@ type faultyMapping struct {
 
 // applyRejection marks the change as rejected, or isolates the rejection if the request carried other mappings' groups.
 func (p planner) applyRejection(self int, r Result, state MappingState) Applied {
+	r.Recoveries = p.Account.Recoveries // the answer itself can have made an unreachable account ready again
 	isolation, ok := isolateMapping(p.inputs, p.changes, self)
 	if !ok || r.Failure.UnknownAgent {
 		return p.conclude(r, state, conclusion{rejected: true, appliedToo: !p.changes[self].pending})

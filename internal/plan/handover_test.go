@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 func TestHandover(t *testing.T) {
@@ -151,4 +154,34 @@ func TestOwnership(t *testing.T) {
 			t.Errorf("DeepCall has 1=%v, gone: %v, after\n%s", a.groups["1"], deleted.gone, lines(a.requests))
 		}
 	})
+}
+
+func TestHandover_of_a_vanished_group_does_not_keep_a_deletion_from_ending(t *testing.T) {
+	eachReading(t, "ends", func(t *testing.T, replaces bool) {
+		former, owner := newMapping("former", 1, "4=Y 5=Y"), newMapping("owner", 2, "3=Y")
+		a := newAgent(replaces, former, owner)
+		a.runAll(t)
+		former.edit("1=Y 4=Y 5=Y")
+		a.step(requestLost, nothing) // group 1 is pending
+		a.vanish("4", "5")
+		owner.edit("5=Y")
+		former.delete(a.now)
+		a.runAll(t)
+		if !former.gone {
+			t.Error("the mapping still exists")
+		}
+	})
+}
+
+func TestHandover_to_a_mapping_that_waits_for_the_Secret_is_reported(t *testing.T) {
+	former, owner := newMapping("former", 1, "5=Y"), newMapping("owner", 2, "5=Y")
+	a := newAgent(false, former, owner)
+	a.runAll(t)
+	a.account.Misconfigured = true
+	former.delete(a.now)
+	a.reconcile()
+	got := reason.Of(former.Status.Conditions, former.Generation)
+	if got.Reason != v1alpha1.ReasonAccountNotReady || got != got.BlocksDeletion() {
+		t.Errorf("got %+v", got)
+	}
 }

@@ -116,26 +116,41 @@ func TestIsolateMapping_begins_again_after_an_interruption(t *testing.T) {
 	})
 }
 
-func TestIsolateMapping_begins_again_if_its_cause_was_withdrawn(t *testing.T) {
-	eachReading(t, "finds no fault in a mapping whose groups DeepCall accepts", func(t *testing.T, replaces bool) {
-		x, first, second := newMapping("x", 1, "1=Y"), newMapping("first", 2, "2=Y"), newMapping("second", 3, "3=Y")
-		a := newAgent(replaces, x, first, second)
-		a.runAll(t)
-		a.vanish("3")
-		x.resync(a.now)
-		a.step(answered, nothing) // rejected
-		a.step(answered, nothing) // without the first suspect, rejected
-		x.erase()                 // the requested resync, too
-		a.runAll(t)
-		delete(a.unknown, "3") // meanwhile, the group was created again
-		a.now = a.now.Add(24 * time.Hour)
-		x.resync(a.now)
-		a.runAll(t)
-		for _, m := range a.mappings {
-			if m.isRejected() {
-				t.Errorf("%s is rejected", m.Name)
+func TestIsolateMapping_begins_again_after_a_hold(t *testing.T) {
+	for name, hold := range map[string]func(a *agent, x *mapping) (end func()){
+		"without the requested resync": func(a *agent, x *mapping) func() {
+			x.erase()
+			return func() { x.resync(a.now) }
+		},
+		"without permission": func(_ *agent, x *mapping) func() {
+			x.forbidden = true
+			return func() { x.forbidden = false }
+		},
+		"during a pause of the account": func(a *agent, _ *mapping) func() {
+			a.account.Paused = true
+			return func() { a.account.Paused = false }
+		},
+	} {
+		eachReading(t, name, func(t *testing.T, replaces bool) {
+			x, first, second := newMapping("x", 1, "1=Y"), newMapping("first", 2, "2=Y"), newMapping("second", 3, "3=Y")
+			a := newAgent(replaces, x, first, second)
+			a.runAll(t)
+			a.vanish("3")
+			x.resync(a.now)
+			a.step(answered, nothing) // rejected
+			a.step(answered, nothing) // without the first suspect, rejected
+			end := hold(a, x)
+			a.reconcile()
+			delete(a.unknown, "3") // meanwhile, the group was created again
+			a.now = a.now.Add(24 * time.Hour)
+			end()
+			a.runAll(t)
+			for _, m := range a.mappings {
+				if m.isRejected() {
+					t.Errorf("%s is rejected", m.Name)
+				}
 			}
-		}
-		a.expectGroups(t, "1=Y 2=Y 3=Y")
-	})
+			a.expectGroups(t, "1=Y 2=Y 3=Y")
+		})
+	}
 }

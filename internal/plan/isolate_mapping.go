@@ -116,8 +116,8 @@ func (m MappingIsolation) withRejection(rejection Result, asApplied Groups) *Map
 	return &m
 }
 
-// outdated reports whether the answers so far prove nothing any more: the applied groups, the reason to send the request or the
-// account have changed since the rejection. The rest of the isolation could be a day later.
+// outdated reports whether the isolation must begin again: the applied groups, the reason for the request or the account has
+// changed since the rejection, so earlier answers prove nothing.
 func (p planner) outdated(m MappingIsolation, self int) bool {
 	rejected := m.rejection
 	return !maps.Equal(m.asApplied, groupsAsApplied(p.inputs, p.changes)) ||

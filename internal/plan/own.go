@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
@@ -24,21 +23,37 @@ func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Tim
 	}
 	status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool { return !isGroupID(group.GroupID) })
 	status.PendingGroups = slices.DeleteFunc(status.PendingGroups, func(id string) bool { return !isGroupID(id) })
-	if at := status.LastSyncTime; at != nil && at.After(now) {
-		status.LastSyncTime = &metav1.MicroTime{Time: now}
+	if at := status.LastSyncTime; at != nil {
+		at.Time = past(at.Time, now)
 	}
-	if answer := status.LastResponse; answer != nil && answer.Time.After(now) {
-		answer.Time = metav1.NewTime(now)
+	if answer := status.LastResponse; answer != nil {
+		answer.Time.Time = past(answer.Time.Time, now)
 	}
 	for i := range status.Conditions {
 		if at := &status.Conditions[i].LastTransitionTime; at.After(now) {
-			*at = metav1.NewTime(now)
+			at.Time = now
 		}
 	}
 	if !permitted {
 		delete(object.Annotations, v1alpha1.AttemptedGroupsAnnotation)
 	}
 	return m
+}
+
+// maxClockSkew is how far the clock of another replica can be ahead.
+const maxClockSkew = time.Minute
+
+// past returns a time that is not in the future. A time that no clock can have written counts as long ago, so that a resync
+// corrects it.
+func past(at, now time.Time) time.Time {
+	switch {
+	case !at.After(now):
+		return at
+	case at.After(now.Add(maxClockSkew)):
+		return time.Unix(0, 0)
+	default:
+		return now
+	}
 }
 
 // isPristine reports whether the status is that of a new object.

@@ -155,7 +155,8 @@ func (p planner) reportDeletion(i int) Write {
 			p.setConditions(i, status, reason.Paused().BlocksDeletion())
 			return
 		}
-		if !impossible && p.Account.Reachable {
+		waitsForHandover := len(c.removals) == 0 && p.Account.Misconfigured // the new owner can't send a request
+		if !impossible && p.Account.Reachable && !waitsForHandover {
 			return // the result of a request sets the conditions
 		}
 		p.setConditions(i, status, p.accountNotReady(i).BlocksDeletion())

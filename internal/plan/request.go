@@ -42,16 +42,6 @@ func (r Request) rest() Groups {
 	return rest
 }
 
-// carriedValue returns the value of a group that the request contained for another mapping. It reports false if the group was part
-// of the change itself, or not in the request.
-func (n Next) carriedValue(group string) (receives, sent bool) {
-	if _, changed := n.change.applied()[group]; n.mappingIsolation == nil && (changed || slices.Contains(n.Removals, group)) {
-		return false, false
-	}
-	receives, sent = n.Groups[group]
-	return receives, sent
-}
-
 // adds returns the groups of the next request that are neither applied nor pending, sorted. They are recorded before it.
 func adds(in input, c change) []string {
 	held := in.held()

@@ -56,27 +56,36 @@ func exponentialDelay(first, limit time.Duration, failures int, jitter float64) 
 	return min(delay+variation, limit)
 }
 
-// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer. The
-// status does not contain that of a rejection without a code, such as HTTP 413: rejectedAt is the time of the last rejection, or zero
-// after a restart. Then the interval begins with the first one in a row.
+// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer, or long
+// ago if a status with applied groups lacks its time.
 func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool, rejectedAt time.Time) time.Time {
 	var last time.Time
-	if synced := m.Status.LastSyncTime; synced != nil {
+	switch synced := m.Status.LastSyncTime; {
+	case synced != nil:
 		last = synced.Time
+	case len(m.Status.AppliedGroups) > 0:
+		last = time.Unix(0, 0)
 	}
-	if answer := m.Status.LastResponse; rejected && answer != nil && answer.Time.After(last) {
-		last = answer.Time.Time
-	}
-	if stalled := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionStalled); rejectedAt.IsZero() && stalled != nil {
-		rejectedAt = stalled.LastTransitionTime.Time
-	}
-	if rejected && rejectedAt.After(last) {
-		last = rejectedAt
+	if at := lastRejection(m, rejectedAt); rejected && at.After(last) {
+		last = at
 	}
 	if last.IsZero() || m.Spec.ResyncInterval == nil {
 		return time.Time{}
 	}
 	return ResyncAt(string(m.UID), last, m.Spec.ResyncInterval.Duration)
+}
+
+// lastRejection returns when DeepCall last rejected the mapping. The status does not contain the time of a rejection without a code,
+// such as HTTP 413: then it is rejectedAt, which a restart loses, or the time of the first rejection.
+func lastRejection(m *v1alpha1.AgentGroupMapping, rejectedAt time.Time) time.Time {
+	stalled := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionStalled)
+	if rejectedAt.IsZero() && stalled != nil {
+		rejectedAt = stalled.LastTransitionTime.Time
+	}
+	if answer := m.Status.LastResponse; answer != nil && answer.Time.After(rejectedAt) {
+		return answer.Time.Time
+	}
+	return rejectedAt
 }
 
 // ResyncAt returns when groups that were last sent at the given time are sent again: after the interval, plus or minus a tenth.

@@ -82,6 +82,11 @@ type Result struct {
 	conclusion *conclusion
 }
 
+// target returns where the request was sent.
+func (r Result) target() deepcall.Target {
+	return deepcall.Target{Endpoint: r.Endpoint, UserHash: r.UserHash}
+}
+
 // of returns the state of a mapping, without what belongs to an earlier generation.
 func (s State) of(m Mapping) MappingState {
 	state := s.Mappings[m.UID]
@@ -113,10 +118,18 @@ func (s State) WithAttempt(next Next, attempt int64) State {
 	return s.with(next.UID, m)
 }
 
-// Prune returns the state without mappings that no longer exist.
+// Prune returns the state without mappings that no longer exist, and without isolations that can't continue now: later, the
+// answers so far prove nothing.
 func (s State) Prune(snapshot Snapshot) State {
 	s.Mappings = maps.Clone(s.Mappings)
 	maps.DeleteFunc(s.Mappings, func(uid types.UID, _ MappingState) bool { return snapshot.index(uid) < 0 })
+	for _, m := range snapshot.Mappings {
+		state, isDeleting := s.Mappings[m.UID], m.DeletionTimestamp != nil // a deletion needs no permission
+		if interrupted := snapshot.Account.Paused || !m.Permitted && !isDeleting; interrupted && state.MappingIsolation != nil {
+			state.MappingIsolation = nil
+			s = s.with(m.UID, state)
+		}
+	}
 	return s
 }
 

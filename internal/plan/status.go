@@ -49,9 +49,10 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 	r.markHandled(status)
 }
 
-// markProgress sets the applied groups while removals are isolated. The conditions change when the isolation ends.
+// markProgress sets the applied groups while removals are isolated. The conditions change when the isolation ends. Groups that a
+// deletion must remove instead of handing them over, since DeepCall rejects them, stay marked so.
 func (r Result) markProgress(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
-	if r.Failure == nil {
+	if r.Failure == nil && !(r.Deleting && r.input.appliedElsewhere) {
 		r.setApplied(status, applied)
 	} else {
 		setApplied(status, applied)
