@@ -2,20 +2,23 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"runtime/debug"
 
+	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	opmetrics "github.com/deepcall/deepcall-operator/internal/metrics"
 )
 
@@ -47,16 +50,7 @@ func run() error {
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	tuneGC()
-
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("add Kubernetes types to the scheme: %w", err)
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("add DeepCall types to the scheme: %w", err)
-	}
-	managerOptions, err := f.managerOptions(scheme)
-	if err != nil {
+	if err := f.validate(); err != nil {
 		return err
 	}
 	config, err := ctrl.GetConfig()
@@ -65,39 +59,54 @@ func run() error {
 	}
 	config.QPS = -1 // the number of workers and the API server's Priority and Fairness limit the load
 	config.UserAgent = "deepcall-operator"
-	options, err := f.controllerOptions()
+	served, err := startProbes(f.healthProbeBindAddress)
 	if err != nil {
 		return err
 	}
-	if f.leaderElect {
-		managerOptions.LeaderElectionResourceLockInterface, options.Fence, err = f.leaderElection(config, scheme, options)
-		if err != nil {
-			return fmt.Errorf("set up leader election: %w", err)
-		}
+	ctx, stop := context.WithCancel(ctrl.SetupSignalHandler())
+	defer stop()
+	ctrl.Log.Info("Starting manager", "version", build.version, "revision", build.revision, "go", build.goVersion)
+	scope, err := f.awaitScope(ctx, stop, config, served)
+	if err != nil || ctx.Err() != nil {
+		return err
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions)
-	if err != nil {
-		return fmt.Errorf("create the manager: %w", err)
-	}
-	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
-		return fmt.Errorf("add the health check: %w", err)
-	}
-	if err := metrics.Registry.Register(opmetrics.BuildInfo(build.version, build.revision, build.goVersion)); err != nil {
-		return fmt.Errorf("register the build info metric: %w", err)
-	}
-	ctx := ctrl.SetupSignalHandler()
 	tracing, stopTracing, err := startTracing(ctx, build)
 	if err != nil {
 		return err
 	}
 	defer stopTracing()
-	options.Metrics, options.Tracing = metrics.Registry, tracing
-	if err := controller.Setup(ctx, mgr, options); err != nil {
+	mgr, err := f.newManager(ctx, config, scope, tracing)
+	if err != nil {
 		return err
 	}
-	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr.GetCache())); err != nil {
-		return fmt.Errorf("add the readiness check: %w", err)
+	served.setReady(cachesSynced(mgr.GetCache()))
+	if err := metrics.Registry.Register(opmetrics.BuildInfo(build.version, build.revision, build.goVersion)); err != nil {
+		return fmt.Errorf("register the build info metric: %w", err)
 	}
-	ctrl.Log.Info("Starting manager", "version", build.version, "revision", build.revision, "go", build.goVersion)
 	return mgr.Start(ctx)
+}
+
+// newManager returns a manager with both controllers.
+func (f *flags) newManager(ctx context.Context, config *rest.Config, scope tenancy.Scope, tracing trace.TracerProvider) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("add Kubernetes types to the scheme: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("add DeepCall types to the scheme: %w", err)
+	}
+	managerOptions, options := f.managerOptions(scheme, scope), f.controllerOptions(scope)
+	options.Metrics, options.Tracing = metrics.Registry, tracing
+	if f.leaderElect {
+		lock, fence, err := f.leaderElection(config, scheme, options)
+		if err != nil {
+			return nil, fmt.Errorf("set up leader election: %w", err)
+		}
+		managerOptions.LeaderElectionResourceLockInterface, options.Fence = lock, fence
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return nil, fmt.Errorf("create the manager: %w", err)
+	}
+	return mgr, controller.Setup(ctx, mgr, options)
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/controller/transform"
 )
 
@@ -76,37 +77,40 @@ const (
 	gracefulShutdownTimeout = 30 * time.Second
 )
 
-func (f *flags) controllerOptions() (controller.Options, error) {
-	selector, err := f.selector()
+func (f *flags) controllerOptions(scope tenancy.Scope) controller.Options {
 	return controller.Options{
 		AllowInsecureEndpoints:  f.allowInsecureEndpoints,
 		MaxConcurrentReconciles: f.maxConcurrentReconciles,
-		Namespaces:              f.namespaces(),
-		Selector:                selector,
-	}, err
+		Scope:                   scope,
+		Proxy:                   http.ProxyFromEnvironment,
+	}
 }
 
-func (f *flags) selector() (labels.Selector, error) {
+// scope returns what the flags say to watch.
+func (f *flags) scope() (tenancy.Scope, error) {
 	selector, err := labels.Parse(f.watchLabelSelector)
 	if err != nil {
-		return nil, fmt.Errorf("--watch-label-selector: %w", err)
+		return tenancy.Scope{}, fmt.Errorf("--watch-label-selector: %w", err)
 	}
-	return selector, nil
+	namespaces := strings.FieldsFunc(f.watchNamespaces, func(r rune) bool { return r == ',' || r == ' ' })
+	return tenancy.Scope{Namespaces: namespaces, Selector: selector}, nil
 }
 
-func (f *flags) managerOptions(scheme *runtime.Scheme) (ctrl.Options, error) {
+// validate returns an error for flags that can't be used.
+func (f *flags) validate() error {
 	if f.maxConcurrentReconciles < 1 {
-		return ctrl.Options{}, fmt.Errorf("--max-concurrent-reconciles must be at least 1, not %d", f.maxConcurrentReconciles)
+		return fmt.Errorf("--max-concurrent-reconciles must be at least 1, not %d", f.maxConcurrentReconciles)
 	}
-	cacheOptions, err := f.cacheOptions()
-	if err != nil {
-		return ctrl.Options{}, err
-	}
+	_, err := f.scope()
+	return err
+}
+
+func (f *flags) managerOptions(scheme *runtime.Scheme, scope tenancy.Scope) ctrl.Options {
 	return ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions,
+		Cache:                         cacheOptions(scope),
 		Metrics:                       f.metrics(),
-		HealthProbeBindAddress:        f.healthProbeBindAddress,
+		HealthProbeBindAddress:        "0", // startProbes serves them
 		PprofBindAddress:              f.pprofBindAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              f.leaseName(),
@@ -117,7 +121,7 @@ func (f *flags) managerOptions(scheme *runtime.Scheme) (ctrl.Options, error) {
 		RetryPeriod:                   ptr.To(retryPeriod),
 		GracefulShutdownTimeout:       ptr.To(gracefulShutdownTimeout),
 		Controller:                    config.Controller{EnableWarmup: ptr.To(true)},
-	}, nil
+	}
 }
 
 // leaseName returns the name of the lease. Managers with different label selectors do not compete for the same lease.
@@ -131,34 +135,26 @@ func (f *flags) leaseName() string {
 	return fmt.Sprintf("%s-%08x", name, hash.Sum32())
 }
 
-func (f *flags) namespaces() []string {
-	return strings.FieldsFunc(f.watchNamespaces, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
 // cacheOptions limit what is watched and cached. Only the metadata of Secrets is watched, without annotations, since
 // kubectl apply stores a copy of the data in one.
-func (f *flags) cacheOptions() (cache.Options, error) {
-	selector, err := f.selector()
-	if err != nil {
-		return cache.Options{}, err
-	}
+func cacheOptions(scope tenancy.Scope) cache.Options {
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: selector, Transform: transform.Mapping},
-			&v1alpha1.DeepCallAccount{}:   {Label: selector},
+			&v1alpha1.AgentGroupMapping{}: {Label: scope.Selector, Transform: transform.Mapping},
+			&v1alpha1.DeepCallAccount{}:   {Label: scope.Selector},
 			secret:                        {Transform: stripSecret},
 		},
 	}
-	for _, namespace := range f.namespaces() {
+	for _, namespace := range scope.Namespaces {
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}
 		}
 		options.DefaultNamespaces[namespace] = cache.Config{}
 	}
-	return options, nil
+	return options
 }
 
 // stripSecret removes all metadata of a Secret but its name, UID and version.

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/internal/controller"
 	"github.com/deepcall/deepcall-operator/internal/controller/account"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 )
 
 func parseFlags(t *testing.T, args ...string) *flags {
@@ -26,13 +26,13 @@ func parseFlags(t *testing.T, args ...string) *flags {
 	return f
 }
 
-func controllerOptions(t *testing.T, f *flags) controller.Options {
+func scope(t *testing.T, f *flags) tenancy.Scope {
 	t.Helper()
-	options, err := f.controllerOptions()
+	scope, err := f.scope()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return options
+	return scope
 }
 
 func TestLeaseTimingsLeaveTimeForRequests(t *testing.T) {
@@ -49,14 +49,11 @@ func TestLeaseTimingsLeaveTimeForRequests(t *testing.T) {
 
 func TestDefaultOptionsAreSafe(t *testing.T) {
 	f := parseFlags(t)
-	options, err := f.managerOptions(runtime.NewScheme())
-	if err != nil {
-		t.Fatal(err)
-	}
+	options := f.managerOptions(runtime.NewScheme(), scope(t, f))
 	switch {
-	case controllerOptions(t, f).AllowInsecureEndpoints:
+	case f.controllerOptions(scope(t, f)).AllowInsecureEndpoints:
 		t.Error("insecure endpoints are allowed")
-	case len(controllerOptions(t, f).Namespaces) > 0:
+	case len(scope(t, f).Namespaces) > 0:
 		t.Error("the manager is restricted to namespaces")
 	case !options.LeaderElectionReleaseOnCancel:
 		t.Error("the lease is not released at shutdown")
@@ -81,13 +78,9 @@ func TestWatchNamespacesFlag(t *testing.T) {
 	for value, want := range map[string][]string{
 		"": nil, "support": {"support"}, "support,sales": {"support", "sales"}, "support, sales,": {"support", "sales"},
 	} {
-		f := parseFlags(t, "--watch-namespaces="+value)
-		options, err := f.cacheOptions()
-		if err != nil {
-			t.Fatal(err)
-		}
+		watched := scope(t, parseFlags(t, "--watch-namespaces="+value))
 		var got []string
-		for namespace := range options.DefaultNamespaces {
+		for namespace := range cacheOptions(watched).DefaultNamespaces {
 			got = append(got, namespace)
 		}
 		slices.Sort(got)
@@ -95,17 +88,14 @@ func TestWatchNamespacesFlag(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", value, got, want)
 		}
-		if len(controllerOptions(t, f).Namespaces) > 0 != (len(want) > 0) {
-			t.Errorf("%q: got Namespaces set: %v", value, len(controllerOptions(t, f).Namespaces) > 0)
+		if len(watched.Namespaces) > 0 != (len(want) > 0) {
+			t.Errorf("%q: got Namespaces set: %v", value, len(watched.Namespaces) > 0)
 		}
 	}
 }
 
 func TestLabelSelectorAppliesToMappingsAndAccounts(t *testing.T) {
-	options, err := parseFlags(t, "--watch-label-selector=shard in (a,b)").cacheOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	options := cacheOptions(scope(t, parseFlags(t, "--watch-label-selector=shard in (a,b)")))
 	if len(options.ByObject) != 3 {
 		t.Errorf("got options for %d kinds, want 3", len(options.ByObject))
 	}
@@ -119,18 +109,17 @@ func TestLabelSelectorAppliesToMappingsAndAccounts(t *testing.T) {
 	}
 }
 
-func TestInvalidLabelSelectorErrorNamesTheFlag(t *testing.T) {
-	_, err := parseFlags(t, "--watch-label-selector=a b").managerOptions(runtime.NewScheme())
-	if err == nil || !strings.HasPrefix(err.Error(), "--watch-label-selector: ") {
-		t.Errorf("got %v", err)
+func TestErrorsNameTheFlag(t *testing.T) {
+	for _, argument := range []string{"--watch-label-selector=a b", "--max-concurrent-reconciles=0"} {
+		name, _, _ := strings.Cut(argument, "=")
+		if err := parseFlags(t, argument).validate(); err == nil || !strings.HasPrefix(err.Error(), name) {
+			t.Errorf("%s: got %v", argument, err)
+		}
 	}
 }
 
 func TestSecretsAreCachedWithoutLabelsAndAnnotations(t *testing.T) {
-	options, err := parseFlags(t).cacheOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	options := cacheOptions(scope(t, parseFlags(t)))
 	secret := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "support", Name: "acme-deepcall", UID: "1", ResourceVersion: "2",
 		Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "s3cr3t"},

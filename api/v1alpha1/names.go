@@ -90,6 +90,9 @@ const (
 	// ReasonSelectorNotSupported means that allowedNamespaces.from is Selector, which an operator
 	// that watches only some namespaces does not support.
 	ReasonSelectorNotSupported = "SelectorNotSupported"
+	// ReasonNamespaceUnreadable means that the operator lacks the permissions for a namespace that it watches, and that the
+	// account allows other namespaces: mappings that the operator can't read could use it.
+	ReasonNamespaceUnreadable = "NamespaceUnreadable"
 	// ReasonDuplicateAccount means that other accounts have the same endpoint and user. It is the reason of the condition
 	// Duplicate only, which does not reveal accounts of other namespaces.
 	ReasonDuplicateAccount = "DuplicateAccount"

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -42,10 +42,8 @@ type Options struct {
 	AllowInsecureEndpoints bool
 	// MaxConcurrentReconciles is how many agents are reconciled at the same time.
 	MaxConcurrentReconciles int
-	// Namespaces are the watched ones; empty is all.
-	Namespaces []string
-	// Selector matches the labels of the mappings and accounts in the cache; nil matches all.
-	Selector labels.Selector
+	// Scope is what the cache contains.
+	Scope tenancy.Scope
 	// Metrics is where the operator's metrics are registered; nil for none.
 	Metrics prometheus.Registerer
 	// Tracing creates the spans of reconciles and requests; nil for none.
@@ -54,6 +52,8 @@ type Options struct {
 	Fence *leader.Fence
 	// Clock is nil for the real one.
 	Clock clock.WithDelayedExecution
+	// Proxy returns the proxy for an https endpoint, as http.ProxyFromEnvironment does; nil for none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// WrapTransport decorates the transport of requests, which contain credentials; nil for none.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 }
@@ -95,7 +95,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 
 	shared := newSharedCaches(mgr.GetClient(), counts)
 	fenced := leader.NewClient(mgr.GetClient(), options.Fence)
-	namespaces := tenancy.New(mgr.GetClient(), options.Namespaces, options.Selector)
+	namespaces := tenancy.New(mgr.GetClient(), options.Scope)
 	agents := agent.NewReconciler(agent.Options{
 		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Fence: options.Fence, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
@@ -113,7 +113,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
 		Counts: counts, CountsSynced: countsSynced, EnqueueAgents: agents.EnqueueAgentsOf,
-		AllowInsecureEndpoints: options.AllowInsecureEndpoints, WrapTransport: options.WrapTransport, MaySend: options.Fence.Check,
+		AllowInsecureEndpoints: options.AllowInsecureEndpoints, Proxy: options.Proxy, WrapTransport: options.WrapTransport,
+		MaySend: options.Fence.Check,
 	})
 
 	wrapAgents := traceReconciles(tracer, "reconcile agent", agentAttributes)

@@ -111,7 +111,7 @@ func (e *testEnv) start() {
 		Metrics: e.registry, Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(e.spans)),
 	}
 	if e.restricted {
-		options.Namespaces = e.namespaces
+		options.Scope.Namespaces = e.namespaces
 	}
 	Expect(controller.Setup(ctx, mgr, options)).To(Succeed())
 	var running sync.WaitGroup

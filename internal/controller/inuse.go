@@ -18,7 +18,7 @@ const listLimit = 500
 
 // AnyInUse reports whether any watched object shows that a manager has worked on it before. reader reads from the API server.
 func AnyInUse(ctx context.Context, reader client.Reader, options Options) (bool, error) {
-	for _, watched := range tenancy.New(nil, options.Namespaces, options.Selector).ListOptions() {
+	for _, watched := range tenancy.New(nil, options.Scope).ListOptions() {
 		for _, empty := range []client.ObjectList{&v1alpha1.DeepCallAccountList{}, &v1alpha1.AgentGroupMappingList{}} {
 			if inUse, err := anyInUse(ctx, reader, empty, watched); inUse || err != nil {
 				return inUse, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 )
 
 func TestAnyInUse(t *testing.T) {
@@ -67,10 +68,10 @@ func TestAnyInUse(t *testing.T) {
 		},
 		"many new mappings":           {many, controller.Options{}, false},
 		"one of many":                 {append(many, finalized), controller.Options{}, true},
-		"in a watched namespace":      {[]client.Object{finalized}, controller.Options{Namespaces: []string{"sales", "support"}}, true},
-		"in another namespace":        {[]client.Object{finalized}, controller.Options{Namespaces: []string{"sales"}}, false},
-		"selected by the labels":      {[]client.Object{finalized}, controller.Options{Selector: labels.SelectorFromSet(meta.Labels)}, true},
-		"of another manager's labels": {[]client.Object{finalized}, controller.Options{Selector: labels.SelectorFromSet(labels.Set{"shard": "b"})}, false},
+		"in a watched namespace":      {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Namespaces: []string{"sales", "support"}}}, true},
+		"in another namespace":        {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Namespaces: []string{"sales"}}}, false},
+		"selected by the labels":      {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Selector: labels.SelectorFromSet(meta.Labels)}}, true},
+		"of another manager's labels": {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Selector: labels.SelectorFromSet(labels.Set{"shard": "b"})}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).Build()

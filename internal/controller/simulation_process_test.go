@@ -89,7 +89,7 @@ func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProc
 	})
 	collectors := metrics.New(metrics.Sources{Clock: clk, IsLeader: func() bool { return true }, Accounts: p.dispatcher, Mappings: counts})
 	shared := newSharedCaches(p.cache, counts)
-	namespaces := tenancy.New(p.cache, nil, nil)
+	namespaces := tenancy.New(p.cache, tenancy.Scope{})
 	live := liveReader{simAPI: api}
 	p.agents = agent.NewReconciler(agent.Options{
 		Client: p.cache, APIReader: live, Clock: clk, Dispatcher: p.dispatcher, Tenancy: namespaces,

@@ -49,7 +49,7 @@ const (
 	fixAgent     = "The mapping's owner creates the agent in DeepCall, or creates a new mapping with the right spec.agentID."
 	fixLogin     = "The account's owner corrects the Secret that spec.credentialsSecretRef names."
 	fixEndpoint  = "The account's owner checks spec.endpoint."
-	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, firewall, network policy)."
+	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)."
 )
 
 // codes are the entries with a code, in its order: 1501 to 1530 and 1015 from the page of the Agent API, version 2, the
@@ -184,7 +184,7 @@ var (
 	entryTLSFailed = Entry{
 		Reason: "TLSFailed", Message: "No secure connection to DeepCall could be made", Class: Transient, Unreachable: true,
 		Meaning: "The server's certificate is not trusted, or the TLS handshake failed.",
-		Remedy:  "The account's owner checks spec.endpoint and spec.caBundle.",
+		Remedy:  "The account's owner checks spec.endpoint, and spec.caBundle, which must hold the root of a proxy that intercepts TLS.",
 	}
 	entryEndpointNotAllowed = Entry{
 		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,

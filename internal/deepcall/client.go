@@ -25,6 +25,9 @@ type Config struct {
 	CABundle []byte
 	// AllowInsecure permits http and all addresses, for development.
 	AllowInsecure bool
+	// Proxy returns the proxy for an https endpoint, nil for none, as http.ProxyFromEnvironment does. The function is nil
+	// if there is no proxy. The addresses of names are not checked then, since the proxy resolves them.
+	Proxy func(*http.Request) (*url.URL, error)
 	// WrapTransport decorates the transport. It has access to the credentials in the request's body.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock for the dates in Retry-After; time.Now if nil.

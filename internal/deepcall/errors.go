@@ -86,7 +86,7 @@ func classifyFailure(ctx, requestCtx context.Context, err error) (Entry, error) 
 	if errors.Is(err, errAddressNotAllowed) {
 		return entryEndpointNotAllowed, nil
 	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	if isTimeout(err) {
 		return entryTimeout, context.DeadlineExceeded
 	}
 	if handshake, ok := errors.AsType[*handshakeError](err); ok {

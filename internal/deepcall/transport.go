@@ -12,7 +12,8 @@ import (
 const maxHeaderBytes = 64 << 10
 
 // newTransport returns the transport of a client. It speaks HTTP/1.1 over TLS 1.2
-// or newer and rejects addresses as dialControl does. Every request has a
+// or newer and rejects addresses as dialControl does. Through a proxy, it uses
+// CONNECT, and the proxy resolves the endpoint's name. Every request has a
 // connection of its own, so that no answer can be taken for that of another
 // request. TLS sessions are resumed.
 func newTransport(cfg Config) (*http.Transport, error) {
@@ -30,11 +31,22 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		NextProtos:         []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
+	through := tunnel{dialer: net.Dialer{Timeout: cfg.Timeout}, tls: tlsConfig}
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		name := withoutFinalDot(addr)
+		switch proxy, err := proxyFor(cfg.Proxy, name); {
+		case err != nil:
+			return nil, err
+		case proxy != nil:
+			return through.dial(ctx, proxy, name)
+		}
+		return dialer.DialContext(ctx, network, addr)
+	}
 	// Without HTTP/2, since its client retries requests by itself.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy: nil, // not even from the environment
+		Proxy: nil, // with a proxy, net/http would ignore DialTLSContext
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err != nil {
@@ -48,7 +60,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 			// net/http does not cancel a dial with its request, so it needs its own time-out.
 			ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 			defer cancel()
-			conn, err := dialTLS(ctx, dialer, tlsConfig, network, addr)
+			conn, err := dialTLS(ctx, dial, tlsConfig, network, addr)
 			if err != nil {
 				return nil, err
 			}
@@ -68,12 +80,15 @@ type handshakeError struct{ err error }
 func (e *handshakeError) Error() string { return e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, network, addr string) (net.Conn, error) {
+// dialFunc opens a connection to an address.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func dialTLS(ctx context.Context, dial dialFunc, config *tls.Config, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialer.DialContext(ctx, network, addr)
+	conn, err := dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -144,23 +144,6 @@ func TestResolvedAddressesAreChecked(t *testing.T) {
 	}
 }
 
-func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"} {
-		t.Setenv(name, "http://127.0.0.1:1")
-	}
-	client(t, "https://deepcall.invalid", func(cfg *Config) {
-		cfg.WrapTransport = func(base http.RoundTripper) http.RoundTripper {
-			if base.(*http.Transport).Proxy != nil {
-				t.Error("the transport uses a proxy")
-			}
-			return base
-		}
-	})
-	if _, e := send(t, client(t, server(t, respond(200, success))), context.Background()); e != nil {
-		t.Error(e)
-	}
-}
-
 func TestCABundlesAreParsedStrictly(t *testing.T) {
 	for name, tc := range map[string]struct{ bundle, want string }{
 		"not PEM":               {"QQQ", "holds no certificate"},

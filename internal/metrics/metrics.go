@@ -137,3 +137,15 @@ func BuildInfo(version, revision, goVersion string) prometheus.Collector {
 	info.Set(1)
 	return info
 }
+
+// UnreadableNamespaces returns a metric with the watched namespaces that can't be read.
+func UnreadableNamespaces(namespaces []string) prometheus.Collector {
+	unreadable := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "deepcall_namespaces_unreadable",
+		Help: "1 for each watched namespace for which the operator lacked the permissions when it started.",
+	}, []string{"watched_namespace"})
+	for _, namespace := range namespaces {
+		unreadable.WithLabelValues(namespace).Set(1)
+	}
+	return unreadable
+}

@@ -46,6 +46,7 @@ var wantOperatorReasons = map[string]shown{
 	v1alpha1.ReasonInvalidCABundle:      {Account, "False", "Stalled", Warning},
 	v1alpha1.ReasonInvalidSelector:      {Account, "False", "Stalled", Warning},
 	v1alpha1.ReasonSelectorNotSupported: {Account, "False", "Stalled", Warning},
+	v1alpha1.ReasonNamespaceUnreadable:  {Account, "False", "Stalled", Warning},
 	v1alpha1.ReasonDuplicateAccount:     {Account, "", "Duplicate", Warning},
 	Pending:                             {Roster, "", "", NoEvent},
 	Deleting:                            {Roster, "", "", NoEvent},

@@ -23,7 +23,7 @@ func summaries(name string, groups []string, failure *deepcall.Error) []Summary 
 		Synced(), NothingToSend(), Suspended(), AccountNotPermitted(), Conflict(groups), AccountNotFound(name),
 		AccountNotReady(types.NamespacedName{Namespace: "other", Name: name}, "support"), FromError(failure),
 		Untried(), Usable(), Unreachable(failure), SecretNotFound(name), SecretForbidden(), InvalidCredentials(name, "is empty"),
-		InvalidEndpoint("has no host"), InvalidCABundle("is empty"), InvalidSelector("is invalid"), SelectorNotSupported(),
+		InvalidEndpoint("has no host"), InvalidCABundle("is empty"), InvalidSelector("is invalid"), SelectorNotSupported(), NamespaceUnreadable(),
 	}
 	for _, s := range slices.Clone(all) {
 		all = append(all, s.BlocksDeletion())

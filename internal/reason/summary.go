@@ -155,6 +155,9 @@ func InvalidSelector(problem string) Summary {
 // SelectorNotSupported is the summary of an account with a selector that this operator can't evaluate.
 func SelectorNotSupported() Summary { return summarize(v1alpha1.ReasonSelectorNotSupported) }
 
+// NamespaceUnreadable is the summary of an account that mappings could use which this operator can't read.
+func NamespaceUnreadable() Summary { return summarize(v1alpha1.ReasonNamespaceUnreadable) }
+
 // maxListedAccounts bounds the names in a message: an event has at most 1024 characters.
 const maxListedAccounts = 3
 

@@ -50,10 +50,11 @@ func TestSummaries(t *testing.T) {
 		InvalidSelector("no such operator"):                  {"InvalidSelector", "spec.allowedNamespaces.selector: no such operator"},
 		InvalidSelector(strings.Repeat("ü", 300)):            {"InvalidSelector", "spec.allowedNamespaces.selector: " + strings.Repeat("ü", 256)},
 		SelectorNotSupported():                               {"SelectorNotSupported", "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All"},
+		NamespaceUnreadable():                                {"NamespaceUnreadable", "The operator can't read one of the namespaces that it watches, and mappings there could use this account"},
 
-		DuplicateAccount([]string{"b"}):                     {"DuplicateAccount", `This account shares its endpoint and user with "b"; they overwrite each other's groups, so move all mappings to one of them`},
-		DuplicateAccount([]string{"b", "c", "d", "e", "f"}): {"DuplicateAccount", `This account shares its endpoint and user with "b", "c", "d" and others; they overwrite each other's groups, so move all mappings to one of them`},
-		DuplicateAccountElsewhere():                         {"DuplicateAccount", `This account shares its endpoint and user with accounts of other namespaces; they overwrite each other's groups, so move all mappings to one of them`},
+		DuplicateAccount([]string{"b"}):                     {"DuplicateAccount", `This account shares its endpoint and user with "b"; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them`},
+		DuplicateAccount([]string{"b", "c", "d", "e", "f"}): {"DuplicateAccount", `This account shares its endpoint and user with "b", "c", "d" and others; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them`},
+		DuplicateAccountElsewhere():                         {"DuplicateAccount", `This account shares its endpoint and user with accounts of other namespaces; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them`},
 		FromError(failure):                                  {"ServerError", "DeepCall answered HTTP 500"},
 	}
 	for got, want := range summaries {

@@ -45,8 +45,8 @@ func bash(t *testing.T, commands string) string {
 
 func TestCommandsOfTheInstallPage(t *testing.T) {
 	sections := pageSections(t)
-	if got := slices.Sorted(maps.Keys(sections)); len(got) != 6 {
-		t.Fatalf("got the sections %q, want 6", got)
+	if got := slices.Sorted(maps.Keys(sections)); len(got) != 7 {
+		t.Fatalf("got the sections %q, want 7", got)
 	}
 	for title, blocks := range sections {
 		if strings.HasPrefix(title, "Uninstall") {

@@ -97,6 +97,12 @@ func scenarios(t *testing.T) []scenario {
 		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--allow-insecure-endpoints")
 		}},
+		{"a proxy with a password", operatorRelease, "proxy: {existingSecret: proxy}", func(t *testing.T, r rendering) {
+			want := "[map[name:HTTPS_PROXY valueFrom:map[secretKeyRef:map[key:HTTPS_PROXY name:proxy]]] map[name:NO_PROXY value:$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local]]"
+			if got := fmt.Sprint(container(t, r.only(t, "Deployment"))["env"]); got != want {
+				t.Errorf("got the environment %s, want %s", got, want)
+			}
+		}},
 		{"custom names", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
 			if got := r.only(t, "Deployment"); got.GetName() != "calls-of-support-controller-manager" || got.GetLabels()["app.kubernetes.io/name"] != "calls" {
 				t.Errorf("got %s with the labels %v", got.GetName(), got.GetLabels())
@@ -147,8 +153,15 @@ func expectEverything(t *testing.T, r rendering) {
 	r.expectArgs(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
 		"--zap-encoder=console", "--zap-stacktrace-level=panic")
 	deployment := r.only(t, "Deployment")
-	if env := fmt.Sprint(container(t, deployment)["env"]); !strings.Contains(env, "name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317") {
-		t.Errorf("got the environment %s", env)
+	env := fmt.Sprint(container(t, deployment)["env"])
+	for _, want := range []string{
+		"name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317",
+		"name:HTTPS_PROXY value:http://proxy.example.com:3128",
+		"name:NO_PROXY value:$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,.example.com,collector.observability",
+	} {
+		if !strings.Contains(env, want) {
+			t.Errorf("got the environment %s, without %s", env, want)
+		}
 	}
 	for _, obj := range r.objects {
 		if obj.GetLabels()["team"] != "telephony" || obj.GetAnnotations()["owner"] != "telephony@example.com" {

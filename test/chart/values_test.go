@@ -69,6 +69,7 @@ var otherValues = map[string]string{
 	"image.repository": `"registry.example.com/deepcall"`, "image.tag": `"v9"`, "image.digest": `"sha256:` + strings.Repeat("a", 64) + `"`,
 	"image.pullPolicy": `"Always"`, "imagePullSecrets": `[]`,
 	"replicas": `2`, "watchNamespaces": `["support"]`, "watchLabelSelector": `"a=b"`, "maxConcurrentReconciles": `8`, "allowInsecureEndpoints": `true`,
+	"proxy.httpsProxy": `"https://other.example.com"`, "proxy.existingSecret": `"proxy"`, "proxy.noProxy": `"collector.observability"`,
 	"logging.level": `"debug"`, "logging.format": `"json"`, "tracing.endpoint": `"https://collector:4317"`,
 	"extraArgs": `[]`, "extraEnv": `[]`, "extraVolumes": `[]`, "extraVolumeMounts": `[]`,
 	"serviceAccount.create": `false`, "serviceAccount.name": `"caller"`, "serviceAccount.labels": `{"a":"b"}`, "serviceAccount.annotations": `{"a":"b"}`,

@@ -64,7 +64,7 @@ func ownMetrics() *prometheus.Registry {
 	m.ObserveWait(acme, time.Second)
 	m.Resyncs.SetDue(acme, "7", time.Unix(0, 0))
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m, metrics.BuildInfo("v0.1.0", "abc", "go1.26"))
+	registry.MustRegister(m, metrics.BuildInfo("v0.1.0", "abc", "go1.26"), metrics.UnreadableNamespaces([]string{"sales"}))
 	return registry
 }
 

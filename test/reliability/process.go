@@ -81,7 +81,7 @@ func (env *environment) newManager(
 	if err != nil {
 		return nil, err
 	}
-	options.AllowInsecureEndpoints, options.MaxConcurrentReconciles, options.Namespaces = true, 4, env.namespaces
+	options.AllowInsecureEndpoints, options.MaxConcurrentReconciles, options.Scope.Namespaces = true, 4, env.namespaces
 	return mgr, controller.Setup(ctx, mgr, options)
 }
 

@@ -55,6 +55,7 @@ func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Cli
 		Timeout:       MaxRequestTimeout,
 		CABundle:      account.Spec.CABundle,
 		AllowInsecure: r.AllowInsecureEndpoints,
+		Proxy:         r.Proxy,
 		WrapTransport: r.WrapTransport,
 		MaySend:       r.MaySend,
 		Now:           r.Clock.Now,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -47,8 +48,10 @@ type Options struct {
 	CountsSynced func() bool
 	Recorder     events.EventRecorder
 	Metrics      *metrics.Metrics
-	// AllowInsecureEndpoints allows http and local addresses. WrapTransport decorates the transport of requests, if not nil.
+	// AllowInsecureEndpoints allows http and local addresses. Proxy returns the proxy for an https endpoint, and WrapTransport
+	// decorates the transport of requests, if not nil.
 	AllowInsecureEndpoints bool
+	Proxy                  func(*http.Request) (*url.URL, error)
 	WrapTransport          func(http.RoundTripper) http.RoundTripper
 	// MaySend returns an error if no request may be sent now.
 	MaySend func() error
@@ -61,7 +64,7 @@ type Reconciler struct {
 	Options
 	// announced contains the last announcement of each account.
 	announced sync.Map
-	// foreignDuplicates reports for each account whether it had duplicates in other namespaces when it was last reconciled.
+	// foreignDuplicates contains the accounts that had duplicates in other namespaces when they were last reconciled.
 	foreignDuplicates sync.Map
 }
 
@@ -95,7 +98,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if account, err = r.updateFinalizer(ctx, account, usage); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
-	account, observeErr := r.observeRequest(ctx, account) // returned later: the account works although its status can't be written
+	found, err := r.findDuplicates(ctx, account)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	account, observeErr := r.observeRequest(ctx, account, found) // returned later: the account works although its status can't be written
 	config, err := r.loadConfig(ctx, account)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -105,8 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.announce(ctx, request.NamespacedName, current); err != nil {
 		return reconcile.Result{}, err
 	}
-	found, err := r.findDuplicates(ctx, account)
-	if err != nil {
+	if found, err = r.findDuplicates(ctx, account); err != nil { // of its credentials now
 		return reconcile.Result{}, err
 	}
 	if err := r.writeStatus(ctx, account, health, usage, found); err != nil {
@@ -116,11 +122,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, ignoreStale(observeErr)
 	}
 	r.reportForeign(account, found)
-	if found.uncertain {
-		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
-	}
 	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
 		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
+	}
+	if found.incomplete {
+		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
 	}
 	return reconcile.Result{}, nil
 }

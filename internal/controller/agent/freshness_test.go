@@ -75,7 +75,7 @@ func newAccount(generation int64) *v1alpha1.DeepCallAccount {
 }
 
 func newTestFreshness(live client.Reader, namespaces ...string) *freshness {
-	return newFreshness(Options{APIReader: live, Tenancy: tenancy.New(nil, namespaces, nil)})
+	return newFreshness(Options{APIReader: live, Tenancy: tenancy.New(nil, tenancy.Scope{Namespaces: namespaces})})
 }
 
 func newTestSnapshot(mappings ...*v1alpha1.AgentGroupMapping) *snapshot {

@@ -104,7 +104,7 @@ func newReconcileEnv(t *testing.T, limits dispatch.Limits) *reconcileEnv {
 	reader := &cacheClient{}
 	e.Reconciler = NewReconciler(Options{
 		Client: e.cache, APIReader: &apiServer{version: "1"}, Clock: clock.RealClock{}, Dispatcher: e.dispatcher,
-		Tenancy:  tenancy.New(e.cache, nil, nil),
+		Tenancy:  tenancy.New(e.cache, tenancy.Scope{}),
 		Mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](reader), func(*v1alpha1.AgentGroupMapping) []string { return nil }),
 		Accounts: assume.New(assume.InCache[v1alpha1.DeepCallAccount](reader), func(*v1alpha1.DeepCallAccount) []string { return nil }),
 		Recorder: &events.FakeRecorder{}, EnqueueLowPriority: func(v1alpha1.AgentKey) {}, EnqueueAccount: func(types.NamespacedName) {},

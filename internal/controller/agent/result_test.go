@@ -89,7 +89,7 @@ func TestApplyResult_commits_the_state_after_the_writes(t *testing.T) {
 			const failures = 3
 			api := &statusClient{cache{mappings: []*v1alpha1.AgentGroupMapping{mapping}}, statusWriter{failures: failures}}
 			r := NewReconciler(Options{
-				Client: api, Recorder: events.NewFakeRecorder(1), Tenancy: tenancy.New(nil, nil, nil),
+				Client: api, Recorder: events.NewFakeRecorder(1), Tenancy: tenancy.New(nil, tenancy.Scope{}),
 				Mappings: assume.New(assume.InCache[v1alpha1.AgentGroupMapping](api), func(*v1alpha1.AgentGroupMapping) []string { return nil }),
 			})
 			before := r.states.commit(snap.Key, plan.State{}.WithResult(plan.Result{Next: next, At: now, Failure: c.failure}))

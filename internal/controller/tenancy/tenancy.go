@@ -17,18 +17,26 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-// Tenancy knows the watched namespaces and their labels.
-type Tenancy struct {
-	namespaces client.Reader
-	watched    []string
-	selector   labels.Selector
+// Scope is what an operator watches.
+type Scope struct {
+	// Namespaces are the watched ones; empty is all. Unreadable reports whether others should be watched, too, for which the
+	// permissions are missing.
+	Namespaces []string
+	Unreadable bool
+	// Selector matches the labels of the watched mappings and accounts; nil matches all.
+	Selector labels.Selector
 }
 
-// New returns the tenancy of an operator that watches these namespaces, or all if there are none, and in them the mappings and
-// accounts that the selector matches; nil matches all. Only one that watches all can read the metadata of namespaces.
-func New(namespaces client.Reader, watched []string, selector labels.Selector) Tenancy {
-	t := Tenancy{watched: watched, selector: selector}
-	if len(watched) == 0 {
+// Tenancy knows the watched namespaces and their labels.
+type Tenancy struct {
+	Scope
+	namespaces client.Reader
+}
+
+// New returns the tenancy of an operator with this scope. Only one that watches all namespaces can read their metadata.
+func New(namespaces client.Reader, scope Scope) Tenancy {
+	t := Tenancy{Scope: scope}
+	if len(scope.Namespaces) == 0 {
 		t.namespaces = namespaces
 	}
 	return t
@@ -41,20 +49,20 @@ func (t Tenancy) WatchesLabels() bool {
 
 // Watches reports whether objects of the namespace can be read.
 func (t Tenancy) Watches(namespace string) bool {
-	return len(t.watched) == 0 || slices.Contains(t.watched, namespace)
+	return len(t.Namespaces) == 0 || slices.Contains(t.Namespaces, namespace)
 }
 
 // Streams returns the names of the streams of watch events: one for each watched namespace, or one for all.
 func (t Tenancy) Streams() []string {
-	if len(t.watched) == 0 {
+	if len(t.Namespaces) == 0 {
 		return []string{""}
 	}
-	return t.watched
+	return t.Namespaces
 }
 
 // StreamOf returns the name of the stream that delivers the objects of a namespace.
 func (t Tenancy) StreamOf(namespace string) string {
-	if len(t.watched) == 0 {
+	if len(t.Namespaces) == 0 {
 		return ""
 	}
 	return namespace
@@ -63,14 +71,14 @@ func (t Tenancy) StreamOf(namespace string) string {
 // ListOptions returns the options of the lists that together contain everything that the operator watches.
 func (t Tenancy) ListOptions() [][]client.ListOption {
 	var selector []client.ListOption
-	if t.selector != nil {
-		selector = []client.ListOption{client.MatchingLabelsSelector{Selector: t.selector}}
+	if t.Selector != nil {
+		selector = []client.ListOption{client.MatchingLabelsSelector{Selector: t.Selector}}
 	}
-	if len(t.watched) == 0 {
+	if len(t.Namespaces) == 0 {
 		return [][]client.ListOption{selector}
 	}
 	var lists [][]client.ListOption
-	for _, namespace := range t.watched {
+	for _, namespace := range t.Namespaces {
 		lists = append(lists, append(slices.Clone(selector), client.InNamespace(namespace)))
 	}
 	return lists
@@ -78,6 +86,9 @@ func (t Tenancy) ListOptions() [][]client.ListOption {
 
 // Validate returns the error in an account's allowedNamespaces. It reports false if there is none.
 func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, bool) {
+	if t.Unreadable && allowed.From == v1alpha1.NamespacesFromAll {
+		return reason.NamespaceUnreadable(), true
+	}
 	if allowed.From != v1alpha1.NamespacesFromSelector {
 		return reason.Summary{}, false
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 func TestListOptions_cover_everything_that_is_watched(t *testing.T) {
-	everything := New(nil, nil, nil)
-	shard := New(nil, []string{"support", "sales"}, labels.SelectorFromSet(labels.Set{"shard": "a"}))
+	everything := New(nil, Scope{})
+	shard := New(nil, Scope{Namespaces: []string{"support", "sales"}, Selector: labels.SelectorFromSet(labels.Set{"shard": "a"})})
 	for name, c := range map[string]struct {
 		tenancy Tenancy
 		want    []string
@@ -42,9 +42,20 @@ func TestPermits_treats_a_missing_account_as_a_new_one(t *testing.T) {
 	created := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
 	for _, account := range []*v1alpha1.DeepCallAccount{nil, created} {
 		for namespace, want := range map[string]bool{"support": true, "sales": false} {
-			if got, err := New(nil, nil, nil).Permits(t.Context(), name, account, namespace); got != want || err != nil {
+			if got, err := New(nil, Scope{}).Permits(t.Context(), name, account, namespace); got != want || err != nil {
 				t.Errorf("%s, with the account %v: %t, %v", namespace, account != nil, got, err)
 			}
+		}
+	}
+}
+
+func TestValidate_rejects_accounts_that_unreadable_mappings_can_use(t *testing.T) {
+	restricted := New(nil, Scope{Namespaces: []string{"support"}, Unreadable: true})
+	for from, want := range map[v1alpha1.NamespacesFrom]string{
+		v1alpha1.NamespacesFromSame: "", v1alpha1.NamespacesFromAll: v1alpha1.ReasonNamespaceUnreadable,
+	} {
+		if got, _ := restricted.Validate(v1alpha1.AllowedNamespaces{From: from}); got.Reason != want {
+			t.Errorf("%s: got %q, want %q", from, got.Reason, want)
 		}
 	}
 }
