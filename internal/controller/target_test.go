@@ -281,6 +281,29 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 		Eventually(env.duplicateEvents).WithArguments(env.account("acme")).Should(HaveLen(3))
 	})
 
+	DescribeTable("are sent again once the other account is gone, whose removals have overwritten them", func(inOtherNamespace bool) {
+		namespace := env.namespace
+		if inOtherNamespace {
+			namespace = otherNamespace
+		}
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		former := create(namespace, "former", "1001", "s3cr3t")
+		mapping := testenv.Mapping("former").In(namespace).Account("former").Group("90", true).Build()
+		env.create(mapping)
+		env.expectRequests(2)
+		env.delete(mapping)
+		env.expectRequests(3)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+		env.delete(former)
+		env.expectRequests(4)
+		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+		env.restart()
+		env.expectRequests(4)
+	},
+		Entry("in the same namespace", false),
+		Entry("in another namespace", true),
+	)
+
 	It("keep the warning while a Secret is replaced", func() {
 		create(env.namespace, "renamed", "1001", "s3cr3t")
 		Eventually(env.duplicateMessage).WithArguments("renamed").ShouldNot(BeEmpty())

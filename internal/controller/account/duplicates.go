@@ -19,11 +19,13 @@ type duplicates struct {
 	// local are the names of those in its namespace, and foreign reports whether there are others.
 	local   []string
 	foreign bool
-	// uncertain reports that the condition Duplicate stays as it is, since not all accounts of the namespace are configured yet.
-	uncertain bool
+	// incomplete reports whether accounts of the namespace are not configured yet. Then the condition Duplicate stays as it is.
+	incomplete bool
+	// ended reports whether the account had duplicates before and has none now.
+	ended bool
 }
 
-// findDuplicates returns the duplicates of an account that is configured.
+// findDuplicates returns the duplicates of an account. Before it is configured, they are incomplete.
 func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepCallAccount) (duplicates, error) {
 	var d duplicates
 	for _, other := range r.Dispatcher.Duplicates(client.ObjectKeyFromObject(account)) {
@@ -33,23 +35,26 @@ func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepC
 			d.foreign = true
 		}
 	}
+	reported, _ := r.foreignDuplicates.Load(client.ObjectKeyFromObject(account))
+	d.ended = reported != nil && !d.foreign && len(d.local) == 0
 	if meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionDuplicate) == nil {
-		return d, nil
+		return d, nil // only an existing condition could be removed too early
 	}
 	var list v1alpha1.DeepCallAccountList
 	if err := r.Client.List(ctx, &list, client.InNamespace(account.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return duplicates{}, fmt.Errorf("list the accounts of the namespace: %w", err)
 	}
 	for i := range list.Items {
-		d.uncertain = d.uncertain || !r.Dispatcher.Has(client.ObjectKeyFromObject(&list.Items[i]))
+		d.incomplete = d.incomplete || !r.Dispatcher.Has(client.ObjectKeyFromObject(&list.Items[i]))
 	}
+	d.ended = !d.incomplete && len(d.local) == 0 && !d.foreign
 	return d, nil
 }
 
 // setCondition adds or removes the condition Duplicate. It names only accounts of the same namespace.
 func (d duplicates) setCondition(conditions *[]metav1.Condition, generation int64, now time.Time) {
 	switch {
-	case d.uncertain:
+	case d.incomplete:
 	case len(d.local) == 0:
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionDuplicate)
 	default:
@@ -64,8 +69,12 @@ func (d duplicates) setCondition(conditions *[]metav1.Condition, generation int6
 // reportForeign records an event if the account has come to have duplicates in other namespaces, or if this process finds them
 // for the first time: no status states them.
 func (r *Reconciler) reportForeign(account *v1alpha1.DeepCallAccount, d duplicates) {
-	before, known := r.foreignDuplicates.Swap(client.ObjectKeyFromObject(account), d.foreign)
-	if d.foreign && !(known && before.(bool)) && account.DeletionTimestamp == nil {
+	name := client.ObjectKeyFromObject(account)
+	if !d.foreign {
+		r.foreignDuplicates.Delete(name)
+		return
+	}
+	if _, reported := r.foreignDuplicates.LoadOrStore(name, true); !reported && account.DeletionTimestamp == nil {
 		r.recordDuplicate(account, reason.DuplicateAccountElsewhere().Message)
 	}
 }
