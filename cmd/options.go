@@ -142,6 +142,7 @@ func cacheOptions(scope tenancy.Scope) cache.Options {
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer:      controller.NewInformer,
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.AgentGroupMapping{}: {Label: scope.Selector, Transform: transform.Mapping},
 			&v1alpha1.DeepCallAccount{}:   {Label: scope.Selector},

@@ -30,7 +30,7 @@ const (
 	// startupRequestTimeout bounds each of their requests.
 	startupRequestTimeout = 5 * time.Second
 	// unreadablePollInterval is the delay between two checks of namespaces that could not be read at the start.
-	unreadablePollInterval = 15 * time.Second
+	unreadablePollInterval = 5 * time.Second
 )
 
 // watchedResources are the resources that the manager lists and watches in each namespace.
@@ -43,8 +43,9 @@ var watchedResources = []schema.GroupVersionResource{
 // prerequisites are what a manager needs from the API server before it can start. Without them it would exit, and be restarted
 // after longer and longer delays.
 type prerequisites struct {
-	discovery discovery.ServerResourcesInterfaceWithContext
-	metadata  metadata.Interface
+	// resources returns the resources of a group version that the API server serves, and list lists one object of a resource.
+	resources func(ctx context.Context, groupVersion string) (*metav1.APIResourceList, error)
+	list      func(ctx context.Context, resource schema.GroupVersionResource, namespace string) error
 	clock     clock.Clock
 	// namespaces are the ones to watch; none are all.
 	namespaces []string
@@ -61,7 +62,13 @@ func newPrerequisites(config *rest.Config, namespaces []string) (*prerequisites,
 	if err != nil {
 		return nil, fmt.Errorf("create the metadata client: %w", err)
 	}
-	return &prerequisites{discovery: discoveryClient, metadata: metadataClient, clock: clock.RealClock{}, namespaces: namespaces}, nil
+	list := func(ctx context.Context, resource schema.GroupVersionResource, namespace string) error {
+		_, err := metadataClient.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1})
+		return err
+	}
+	return &prerequisites{
+		resources: discoveryClient.ServerResourcesForGroupVersionWithContext, list: list, clock: clock.RealClock{}, namespaces: namespaces,
+	}, nil
 }
 
 // awaitScope returns what to watch, once the API server serves it.
@@ -136,7 +143,7 @@ func (p *prerequisites) check(ctx context.Context) (readable, unreadable []strin
 
 // checkCRDs returns an error if the API server does not serve both kinds.
 func (p *prerequisites) checkCRDs(ctx context.Context) error {
-	list, err := p.discovery.ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.GroupVersion.String())
+	list, err := p.resources(ctx, v1alpha1.GroupVersion.String())
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("the API server can't be reached: %w", err)
 	}
@@ -157,7 +164,7 @@ func (p *prerequisites) checkCRDs(ctx context.Context) error {
 // checkNamespace returns an error if a watched resource can't be listed in a namespace.
 func (p *prerequisites) checkNamespace(ctx context.Context, namespace string) error {
 	for _, resource := range watchedResources {
-		if _, err := p.metadata.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+		if err := p.list(ctx, resource, namespace); err != nil {
 			return fmt.Errorf("the manager can't list %s: %w", resource.Resource, err)
 		}
 	}

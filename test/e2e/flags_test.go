@@ -72,13 +72,27 @@ var _ = Describe("The manager's command line", func() {
 		roles := filepath.Join("testdata", "watched")
 		watched.kubectl("apply", "-k", roles)
 		DeferCleanup(func() { watched.kubectl("delete", "-k", roles) })
-		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace)
+		deleted := "deleted-namespace"
+		m := startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace+","+deleted)
 		for _, env := range []*testEnv{other, watched} {
 			env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
 		}
 		watched.waitForReason("agm/asha", "Synced")
 		Consistently(other.deepcall.Requests).Should(BeEmpty())
 		Expect(other.mappings()[0].Status.ObservedGeneration).To(BeEquivalentTo(-1))
+
+		By("reporting a watched namespace without permissions, and not using accounts that its mappings could use")
+		Expect(m.metric("deepcall_namespaces_unreadable", deleted)).To(Equal(1))
+		watched.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"allowedNamespaces":{"from":"All"}}}`)
+		watched.waitForReason("dca/acme", "NamespaceUnreadable")
+
+		By("restarting when it can be read")
+		kubectl("create", "namespace", deleted)
+		DeferCleanup(func() { kubectl("delete", "namespace", deleted, "--wait=false") })
+		kubectl("apply", "-k", roles, "--namespace", deleted)
+		Eventually(m.Session).Should(gexec.Exit(0))
+		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace+","+deleted)
+		watched.waitForReason("dca/acme", "Untried")
 
 		By("rejecting a namespace selector, because namespaces can't be read")
 		watched.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"allowedNamespaces":{"from":"Selector","selector":{}}}}`)

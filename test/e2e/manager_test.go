@@ -67,12 +67,24 @@ func startManager(flags ...string) *manager {
 
 func startManagerAs(account serviceAccount, flags ...string) *manager {
 	GinkgoHelper()
+	return startManagerWith(kubeconfigFor(account), flags...)
+}
+
+func startManagerWith(kubeconfig string, flags ...string) *manager {
+	GinkgoHelper()
+	m := launchManager(kubeconfig, flags...)
+	m.waitUntilReady()
+	return m
+}
+
+// launchManager starts a manager and does not wait.
+func launchManager(kubeconfig string, flags ...string) *manager {
+	GinkgoHelper()
 	m := &manager{probes: freeAddress(), metrics: freeAddress()}
 	m.Session = startBinary(append([]string{
-		"--kubeconfig=" + kubeconfigFor(account), "--health-probe-bind-address=" + m.probes,
+		"--kubeconfig=" + kubeconfig, "--health-probe-bind-address=" + m.probes,
 		"--metrics-bind-address=" + m.metrics, "--metrics-secure=false",
 	}, flags...)...)
-	m.waitUntilReady()
 	return m
 }
 

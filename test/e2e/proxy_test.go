@@ -37,7 +37,7 @@ var _ = Describe("A proxy of the environment", func() {
 		proxy.Close()
 		env.apply(env.mapping("asha", "7", "90=N"))
 		env.waitForReason("agm/asha", "ConnectionFailed")
-		Eventually(m).Should(haveLogged("the proxy can't be reached: connection refused"))
+		Eventually(m.Session).Should(haveLogged("the proxy can't be reached: connection refused"))
 		m.stop()
 		Expect(string(m.Err.Contents()) + string(m.Out.Contents())).NotTo(ContainSubstring("pr0xyPassw0rd"))
 	})
