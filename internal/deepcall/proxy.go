@@ -100,6 +100,9 @@ func connect(conn net.Conn, proxy *url.URL, address string) error {
 		return errProxyClosed
 	case err != nil:
 		return errProxyAnswer
+	}
+	_ = answer.Body.Close()
+	switch {
 	case answer.StatusCode == http.StatusProxyAuthRequired:
 		return errProxyCredentials
 	case answer.StatusCode != http.StatusOK:

@@ -3,6 +3,7 @@ package deepcall
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -215,8 +216,7 @@ func TestProxy_without_an_answer_times_out(t *testing.T) {
 func TestProxy_with_an_invalid_URL_is_reported_without_quoting_it(t *testing.T) {
 	invalid := func(cfg *Config) {
 		cfg.Proxy = func(*http.Request) (*url.URL, error) {
-			_, err := url.Parse("http://operator:passw%ord@proxy")
-			return nil, err
+			return nil, errors.New("invalid proxy address http://operator:password@proxy")
 		}
 	}
 	_, e := send(t, client(t, proxiedEndpoint, invalid), context.Background())

@@ -104,7 +104,7 @@ var operatorReasons = []Entry{
 		Message:  "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. The first failure: <failure>",
 		Meaning:  "DeepCall failed to answer several requests in a row. The message names the failure that led to this and, for a failed connection, its cause.",
 		Operator: "It retries with one request at a time, from 1 second to 1 minute apart. The first that succeeds enables the account for all its mappings.",
-		Remedy:   "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall (DNS, firewall, network policy) and contacts DeepCall support.",
+		Remedy:   "No action is needed for a short outage. If it lasts, the cluster's administrator checks the network path to DeepCall (DNS, proxy, firewall, network policy) and contacts DeepCall support.",
 	},
 	{
 		Reason: v1alpha1.ReasonTerminating, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: NoEvent,

@@ -128,7 +128,7 @@ func TestUnreachable_names_the_cause_of_a_failed_connection(t *testing.T) {
 	}
 	want := Summary{"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
 		"The first failure: The connection to DeepCall failed: no such host. The account's owner checks spec.endpoint, " +
-		"and the cluster's administrator the network path to it (DNS, firewall, network policy)"}
+		"and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)"}
 	if got := Unreachable(failure); got != want {
 		t.Errorf("got %+v", got)
 	}

@@ -80,7 +80,7 @@ func accountScenarios() []scenario {
 		summary: "DeepCall does not answer the account support/acme.",
 		description: "For 15 minutes all requests of the account failed without a valid answer, so changes of its mappings do not " +
 			"reach DeepCall. Find the cause: kubectl describe dca -n support acme. Check the network path to the endpoint " +
-			"(DNS, firewall, network policy) and the status of DeepCall. The operator retries once a minute and recovers by " +
+			"(DNS, proxy, firewall, network policy) and the status of DeepCall. The operator retries once a minute and recovers by " +
 			"itself.",
 	}
 	misconfigured := firing{
