@@ -20,7 +20,8 @@ type agent struct {
 	now      time.Time
 	// account is the agent's account in each snapshot.
 	account Account
-	// lastFor is the mapping of the last request.
+	// last is the last request, and lastFor the name of its mapping.
+	last    Next
 	lastFor string
 	// order shuffles the mappings as the cache does; nil leaves them in order.
 	order func([]*mapping)
@@ -187,7 +188,7 @@ func (a *agent) step(what fate, meanwhile func()) bool {
 		return false
 	}
 	m := a.mapping(next.UID)
-	a.lastFor = m.Name
+	a.last, a.lastFor = next, m.Name
 	result := Result{
 		Next: next, Endpoint: a.account.Endpoint, UserHash: a.account.UserHash, Recoveries: a.account.Recoveries, Attempt: AttemptOf(m.AgentGroupMapping).Number,
 	}

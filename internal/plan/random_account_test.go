@@ -20,6 +20,7 @@ func TestRandomHistories_with_an_unreliable_account_end_as_desired(t *testing.T)
 	t.Logf("seed %d", seed)
 	for n := range uint64(1000) {
 		h := &accountHistory{history: newHistory(rand.New(rand.NewPCG(seed, n)))}
+		h.meanwhile = h.permissionEvent
 		if err := h.run(); err != nil {
 			t.Fatalf("seed %d, history %d, where DeepCall replaces: %v\n%s\n%v", seed, n, h.replaces, lines(h.log), err)
 		}
@@ -75,17 +76,26 @@ func (h *accountHistory) request() error {
 }
 
 func (h *accountHistory) accountEvent() {
-	if live := h.live(); len(live) > 0 && h.IntN(3) == 0 {
-		m := live[h.IntN(len(live))]
-		m.forbidden = !m.forbidden
-		h.logf("%s is forbidden: %v", m.Name, m.forbidden)
-		// Without permission, what is only in the annotation no longer counts, since a user can write it.
-		for _, group := range AttemptOf(m.AgentGroupMapping).Groups {
-			h.left[group] = true
-		}
+	if h.IntN(3) == 0 {
+		h.permissionEvent()
 		return
 	}
 	h.setAccount([]string{"ready", "ready", "missing", "without Secret", "without Secret since the start", "unreachable", "deleting"}[h.IntN(7)])
+}
+
+// permissionEvent allows or forbids the namespace of a mapping.
+func (h *accountHistory) permissionEvent() {
+	live := h.live()
+	if len(live) == 0 {
+		return
+	}
+	m := live[h.IntN(len(live))]
+	m.forbidden = !m.forbidden
+	h.logf("%s is forbidden: %v", m.Name, m.forbidden)
+	// Without permission, what is only in the annotation no longer counts, since a user can write it.
+	for _, group := range AttemptOf(m.AgentGroupMapping).Groups {
+		h.left[group] = true
+	}
 }
 
 func (h *accountHistory) setAccount(state string) {

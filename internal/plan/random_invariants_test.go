@@ -31,6 +31,28 @@ func (h *history) checkInvariants() error {
 	return nil
 }
 
+// checkCarried checks that a request enables no group for another mapping that an earlier one disabled.
+func (h *history) checkCarried(next Next) error {
+	for group, receives := range next.Groups {
+		_, changed := next.change.applied()[group]
+		value, known := h.confirmed[group]
+		if receives && known && !value && !h.drifted[group] && (!changed || next.mappingIsolation != nil) {
+			return fmt.Errorf("the request %s enables group %s again", text(next.Groups), group)
+		}
+	}
+	return nil
+}
+
+// confirm updates the values of the last accepted requests.
+func (h *history) confirm(next Next, what fate) {
+	if what != answered || h.lastAccepted && h.replaces {
+		h.confirmed = Groups{}
+	}
+	if what == answered && h.lastAccepted {
+		maps.Copy(h.confirmed, next.Groups)
+	}
+}
+
 // checkEnd checks what holds once everything is sent.
 func (h *history) checkEnd() error {
 	p := h.planner()

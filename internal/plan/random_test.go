@@ -33,10 +33,14 @@ type history struct {
 	rejecting bool
 	// vanished reports whether a group vanished or returned during an isolation that is not concluded.
 	vanished bool
+	// meanwhile, if set, simulates an event during a request, besides those of every history.
+	meanwhile func()
+	// confirmed are the values of the last accepted requests, since the last request whose result is not known.
+	confirmed Groups
 }
 
 func newHistory(r *rand.Rand) *history {
-	h := &history{agent: newAgent(r.IntN(2) == 0), Rand: r}
+	h := &history{agent: newAgent(r.IntN(2) == 0), Rand: r, confirmed: Groups{}}
 	h.order = func(m []*mapping) { r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] }) }
 	if r.IntN(2) == 0 {
 		h.failsWrite = func(int) bool { return r.IntN(8) == 0 }
@@ -209,10 +213,17 @@ func (h *history) request() error {
 		if h.IntN(5) == 0 {
 			h.event(true)
 		}
+		if h.meanwhile != nil && h.IntN(5) == 0 {
+			h.meanwhile()
+		}
 	})
 	if !sent {
 		return nil
 	}
+	if err := h.checkCarried(h.last); err != nil {
+		return err
+	}
+	h.confirm(h.last, what)
 	return h.checkInvariants()
 }
 
