@@ -103,6 +103,18 @@ func scenarios(t *testing.T) []scenario {
 				t.Errorf("got the environment %s, want %s", got, want)
 			}
 		}},
+		{"no namespaces, as --set 'watchNamespaces={}' sets them", operatorRelease, `watchNamespaces: [""]`, func(t *testing.T, r rendering) {
+			r.expectNoArgs(t, "--watch-namespaces=")
+			if len(r.kind("ClusterRoleBinding")) == 0 {
+				t.Error("the manager is not bound to a ClusterRole")
+			}
+		}},
+		{"a numeric release name", "123", `{fullnameOverride: calls, replicas: 2, metrics: {serviceMonitor: {enabled: true}}, networkPolicy: {enabled: true}}`, func(t *testing.T, r rendering) {
+			r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
+			if got := r.only(t, "Deployment").GetLabels()["app.kubernetes.io/instance"]; got != "123" {
+				t.Errorf("got the instance %q", got)
+			}
+		}},
 		{"custom names", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
 			if got := r.only(t, "Deployment"); got.GetName() != "calls-of-support-controller-manager" || got.GetLabels()["app.kubernetes.io/name"] != "calls" {
 				t.Errorf("got %s with the labels %v", got.GetName(), got.GetLabels())
@@ -188,7 +200,7 @@ func expectEverything(t *testing.T, r rendering) {
 	r.expectSelectsPods(t, service, "spec", "selector")
 	r.expectSelectsPods(t, r.only(t, "PodDisruptionBudget"), "spec", "selector", "matchLabels")
 	r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
-	if !strings.Contains(r.text, "name: prometheus-k8s") {
+	if !strings.Contains(r.text, `name: "prometheus-k8s"`) {
 		t.Error("Prometheus can't read the metrics")
 	}
 	if r.only(t, "ConfigMap").GetLabels()["grafana_dashboard"] != "1" {

@@ -126,6 +126,39 @@ func TestEveryValueHasAnEffect(t *testing.T) {
 	}
 }
 
+// TestNullIsRejectedOrEmpty sets each value to null, which removes it. Then it is rejected by its name, or it is the same as a
+// value without contents.
+func TestNullIsRejectedOrEmpty(t *testing.T) {
+	empty := map[byte]string{'[': "[]", '{': "{}", 'n': "null"}
+	for _, v := range values(t) {
+		t.Run(v.path, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"template", operatorRelease, chart, "--set-json"}
+			out, err := helm("", append(args, v.path+"=null")...)
+			if err != nil {
+				parent, name := "", v.path
+				if i := strings.LastIndex(v.path, "."); i >= 0 {
+					parent, name = "/"+strings.ReplaceAll(v.path[:i], ".", "/"), v.path[i+1:]
+				}
+				if want := fmt.Sprintf("at '%s': missing property '%s'", parent, name); !strings.Contains(out, want) {
+					t.Errorf("the error lacks %q: %s", want, out)
+				}
+				return
+			}
+			want, found := empty[v.defaultJSON[0]]
+			if !found {
+				t.Fatalf("null is accepted instead of %s", v.defaultJSON)
+			}
+			if v.defaultJSON[0] == '{' && v.defaultJSON != want {
+				return // an empty map would leave the default's keys, which null removes
+			}
+			if expected, err := helm("", append(args, v.path+"="+want)...); err != nil || out != expected {
+				t.Errorf("null is not the same as %s (%v)", want, err)
+			}
+		})
+	}
+}
+
 // schema is the part of JSON Schema that the tests read.
 type schema struct {
 	Properties           map[string]schema `json:"properties"`

@@ -35,8 +35,8 @@ truncated, and a hash keeps names with the same truncated prefix unique. */}}
 
 {{/* The selector labels of the Pods. They are immutable. */}}
 {{- define "deepcall-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "deepcall-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "deepcall-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 control-plane: controller-manager
 {{- end }}
 
@@ -47,7 +47,7 @@ control-plane: controller-manager
 {{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service }}
 {{- $_ := set $labels "app.kubernetes.io/part-of" "deepcall-operator" }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") }}
-{{- merge $labels (default dict .labels) .root.Values.commonLabels | toYaml }}
+{{- merge $labels (default dict .labels) (default dict .root.Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{/* The metadata of an object with the root context .root, the name .name or the name suffix .suffix, and its own
@@ -61,21 +61,27 @@ control-plane: controller-manager
 {{- $_ := set $metadata "namespace" .namespace }}
 {{- end }}
 {{- $_ := set $metadata "labels" (include "deepcall-operator.labels" . | fromYaml) }}
-{{- $annotations := merge dict (default dict .annotations) .root.Values.commonAnnotations }}
+{{- $annotations := merge dict (default dict .annotations) (default dict .root.Values.commonAnnotations) }}
 {{- if $annotations }}
 {{- $_ := set $metadata "annotations" $annotations }}
 {{- end }}
 {{- toYaml $metadata }}
 {{- end }}
 
+{{/* The namespaces to watch as a JSON list, empty for all. --set 'watchNamespaces={}' is a list with an empty name. */}}
+{{- define "deepcall-operator.watchNamespaces" -}}
+{{- compact (default list .Values.watchNamespaces) | toJson }}
+{{- end }}
+
 {{/* "true" if the metrics are secure. Authorizing their readers needs a ClusterRole, so they can't be secure with
 watchNamespaces. */}}
 {{- define "deepcall-operator.metricsSecure" -}}
 {{- $secure := .Values.metrics.secure }}
-{{- if and (kindIs "bool" $secure) $secure .Values.watchNamespaces }}
+{{- $restricted := include "deepcall-operator.watchNamespaces" . | fromJsonArray }}
+{{- if and (kindIs "bool" $secure) $secure $restricted }}
 {{- fail "metrics.secure can't be true with watchNamespaces, because it needs a ClusterRole; remove metrics.secure to serve metrics over http" }}
 {{- end }}
-{{- if and .Values.metrics.enabled (not .Values.watchNamespaces) (or (kindIs "invalid" $secure) $secure) }}true{{ end }}
+{{- if and .Values.metrics.enabled (not $restricted) (or (kindIs "invalid" $secure) $secure) }}true{{ end }}
 {{- end }}
 
 {{/* The scheme of the metrics, which is also the name of their port. */}}

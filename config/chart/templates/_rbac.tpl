@@ -27,6 +27,6 @@ roleRef:
   name: {{ include "deepcall-operator.named" (dict "root" .root "suffix" $role.metadata.name) }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "deepcall-operator.serviceAccountName" .root }}
-    namespace: {{ .root.Release.Namespace }}
+    name: {{ include "deepcall-operator.serviceAccountName" .root | quote }}
+    namespace: {{ .root.Release.Namespace | quote }}
 {{- end }}
