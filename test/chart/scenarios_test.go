@@ -203,8 +203,18 @@ func expectEverything(t *testing.T, r rendering) {
 	if !strings.Contains(r.text, `name: "prometheus-k8s"`) {
 		t.Error("Prometheus can't read the metrics")
 	}
-	if r.only(t, "ConfigMap").GetLabels()["grafana_dashboard"] != "1" {
+	configMaps := map[string]map[string]string{}
+	for _, obj := range r.kind("ConfigMap") {
+		configMaps[obj.GetName()] = obj.GetLabels()
+	}
+	if configMaps["all-deepcall-operator-dashboard"]["grafana_dashboard"] != "1" {
 		t.Error("the dashboard lacks the label of Grafana's sidecar")
+	}
+	if _, found := configMaps["extra-of-all"]; !found {
+		t.Error("the additional object is missing")
+	}
+	if strings.Contains(r.text, "alert: DeepCallNoLeader") || !strings.Contains(r.text, "alert: DeepCallOperatorAbsent") {
+		t.Error("not the disabled alert alone is left out")
 	}
 }
 
