@@ -66,7 +66,7 @@ func run() error {
 	ctx, stop := context.WithCancel(ctrl.SetupSignalHandler())
 	defer stop()
 	ctrl.Log.Info("Starting manager", "version", build.version, "revision", build.revision, "go", build.goVersion)
-	scope, err := f.awaitScope(ctx, stop, config, served)
+	scope, err := f.awaitScope(ctx, stop, config)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}

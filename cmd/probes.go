@@ -22,7 +22,9 @@ type probes struct {
 // startProbes listens on the address; 0 disables the probes.
 func startProbes(address string) (*probes, error) {
 	p := &probes{}
-	p.setReady(func(*http.Request) error { return errors.New("the manager is starting") })
+	p.setReady(func(*http.Request) error {
+		return errors.New("the manager is starting; its log states what it waits for")
+	})
 	if address == "" || address == "0" {
 		return p, nil
 	}

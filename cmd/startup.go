@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +71,7 @@ func newPrerequisites(config *rest.Config, namespaces []string) (*prerequisites,
 }
 
 // awaitScope returns what to watch, once the API server serves it.
-func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config, served *probes) (tenancy.Scope, error) {
+func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config) (tenancy.Scope, error) {
 	scope, err := f.scope()
 	if err != nil {
 		return tenancy.Scope{}, err
@@ -81,7 +80,7 @@ func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config
 	if err != nil {
 		return tenancy.Scope{}, err
 	}
-	readable, unreadable := p.wait(ctx, served)
+	readable, unreadable := p.wait(ctx)
 	if err := metrics.Registry.Register(opmetrics.UnreadableNamespaces(unreadable)); err != nil {
 		return tenancy.Scope{}, fmt.Errorf("register the metric of unreadable namespaces: %w", err)
 	}
@@ -94,9 +93,9 @@ func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config
 }
 
 // wait returns once the API server serves the CRDs and the watched namespaces can be read. Of several namespaces one suffices:
-// unreadable are the others, which were probably deleted with the manager's permissions. Until then, the readiness probe
-// states what is missing. It also returns when ctx ends.
-func (p *prerequisites) wait(ctx context.Context, served *probes) (readable, unreadable []string) {
+// unreadable are the others, which were probably deleted with the manager's permissions. Until then, the log states what is
+// missing, and the process is not ready. It also returns when ctx ends.
+func (p *prerequisites) wait(ctx context.Context) (readable, unreadable []string) {
 	reported := ""
 	for {
 		readable, unreadable, missing := p.check(ctx)
@@ -107,7 +106,6 @@ func (p *prerequisites) wait(ctx context.Context, served *probes) (readable, unr
 			ctrl.Log.Info("Waiting for the API server", "missing", text)
 			reported = text
 		}
-		served.setReady(func(*http.Request) error { return missing })
 		select {
 		case <-ctx.Done():
 			return nil, nil
@@ -144,7 +142,10 @@ func (p *prerequisites) check(ctx context.Context) (readable, unreadable []strin
 // checkCRDs returns an error if the API server does not serve both kinds.
 func (p *prerequisites) checkCRDs(ctx context.Context) error {
 	list, err := p.resources(ctx, v1alpha1.GroupVersion.String())
-	if err != nil && !apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err):
+		return fmt.Errorf("the manager can't discover the API: %w", err)
+	case err != nil && !apierrors.IsNotFound(err):
 		return fmt.Errorf("the API server can't be reached: %w", err)
 	}
 	var absent []string

@@ -3,14 +3,16 @@ package controller
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // reconnectInterval is the delay between two attempts to connect to the API server.
@@ -32,17 +34,26 @@ func NewInformer(
 	}, obj, resync, indexers)
 }
 
-// untilConnected repeats a request until the API server answers, or ctx ends.
+// untilConnected repeats a request until a connection to the API server can be made, or ctx ends. Other errors are returned.
 func untilConnected[T any](ctx context.Context, send func() (T, error)) (result T, err error) {
+	reported := false
 	_ = wait.PollUntilContextCancel(ctx, reconnectInterval, true, func(context.Context) (bool, error) {
 		result, err = send()
-		return err == nil || isAnswer(err), nil
+		if !isOutage(err) {
+			return true, nil
+		}
+		if !reported {
+			log.FromContext(ctx).Info("Waiting for the API server", "cause", err.Error())
+			reported = true
+		}
+		return false, nil
 	})
 	return result, err
 }
 
-// isAnswer reports whether an error is an answer of the API server.
-func isAnswer(err error) bool {
-	var status apierrors.APIStatus
-	return errors.As(err, &status)
+// isOutage reports whether an error means that no connection was made, or that it broke. A certificate that is not trusted is
+// another error.
+func isOutage(err error) bool {
+	network, ok := errors.AsType[*net.OpError](err)
+	return ok && network.Op != "remote error" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

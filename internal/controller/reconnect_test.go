@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"syscall"
@@ -20,6 +21,7 @@ func TestUntilConnected(t *testing.T) {
 	}{
 		"returns an answer":                        {0, nil},
 		"repeats a request that got no answer":     {100, nil},
+		"returns an untrusted certificate":         {0, x509.UnknownAuthorityError{}},
 		"returns an error of the API server":       {0, gone},
 		"returns an error of the API server later": {100, gone},
 	} {

@@ -26,7 +26,7 @@ func allowedHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return allowed(addr)
 	}
-	name := "." + strings.ToLower(strings.TrimSuffix(host, "."))
+	name := "." + strings.ToLower(strings.TrimRight(host, "."))
 	return !strings.HasSuffix(name, ".localhost")
 }
 

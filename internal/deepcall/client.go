@@ -5,6 +5,7 @@ package deepcall
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,6 +29,8 @@ type Config struct {
 	// Proxy returns the proxy for an https endpoint, nil for none, as http.ProxyFromEnvironment does. The function is nil
 	// if there is no proxy. The addresses of names are not checked then, since the proxy resolves them.
 	Proxy func(*http.Request) (*url.URL, error)
+	// ProxyRoots are trusted for a proxy that is reached over TLS; nil for the system's.
+	ProxyRoots *x509.CertPool
 	// WrapTransport decorates the transport. It has access to the credentials in the request's body.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// Now is the clock for the dates in Retry-After; time.Now if nil.

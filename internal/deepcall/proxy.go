@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,8 +28,9 @@ const (
 type tunnel struct {
 	// dialer connects to the proxy, whose address is not restricted: the cluster's administrator chooses it.
 	dialer net.Dialer
-	// tls is for a proxy that is itself reached over TLS.
-	tls *tls.Config
+	// roots are trusted for a proxy that is itself reached over TLS; nil for the system's. An account's caBundle does not count:
+	// the cluster's administrator chooses the proxy.
+	roots *x509.CertPool
 }
 
 // dial returns a connection to the address through the proxy. Its errors are a fixedCause or a time-out.
@@ -67,9 +69,9 @@ func (t *tunnel) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, error
 	case proxy.Scheme == "http":
 		return conn, nil
 	}
-	config := t.tls.Clone()
-	config.ServerName, config.ClientSessionCache = proxy.Hostname(), nil
-	secure := tls.Client(conn, config)
+	secure := tls.Client(conn, &tls.Config{
+		RootCAs: t.roots, ServerName: proxy.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+	})
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, "no secure connection to the proxy can be made: " + handshakeCause(err)
@@ -92,7 +94,7 @@ func connect(conn net.Conn, proxy *url.URL, address string) error {
 		return errProxyClosed
 	}
 	reader := bufio.NewReader(io.LimitReader(conn, maxHeaderBytes))
-	answer, err := http.ReadResponse(reader, request)
+	answer, err := http.ReadResponse(reader, request) //nolint:bodyclose // closing reads the rest, which can stall; the connection is closed
 	switch {
 	case isTimeout(err):
 		return err
@@ -100,9 +102,6 @@ func connect(conn net.Conn, proxy *url.URL, address string) error {
 		return errProxyClosed
 	case err != nil:
 		return errProxyAnswer
-	}
-	_ = answer.Body.Close()
-	switch {
 	case answer.StatusCode == http.StatusProxyAuthRequired:
 		return errProxyCredentials
 	case answer.StatusCode != http.StatusOK:
@@ -113,9 +112,13 @@ func connect(conn net.Conn, proxy *url.URL, address string) error {
 	return nil
 }
 
-// withoutFinalDot returns an address whose name does not end in a dot, which is for the resolver only.
-func withoutFinalDot(address string) string {
-	return strings.Replace(address, ".:", ":", 1)
+// withoutFinalDots returns an address whose name does not end in a dot, which is for the resolver only.
+func withoutFinalDots(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(strings.TrimRight(host, "."), port)
 }
 
 // proxyFor returns the proxy for an address, nil for a direct connection.

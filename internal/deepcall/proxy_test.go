@@ -2,6 +2,7 @@ package deepcall
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -104,7 +105,12 @@ func TestProxy(t *testing.T) {
 	for name, secure := range map[string]bool{"over a plain connection": false, "over TLS with a private CA": true} {
 		t.Run(name, func(t *testing.T) {
 			proxy := newConnectProxy(t, srv.URL, secure)
-			_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv, proxy.Server)), context.Background())
+			roots := x509.NewCertPool()
+			if secure {
+				roots.AddCert(proxy.Certificate())
+			}
+			trusted := func(cfg *Config) { cfg.ProxyRoots = roots }
+			_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv), trusted), context.Background())
 			if e != nil {
 				t.Fatal(e)
 			}
@@ -142,7 +148,7 @@ func TestProxy(t *testing.T) {
 	})
 	t.Run("does not lift the check of addresses in the endpoint", func(t *testing.T) {
 		proxy := newConnectProxy(t, srv.URL, false)
-		for _, endpoint := range []string{"https://127.0.0.1", "https://[::1]", "https://169.254.169.254", "https://db.localhost"} {
+		for _, endpoint := range []string{"https://127.0.0.1", "https://[::1]", "https://169.254.169.254", "https://db.localhost", "https://localhost.."} {
 			_, e := send(t, client(t, endpoint, through(t, proxy.URL), trusting(srv)), context.Background())
 			if e == nil || e.Reason != "EndpointNotAllowed" {
 				t.Errorf("%s: got %v", endpoint, e)
@@ -182,7 +188,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 	}
 	t.Run("if its certificate is not trusted", func(t *testing.T) {
 		proxy := newConnectProxy(t, srv.URL, true)
-		_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL)), context.Background())
+		_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv)), context.Background()) // not the account's roots
 		const want = "no secure connection to the proxy can be made: the server's certificate is signed by an unknown authority"
 		if e == nil || e.Reason != "ConnectionFailed" || e.Cause() != want || e.Uncertain {
 			t.Errorf("got %+v with the cause %q", e, e.Cause())

@@ -31,9 +31,9 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		NextProtos:         []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
-	through := tunnel{dialer: net.Dialer{Timeout: cfg.Timeout}, tls: tlsConfig}
+	through := tunnel{dialer: net.Dialer{Timeout: cfg.Timeout}, roots: cfg.ProxyRoots}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		name := withoutFinalDot(addr)
+		name := withoutFinalDots(addr)
 		switch proxy, err := proxyFor(cfg.Proxy, name); {
 		case err != nil:
 			return nil, err

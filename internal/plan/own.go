@@ -24,15 +24,14 @@ func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Tim
 	status.AppliedGroups = slices.DeleteFunc(status.AppliedGroups, func(group v1alpha1.AgentGroup) bool { return !isGroupID(group.GroupID) })
 	status.PendingGroups = slices.DeleteFunc(status.PendingGroups, func(id string) bool { return !isGroupID(id) })
 	if at := status.LastSyncTime; at != nil {
-		at.Time = past(at.Time, now)
+		at.Time = clampTime(at.Time, now)
 	}
 	if answer := status.LastResponse; answer != nil {
-		answer.Time.Time = past(answer.Time.Time, now)
+		answer.Time.Time = clampTime(answer.Time.Time, now)
 	}
 	for i := range status.Conditions {
-		if at := &status.Conditions[i].LastTransitionTime; at.After(now) {
-			at.Time = now
-		}
+		at := &status.Conditions[i].LastTransitionTime
+		at.Time = clampTime(at.Time, now)
 	}
 	if !permitted {
 		delete(object.Annotations, v1alpha1.AttemptedGroupsAnnotation)
@@ -40,12 +39,12 @@ func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Tim
 	return m
 }
 
-// maxClockSkew is how far the clock of another replica can be ahead.
-const maxClockSkew = time.Minute
+// maxClockSkew is how far the clock of another replica can be ahead. It is long, since beyond it all groups are sent again.
+const maxClockSkew = 24 * time.Hour
 
-// past returns a time that is not in the future. A time that no clock can have written counts as long ago, so that a resync
-// corrects it.
-func past(at, now time.Time) time.Time {
+// clampTime returns a time that is not in the future. A time that no clock can have written counts as long ago, so that a
+// resync corrects it.
+func clampTime(at, now time.Time) time.Time {
 	switch {
 	case !at.After(now):
 		return at

@@ -56,8 +56,8 @@ func exponentialDelay(first, limit time.Duration, failures int, jitter float64) 
 	return min(delay+variation, limit)
 }
 
-// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer, or long
-// ago if a status with applied groups lacks its time.
+// nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer. A resync
+// is overdue if the status has applied groups but no lastSyncTime.
 func nextResync(m *v1alpha1.AgentGroupMapping, rejected bool, rejectedAt time.Time) time.Time {
 	var last time.Time
 	switch synced := m.Status.LastSyncTime; {

@@ -168,7 +168,7 @@ var operatorReasons = []Entry{
 		Reason: v1alpha1.ReasonNamespaceUnreadable, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
 		Message:  "The operator can't read one of the namespaces that it watches, and mappings there could use this account",
 		Meaning:  "spec.allowedNamespaces allows other namespaces, and the operator lacked the permissions for one of the watched namespaces when it started. A request could omit groups that a mapping there declares.",
-		Operator: "It sends no request with this account but for removals. It restarts when it can read the namespace.",
+		Operator: "It sends no request with this account, so deletions wait. It restarts when it can read the namespace.",
 		Remedy:   "The cluster's administrator grants the operator its permissions in the namespaces that the metric deepcall_namespaces_unreadable and the log name, or removes these from the watched ones.",
 	},
 
@@ -177,7 +177,7 @@ var operatorReasons = []Entry{
 		Message: "This account shares its endpoint and user with <accounts>; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them",
 		Meaning: "Other accounts have the same endpoint, and the same userId or ssid. An agent with mappings of several accounts has the groups of the last request only, " +
 			"and a removal with one account stops calls that another one declares. If all other accounts are in other namespaces, there is no condition, only the event and the metric.",
-		Operator: "It sends the requests of all accounts. The warning ends when only one of the accounts is left; its mappings are sent again then, since a removal with another account can have overwritten their groups.",
+		Operator: "It sends the requests of all accounts. The warning ends when only one of the accounts is left; its mappings are sent again then if the others were in its namespace, since a removal with another account can have overwritten their groups.",
 		Remedy:   "The account's owner moves all mappings to one account, as docs/how-to/change-account.md describes: the mappings of the others are suspended before they are deleted.",
 	},
 	{

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -16,18 +18,20 @@ import (
 )
 
 var _ = Describe("A proxy of the environment", func() {
-	It("is used for the endpoint and not for the API server, and its credentials are not logged", func() {
+	It("is used for the endpoint and not for the API server, with a private CA, and its credentials are not logged", func() {
 		env := newTestEnv()
 		secure := httptest.NewTLSServer(env.deepcall)
 		DeferCleanup(secure.Close)
 		proxy := startProxy(secure.Listener.Addr().String())
-		GinkgoT().Setenv("HTTPS_PROXY", strings.Replace(proxy.URL, "http://", "http://operator:pr0xyPassw0rd@", 1))
+		roots := filepath.Join(GinkgoT().TempDir(), "roots.pem")
+		Expect(os.WriteFile(roots, certificateOf(proxy.Server), 0o600)).To(Succeed())
+		GinkgoT().Setenv("SSL_CERT_FILE", roots)
+		GinkgoT().Setenv("HTTPS_PROXY", strings.Replace(proxy.URL, "https://", "https://operator:pr0xyPassw0rd@", 1))
 		GinkgoT().Setenv("NO_PROXY", "")
 		m := startManagerAs(clusterManager, "--zap-log-level=10")
 
 		env.url = "https://example.com" // in the certificate, and only the proxy knows where it is
-		certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
-		account := env.account() + fmt.Sprintf("  caBundle: %s\n", base64.StdEncoding.EncodeToString(certificate))
+		account := env.account() + fmt.Sprintf("  caBundle: %s\n", base64.StdEncoding.EncodeToString(certificateOf(secure)))
 		env.apply(env.secret(), account, env.mapping("asha", "7", "90=Y"))
 		env.waitForReason("agm/asha", "Synced")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
@@ -54,9 +58,14 @@ type connectProxy struct {
 
 func startProxy(server string) *connectProxy {
 	proxy := &connectProxy{server: server}
-	proxy.Server = httptest.NewServer(proxy)
+	proxy.Server = httptest.NewTLSServer(proxy)
 	DeferCleanup(proxy.Close)
 	return proxy
+}
+
+// certificateOf returns the certificate of a server as PEM.
+func certificateOf(server *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
 // requests returns the method, target and credentials of each request.

@@ -73,7 +73,10 @@ func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Cli
 	if err != nil {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(err.Error()))
 	}
-	if invalid, ok := r.Tenancy.Validate(account.Spec.AllowedNamespaces); ok {
+	switch invalid, ok := r.Tenancy.Validate(account.Spec.AllowedNamespaces); {
+	case ok && invalid.Reason == v1alpha1.ReasonNamespaceUnreadable:
+		return nil, dispatch.ConfigError(invalid) // not even removals can be sent: they could omit groups of unreadable mappings
+	case ok:
 		return made, dispatch.ConfigError(invalid)
 	}
 	return made, dispatch.ConfigError{}

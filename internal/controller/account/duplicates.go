@@ -21,7 +21,8 @@ type duplicates struct {
 	foreign bool
 	// incomplete reports whether accounts of the namespace are not configured yet. Then the condition Duplicate stays as it is.
 	incomplete bool
-	// ended reports whether the account had duplicates before and has none now.
+	// ended reports whether the condition states duplicates, and there are none any more. Accounts of other namespaces don't
+	// count: otherwise their owners could cause requests with this account.
 	ended bool
 }
 
@@ -35,8 +36,6 @@ func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepC
 			d.foreign = true
 		}
 	}
-	reported, _ := r.foreignDuplicates.Load(client.ObjectKeyFromObject(account))
-	d.ended = reported != nil && !d.foreign && len(d.local) == 0
 	if meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionDuplicate) == nil {
 		return d, nil // only an existing condition could be removed too early
 	}
@@ -47,23 +46,21 @@ func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepC
 	for i := range list.Items {
 		d.incomplete = d.incomplete || !r.Dispatcher.Has(client.ObjectKeyFromObject(&list.Items[i]))
 	}
-	d.ended = !d.incomplete && len(d.local) == 0 && !d.foreign
+	d.ended = !d.incomplete && len(d.local) == 0
 	return d, nil
 }
 
-// setCondition adds or removes the condition Duplicate. It names only accounts of the same namespace.
+// setCondition sets the condition Duplicate if there are any. It names only accounts of the same namespace. observeRequest removes
+// it, since the removal also requests a resync.
 func (d duplicates) setCondition(conditions *[]metav1.Condition, generation int64, now time.Time) {
-	switch {
-	case d.incomplete:
-	case len(d.local) == 0:
-		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionDuplicate)
-	default:
-		summary := reason.DuplicateAccount(d.local)
-		meta.SetStatusCondition(conditions, metav1.Condition{
-			Type: v1alpha1.ConditionDuplicate, Status: metav1.ConditionTrue, Reason: summary.Reason, Message: summary.Message,
-			ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
-		})
+	if d.incomplete || len(d.local) == 0 {
+		return
 	}
+	summary := reason.DuplicateAccount(d.local)
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: v1alpha1.ConditionDuplicate, Status: metav1.ConditionTrue, Reason: summary.Reason, Message: summary.Message,
+		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
+	})
 }
 
 // reportForeign records an event if the account has come to have duplicates in other namespaces, or if this process finds them

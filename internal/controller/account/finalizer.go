@@ -51,9 +51,10 @@ func (r *Reconciler) usageOf(ctx context.Context, account *v1alpha1.DeepCallAcco
 
 // updateFinalizer adds the finalizer while mappings use the account, and removes it after the last removal.
 func (r *Reconciler) updateFinalizer(ctx context.Context, account *v1alpha1.DeepCallAccount, u usage) (*v1alpha1.DeepCallAccount, error) {
-	wanted := u.mappings > 0 || u.needsRemoval
+	hidden := r.Tenancy.Unreadable && account.Spec.AllowedNamespaces.From == v1alpha1.NamespacesFromAll // mappings that were not counted
+	wanted := u.mappings > 0 || u.needsRemoval || account.InUse() && hidden
 	if account.DeletionTimestamp != nil {
-		wanted = account.InUse() && u.needsRemoval
+		wanted = account.InUse() && (u.needsRemoval || hidden)
 	}
 	if account.InUse() == wanted {
 		return account, nil

@@ -125,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
 		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
 	}
-	if found.incomplete {
+	if found.incomplete || found.ended { // it ended just now
 		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
 	}
 	return reconcile.Result{}, nil

@@ -25,7 +25,7 @@ func (r *Reconciler) observeRequest(ctx context.Context, account *v1alpha1.DeepC
 	switch {
 	case !account.OwnsStatus():
 		status.ObservedUID, status.ResyncRequestedTime = string(account.UID), nil
-	case account.HasUnhandledRequest(), d.ended && account.DeletionTimestamp == nil:
+	case account.HasUnhandledRequest(), d.ended:
 		status.ResyncRequestedTime = &metav1.MicroTime{Time: r.Clock.Now().Truncate(time.Microsecond)}
 	default:
 		return account, nil

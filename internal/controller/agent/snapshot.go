@@ -60,7 +60,8 @@ func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1
 	}
 	m := plan.NewMapping(mapping, permitted, snap.Now)
 	needsRemoval := !m.IsOutside() && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan
-	if mapping.DeletionTimestamp != nil && needsRemoval && !snap.Account.CanRemove {
+	// An account that can't be read, or not be used meanwhile, is not gone.
+	if mapping.DeletionTimestamp != nil && needsRemoval && !snap.Account.CanRemove && !r.Tenancy.Unreadable {
 		m.NamespaceTerminating, err = r.isTerminating(ctx, mapping.Namespace)
 	}
 	return m, err
