@@ -59,10 +59,22 @@ func Forms(secret string) map[string]string {
 
 // Reveals returns the names of the encodings of a canary that the text contains, including the text column of hex dumps.
 func Reveals(text, secret string) []string {
+	return NewLog(text).Reveals(secret)
+}
+
+// Log is a text that is searched for several canaries.
+type Log struct{ text, dump string }
+
+// NewLog extracts the hex dumps of a text, which takes long for a large one.
+func NewLog(text string) Log {
+	return Log{text: text, dump: textOfDump(text)}
+}
+
+// Reveals returns what the function Reveals does.
+func (l Log) Reveals(secret string) []string {
 	var found []string
-	dump := textOfDump(text)
 	for form, value := range Forms(secret) {
-		if strings.Contains(text, value) || strings.Contains(dump, value) {
+		if strings.Contains(l.text, value) || strings.Contains(l.dump, value) {
 			found = append(found, form)
 		}
 	}
