@@ -70,7 +70,8 @@ func newPrerequisites(config *rest.Config, namespaces []string) (*prerequisites,
 	}, nil
 }
 
-// awaitScope returns what to watch, once the API server serves it.
+// awaitScope returns what to watch, once the API server serves it. A metric reports namespaces that can't be read, and stop is called
+// when one of them can be.
 func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config) (tenancy.Scope, error) {
 	scope, err := f.scope()
 	if err != nil {

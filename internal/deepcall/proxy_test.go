@@ -3,89 +3,21 @@ package deepcall
 import (
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest/connectproxy"
 )
 
-// connectProxy is an HTTP proxy that only knows CONNECT. It connects every name to one server, and records what passes.
-type connectProxy struct {
-	*httptest.Server
-	server string // the address that every name stands for
-	user   string // "name:password", if the proxy requires credentials
-
-	mu       sync.Mutex
-	requests []string // method and target
-	sent     []byte   // what the client sent through the tunnels
-}
-
-func newConnectProxy(t *testing.T, server string, secure bool) *connectProxy {
-	t.Helper()
-	proxy := &connectProxy{server: strings.TrimPrefix(server, "https://")}
-	proxy.Server = httptest.NewUnstartedServer(proxy)
-	proxy.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if secure {
-		proxy.StartTLS()
-	} else {
-		proxy.Start()
-	}
-	t.Cleanup(proxy.Close)
-	return proxy
-}
-
-func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.requests = append(p.requests, r.Method+" "+r.RequestURI)
-	p.mu.Unlock()
-	if want := "Basic " + base64.StdEncoding.EncodeToString([]byte(p.user)); p.user != "" && r.Header.Get("Proxy-Authorization") != want {
-		w.WriteHeader(http.StatusProxyAuthRequired)
-		return
-	}
-	if r.Method != http.MethodConnect {
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
-	server, err := net.Dial("tcp", p.server)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(err)
-	}
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
-	go func() {
-		_, _ = io.Copy(conn, server)
-		_ = conn.Close()
-	}()
-	_, _ = io.Copy(io.MultiWriter(server, p), conn)
-	_ = server.Close()
-}
-
-// Write records what a client sends.
-func (p *connectProxy) Write(data []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sent = append(p.sent, data...)
-	return len(data), nil
-}
-
-// seen returns the requests to the proxy, and what passed through the tunnels.
-func (p *connectProxy) seen() (requests, sent string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Join(p.requests, "; "), string(p.sent)
-}
+func addressOf(server *httptest.Server) string { return server.Listener.Addr().String() }
 
 // through sets the proxy of a client.
 func through(t *testing.T, proxyURL string) func(*Config) {
@@ -104,7 +36,7 @@ func TestProxy(t *testing.T) {
 	srv, _ := tlsServer(t, nil)
 	for name, secure := range map[string]bool{"over a plain connection": false, "over TLS with a private CA": true} {
 		t.Run(name, func(t *testing.T) {
-			proxy := newConnectProxy(t, srv.URL, secure)
+			proxy := connectproxy.Start(t, addressOf(srv), secure)
 			roots := x509.NewCertPool()
 			if secure {
 				roots.AddCert(proxy.Certificate())
@@ -114,19 +46,18 @@ func TestProxy(t *testing.T) {
 			if e != nil {
 				t.Fatal(e)
 			}
-			requests, sent := proxy.seen()
-			if requests != "CONNECT example.com:443" {
+			if requests := proxy.Requests(); !slices.Equal(requests, []string{"CONNECT example.com:443"}) {
 				t.Errorf("the proxy got %q", requests)
 			}
-			if sent == "" || strings.Contains(sent, testToken) || strings.Contains(sent, "POST") {
+			if sent := proxy.Sent(); sent == "" || strings.Contains(sent, testToken) || strings.Contains(sent, "POST") {
 				t.Errorf("the %d bytes that passed through the proxy contain the request, or nothing", len(sent))
 			}
 		})
 	}
 	t.Run("with credentials", func(t *testing.T) {
-		proxy := newConnectProxy(t, srv.URL, false)
-		proxy.user = "operator:p@ss:word"
-		own := strings.Replace(proxy.URL, "http://", "http://operator:p%40ss%3Aword@", 1)
+		proxy := connectproxy.Start(t, addressOf(srv), false)
+		proxy.Credentials = "operator:p@ss:word"
+		own := proxy.WithCredentials("operator:p%40ss%3Aword")
 		if _, e := send(t, client(t, proxiedEndpoint, through(t, own), trusting(srv)), context.Background()); e != nil {
 			t.Error(e)
 		}
@@ -137,25 +68,25 @@ func TestProxy(t *testing.T) {
 	})
 	t.Run("is not used for http", func(t *testing.T) {
 		plain, requests := rawServer(t, rawSuccess)
-		proxy := newConnectProxy(t, plain, false)
+		proxy := connectproxy.Start(t, strings.TrimPrefix(plain, "http://"), false)
 		c := client(t, plain, through(t, proxy.URL), func(cfg *Config) { cfg.AllowInsecure = true })
 		if _, e := send(t, c, context.Background()); e != nil || requests.Load() != 1 {
 			t.Errorf("got %v after %d requests", e, requests.Load())
 		}
-		if seen, _ := proxy.seen(); seen != "" {
-			t.Errorf("the proxy got %q", seen)
+		if requests := proxy.Requests(); len(requests) > 0 {
+			t.Errorf("the proxy got %q", requests)
 		}
 	})
 	t.Run("does not lift the check of addresses in the endpoint", func(t *testing.T) {
-		proxy := newConnectProxy(t, srv.URL, false)
+		proxy := connectproxy.Start(t, addressOf(srv), false)
 		for _, endpoint := range []string{"https://127.0.0.1", "https://[::1]", "https://169.254.169.254", "https://db.localhost", "https://localhost.."} {
 			_, e := send(t, client(t, endpoint, through(t, proxy.URL), trusting(srv)), context.Background())
 			if e == nil || e.Reason != "EndpointNotAllowed" {
 				t.Errorf("%s: got %v", endpoint, e)
 			}
 		}
-		if seen, _ := proxy.seen(); seen != "" {
-			t.Errorf("the proxy got %q", seen)
+		if requests := proxy.Requests(); len(requests) > 0 {
+			t.Errorf("the proxy got %q", requests)
 		}
 	})
 }
@@ -164,8 +95,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 	srv, requests := tlsServer(t, nil)
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	refusing := newConnectProxy(t, closed.URL, false)
-	refusing.server = strings.TrimPrefix(closed.URL, "http://")
+	refusing := connectproxy.Start(t, addressOf(closed), false)
 
 	for name, tc := range map[string]struct{ proxy, reason, cause string }{
 		"if it can't be reached":         {closed.URL, "ConnectionFailed", "the proxy can't be reached: connection refused"},
@@ -187,7 +117,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 		})
 	}
 	t.Run("if its certificate is not trusted", func(t *testing.T) {
-		proxy := newConnectProxy(t, srv.URL, true)
+		proxy := connectproxy.Start(t, addressOf(srv), true)
 		_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv)), context.Background()) // not the account's roots
 		const want = "no secure connection to the proxy can be made: the server's certificate is signed by an unknown authority"
 		if e == nil || e.Reason != "ConnectionFailed" || e.Cause() != want || e.Uncertain {
@@ -195,7 +125,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 		}
 	})
 	t.Run("if it leads to another server", func(t *testing.T) {
-		proxy := newConnectProxy(t, srv.URL, false)
+		proxy := connectproxy.Start(t, addressOf(srv), false)
 		_, e := send(t, client(t, "https://other.invalid", through(t, proxy.URL), trusting(srv)), context.Background())
 		if e == nil || e.Reason != "TLSFailed" || e.Cause() != "the server's certificate is for another host name" || e.Uncertain {
 			t.Errorf("got %+v with the cause %q", e, e.Cause())

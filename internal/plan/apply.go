@@ -180,19 +180,19 @@ func (p planner) markUnconfirmed(self int, r Result) []Write {
 // left out: the other mappings drop them.
 func (p planner) recordSent(r Result) []Write {
 	self := p.index(r.UID)
-	changed := r.mappingIsolation == nil
+	isChange := r.mappingIsolation == nil // else the request contained only applied groups, also those of its own mapping
 	sent := maps.Clone(r.Groups)
-	if changed && self >= 0 {
+	if isChange && self >= 0 {
 		maps.DeleteFunc(sent, func(group string, _ bool) bool {
-			_, before := r.change.desired[group]
-			_, still := p.changes[self].desired[group]
-			return before && still
+			_, desiredThen := r.change.desired[group]
+			_, desiredNow := p.changes[self].desired[group]
+			return desiredThen && desiredNow
 		})
 	}
 	var writes []Write
 	for i, m := range p.Mappings {
 		appliedAt := appliedTarget(m.Status)
-		if i == self && changed || appliedAt.Endpoint == "" || appliedAt.Differs(r.target()) {
+		if i == self && isChange || appliedAt.Endpoint == "" || appliedAt.Differs(r.target()) {
 			continue
 		}
 		applied := maps.Clone(p.inputs[i].applied)

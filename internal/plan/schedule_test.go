@@ -185,3 +185,35 @@ func TestPlan_sends_a_new_mapping_rejected_without_a_code_after_the_interval_als
 		t.Error("no request after the interval")
 	}
 }
+
+func TestNewMapping_does_not_trust_times_of_the_status(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ahead  time.Duration
+		erased bool
+		within time.Duration
+	}{
+		"a little ahead, as another replica's clock can be": {ahead: time.Hour, within: 2 * time.Hour},
+		"far in the future": {ahead: 10 * 365 * 24 * time.Hour, within: 0},
+		"erased":            {erased: true, within: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMapping("asha", 1, "90=Y")
+			a := newAgent(false, m)
+			a.runAll(t)
+			m.AgentGroupMapping = m.DeepCopy()
+			m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
+			at := a.now.Add(tc.ahead)
+			m.Status.LastSyncTime, m.Status.LastResponse.Time = &metav1.MicroTime{Time: at}, metav1.NewTime(at)
+			m.Status.Conditions[0].LastTransitionTime = metav1.NewTime(at)
+			if tc.erased {
+				m.Status.LastSyncTime = nil
+			}
+			if next := Plan(a.snapshot(), a.state).ResyncAt; next.After(a.now.Add(tc.within)) || tc.within > 0 && !next.After(a.now) {
+				t.Errorf("the next resync is at %s, now is %s", next, a.now)
+			}
+			if at := a.snapshot().Mappings[0].Status.Conditions[0].LastTransitionTime; at.After(a.now) {
+				t.Errorf("the condition changed at %s", at)
+			}
+		})
+	}
+}

@@ -50,8 +50,8 @@ func (r Result) markSynced(status *v1alpha1.AgentGroupMappingStatus, applied Gro
 }
 
 // markProgress sets the applied groups while removals are isolated. The conditions change when the isolation ends. Groups that a
-// deletion must remove instead of handing them over, since DeepCall rejects them, keep an
-// empty AppliedEndpoint.
+// deletion must remove instead of handing them over, since DeepCall rejects them, keep an empty
+// AppliedEndpoint.
 func (r Result) markProgress(status *v1alpha1.AgentGroupMappingStatus, applied Groups) {
 	if r.Failure == nil && !(r.Deleting && r.input.appliedElsewhere) {
 		r.setApplied(status, applied)

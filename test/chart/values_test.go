@@ -133,11 +133,13 @@ func TestEveryValueHasAnEffect(t *testing.T) {
 // value without contents.
 func TestNullIsRejectedOrEmpty(t *testing.T) {
 	empty := map[byte]string{'[': "[]", '{': "{}", 'n': "null"}
+	const enabled = "metrics: {serviceMonitor: {enabled: true}, dashboard: {enabled: true}}"
+	base := []string{"template", operatorRelease, chart, "-f", "-"}
 	for _, v := range values(t) {
 		t.Run(v.path, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"template", operatorRelease, chart, "--set-json"}
-			out, err := helm("", append(args, v.path+"=null")...)
+			args := append(slices.Clone(base), "--set-json")
+			out, err := helm(enabled, append(args, v.path+"=null")...)
 			if err != nil {
 				parent, name := "", v.path
 				if i := strings.LastIndex(v.path, "."); i >= 0 {
@@ -152,10 +154,13 @@ func TestNullIsRejectedOrEmpty(t *testing.T) {
 			if !found {
 				t.Fatalf("null is accepted instead of %s", v.defaultJSON)
 			}
-			if v.defaultJSON[0] == '{' && v.defaultJSON != want {
-				return // an empty map would leave the default's keys, which null removes
+			if v.defaultJSON[0] == '{' && v.defaultJSON != want { // an empty map would leave the default's keys, which null removes
+				if unchanged, err := helm(enabled, base...); err != nil || out == unchanged {
+					t.Errorf("null has no effect (%v)", err)
+				}
+				return
 			}
-			if expected, err := helm("", append(args, v.path+"="+want)...); err != nil || out != expected {
+			if expected, err := helm(enabled, append(args, v.path+"="+want)...); err != nil || out != expected {
 				t.Errorf("null is not the same as %s (%v)", want, err)
 			}
 		})

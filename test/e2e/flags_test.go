@@ -85,6 +85,9 @@ var _ = Describe("The manager's command line", func() {
 		Expect(m.metric("deepcall_namespaces_unreadable", deleted)).To(Equal(1))
 		watched.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"allowedNamespaces":{"from":"All"}}}`)
 		watched.waitForReason("dca/acme", "NamespaceUnreadable")
+		watched.kubectl("delete", "agm", "asha", "--wait=false")
+		watched.waitForReason("agm/asha", "AccountNotReady")
+		Consistently(watched.deepcall.Requests).Should(HaveLen(1))
 
 		By("restarting when it can be read")
 		kubectl("create", "namespace", deleted)
@@ -92,7 +95,8 @@ var _ = Describe("The manager's command line", func() {
 		kubectl("apply", "-k", roles, "--namespace", deleted)
 		Eventually(m.Session).Should(gexec.Exit(0))
 		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace+","+deleted)
-		watched.waitForReason("dca/acme", "Untried")
+		watched.kubectl("wait", "agm/asha", "--for=delete", "--timeout=20s")
+		Expect(watched.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 
 		By("rejecting a namespace selector, because namespaces can't be read")
 		watched.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"allowedNamespaces":{"from":"Selector","selector":{}}}}`)

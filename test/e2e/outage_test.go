@@ -14,7 +14,7 @@ import (
 )
 
 var _ = Describe("An outage of the API server", func() {
-	It("at the start is waited for, with the reason in the log and in the readiness probe", func() {
+	It("at the start is waited for by a process that is alive, not ready, and logs the reason", func() {
 		env := newTestEnv()
 		gate := newGate()
 		gate.close()
@@ -30,49 +30,62 @@ var _ = Describe("An outage of the API server", func() {
 	})
 })
 
-// gate forwards connections to the API server while it is open.
+// gate forwards connections to the API server while it is open. While it is closed, it refuses connections, as a node without a
+// running API server does.
 type gate struct {
-	listener net.Listener
-	server   string
+	address, server string
 
-	mu     sync.Mutex
-	closed bool
-	conns  map[net.Conn]struct{}
+	mu       sync.Mutex
+	listener net.Listener
+	conns    map[net.Conn]struct{}
 }
 
 func newGate() *gate {
 	GinkgoHelper()
 	server, err := url.Parse(controlPlane.Config.Host)
 	Expect(err).NotTo(HaveOccurred())
-	g := &gate{server: server.Host, conns: map[net.Conn]struct{}{}}
-	if g.server == "" {
-		g.server = controlPlane.Config.Host
-	}
-	g.listener, err = net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() {
-		_ = g.listener.Close()
-		g.close()
-	})
-	go g.serve()
+	g := &gate{address: freeAddress(), server: server.Host, conns: map[net.Conn]struct{}{}}
+	g.open()
+	DeferCleanup(g.close)
 	return g
 }
 
-func (g *gate) serve() {
+func (g *gate) open() {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", g.address)
+	Expect(err).NotTo(HaveOccurred())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listener = listener
+	go g.serve(listener)
+}
+
+// close ends all connections, and refuses others.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_ = g.listener.Close()
+	for conn := range g.conns {
+		_ = conn.Close()
+	}
+	clear(g.conns)
+}
+
+func (g *gate) serve(listener net.Listener) {
 	for {
-		conn, err := g.listener.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			return
 		}
+		g.mu.Lock()
+		g.conns[conn] = struct{}{}
+		g.mu.Unlock()
 		go g.forward(conn)
 	}
 }
 
 func (g *gate) forward(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	if !g.add(conn) {
-		return
-	}
 	server, err := net.Dial("tcp", g.server)
 	if err != nil {
 		return
@@ -85,38 +98,13 @@ func (g *gate) forward(conn net.Conn) {
 	_, _ = io.Copy(server, conn)
 }
 
-// add reports whether the gate is open for a connection.
-func (g *gate) add(conn net.Conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.conns[conn] = struct{}{}
-	return !g.closed
-}
-
-// close ends all connections, and lets no others through.
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	for conn := range g.conns {
-		_ = conn.Close()
-	}
-	clear(g.conns)
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = false
-}
-
 // kubeconfig writes a kubeconfig of a manager that reaches the API server through the gate.
 func (g *gate) kubeconfig(account serviceAccount) string {
 	GinkgoHelper()
 	config, err := clientcmd.LoadFromFile(kubeconfigFor(account))
 	Expect(err).NotTo(HaveOccurred())
 	for _, cluster := range config.Clusters {
-		cluster.Server = "https://" + g.listener.Addr().String()
+		cluster.Server = "https://" + g.address
 	}
 	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())

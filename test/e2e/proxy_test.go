@@ -4,17 +4,14 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest/connectproxy"
 )
 
 var _ = Describe("A proxy of the environment", func() {
@@ -22,11 +19,12 @@ var _ = Describe("A proxy of the environment", func() {
 		env := newTestEnv()
 		secure := httptest.NewTLSServer(env.deepcall)
 		DeferCleanup(secure.Close)
-		proxy := startProxy(secure.Listener.Addr().String())
+		proxy := connectproxy.Start(GinkgoTB(), secure.Listener.Addr().String(), true)
+		proxy.Credentials = "operator:pr0xyPassw0rd"
 		roots := filepath.Join(GinkgoT().TempDir(), "roots.pem")
 		Expect(os.WriteFile(roots, certificateOf(proxy.Server), 0o600)).To(Succeed())
 		GinkgoT().Setenv("SSL_CERT_FILE", roots)
-		GinkgoT().Setenv("HTTPS_PROXY", strings.Replace(proxy.URL, "https://", "https://operator:pr0xyPassw0rd@", 1))
+		GinkgoT().Setenv("HTTPS_PROXY", proxy.WithCredentials(proxy.Credentials))
 		GinkgoT().Setenv("NO_PROXY", "")
 		m := startManagerAs(clusterManager, "--zap-log-level=10")
 
@@ -35,7 +33,7 @@ var _ = Describe("A proxy of the environment", func() {
 		env.apply(env.secret(), account, env.mapping("asha", "7", "90=Y"))
 		env.waitForReason("agm/asha", "Synced")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
-		Expect(proxy.requests()).To(Equal([]string{"CONNECT example.com:443 as operator:pr0xyPassw0rd"}))
+		Expect(proxy.Requests()).To(Equal([]string{"CONNECT example.com:443"}))
 
 		By("closing the proxy")
 		proxy.Close()
@@ -47,51 +45,7 @@ var _ = Describe("A proxy of the environment", func() {
 	})
 })
 
-// connectProxy is a proxy that connects every name to one server.
-type connectProxy struct {
-	*httptest.Server
-	server string
-
-	mu   sync.Mutex
-	seen []string
-}
-
-func startProxy(server string) *connectProxy {
-	proxy := &connectProxy{server: server}
-	proxy.Server = httptest.NewTLSServer(proxy)
-	DeferCleanup(proxy.Close)
-	return proxy
-}
-
 // certificateOf returns the certificate of a server as PEM.
 func certificateOf(server *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-}
-
-// requests returns the method, target and credentials of each request.
-func (p *connectProxy) requests() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seen
-}
-
-func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	credentials, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Header.Get("Proxy-Authorization"), "Basic "))
-	p.mu.Lock()
-	p.seen = append(p.seen, fmt.Sprintf("%s %s as %s", r.Method, r.RequestURI, credentials))
-	p.mu.Unlock()
-	server, err := net.Dial("tcp", p.server)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	defer func() { _ = server.Close() }()
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer func() { _ = conn.Close() }()
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
-	go func() { _, _ = io.Copy(server, conn) }()
-	_, _ = io.Copy(conn, server)
 }

@@ -137,8 +137,8 @@ var knownValues = sync.OnceValue(func() map[string][]string {
 // targetLabels are added by Prometheus.
 var targetLabels = []string{"namespace", "pod", "job", "instance"}
 
-// resolve returns the metric of a series, with the labels and the kind of the series. A histogram has three series,
-// none of which has the name of the histogram.
+// resolve returns the metric of a series, with the labels and the kind of the series. The three series of a
+// histogram have a suffix each, so the name of the histogram itself is not a series.
 func resolve(series string) (name, kind string, labels []string, ok bool) {
 	if known, found := knownMetrics()[series]; found && known.kind != "histogram" && known.kind != "summary" {
 		return series, known.kind, slices.Concat(known.labels, targetLabels), true

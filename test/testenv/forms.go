@@ -62,15 +62,15 @@ func Reveals(text, secret string) []string {
 	return NewLog(text).Reveals(secret)
 }
 
-// Log is a text that is searched for several canaries.
+// Log is a text whose hex dumps are extracted once, so that it can be searched for many canaries.
 type Log struct{ text, dump string }
 
-// NewLog extracts the hex dumps of a text, which takes long for a large one.
+// NewLog returns a Log of the text.
 func NewLog(text string) Log {
 	return Log{text: text, dump: textOfDump(text)}
 }
 
-// Reveals returns what the function Reveals does.
+// Reveals returns the names of the encodings of a canary that the log contains.
 func (l Log) Reveals(secret string) []string {
 	var found []string
 	for form, value := range Forms(secret) {

@@ -26,7 +26,7 @@ type duplicates struct {
 	ended bool
 }
 
-// findDuplicates returns the duplicates of an account. Before it is configured, they are incomplete.
+// findDuplicates returns the duplicates of an account that is configured.
 func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepCallAccount) (duplicates, error) {
 	var d duplicates
 	for _, other := range r.Dispatcher.Duplicates(client.ObjectKeyFromObject(account)) {
@@ -50,8 +50,8 @@ func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepC
 	return d, nil
 }
 
-// setCondition sets the condition Duplicate if there are any. It names only accounts of the same namespace. observeRequest removes
-// it, since the removal also requests a resync.
+// setCondition sets the condition Duplicate if there are any. It names only accounts of the same namespace. Only endDuplicate removes
+// the condition, since that also requests a resync.
 func (d duplicates) setCondition(conditions *[]metav1.Condition, generation int64, now time.Time) {
 	if d.incomplete || len(d.local) == 0 {
 		return

@@ -10,6 +10,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller/assume"
+	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 )
 
 // patchClient accepts every patch.
@@ -53,5 +54,39 @@ func TestUpdateFinalizer_enqueues_agents_that_saw_the_account_without_it(t *test
 	reconcile()
 	if enqueued != 2 {
 		t.Errorf("enqueued %d times, want once for the finalizer that was added again", enqueued-1)
+	}
+}
+
+// Mappings in a namespace that can't be read are not counted.
+func TestUpdateFinalizer_keeps_it_while_mappings_can_be_hidden(t *testing.T) {
+	deleted := metav1.Now()
+	for name, c := range map[string]struct {
+		from       v1alpha1.NamespacesFrom
+		unreadable bool
+		deleted    *metav1.Time
+		keeps      bool
+	}{
+		"of an account that allows all namespaces":                    {v1alpha1.NamespacesFromAll, true, nil, true},
+		"also when that is deleted":                                   {v1alpha1.NamespacesFromAll, true, &deleted, true},
+		"but not if all namespaces can be read":                       {v1alpha1.NamespacesFromAll, false, nil, false},
+		"but not when that is deleted and all namespaces can be read": {v1alpha1.NamespacesFromAll, false, &deleted, false},
+		"but not of an account that allows its own only":              {v1alpha1.NamespacesFromSame, true, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := NewReconciler(Options{
+				Client:  patchClient{},
+				Tenancy: tenancy.New(nil, tenancy.Scope{Namespaces: []string{"support"}, Unreadable: c.unreadable}),
+				Accounts: assume.New(func(*v1alpha1.DeepCallAccount) bool { return true },
+					func(a *v1alpha1.DeepCallAccount) []string { return []string{a.Name} }),
+			})
+			account := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "support", Name: "acme", UID: "a", Finalizers: []string{v1alpha1.InUseFinalizer}, DeletionTimestamp: c.deleted,
+			}}
+			account.Spec.AllowedNamespaces.From = c.from
+			updated, err := r.updateFinalizer(t.Context(), account, usage{})
+			if err != nil || updated.InUse() != c.keeps {
+				t.Errorf("has the finalizer: %v, want %v (%v)", updated.InUse(), c.keeps, err)
+			}
+		})
 	}
 }

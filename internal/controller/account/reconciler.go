@@ -98,34 +98,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if account, err = r.updateFinalizer(ctx, account, usage); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
-	found, err := r.findDuplicates(ctx, account)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	account, observeErr := r.observeRequest(ctx, account, found) // returned later: the account works although its status can't be written
+	account, recordErr := r.observeRequest(ctx, account) // returned later: the account works although its status can't be written
 	config, err := r.loadConfig(ctx, account)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	health := r.Dispatcher.Configure(request.NamespacedName, config)
-	current := announcement{config.Revision, resyncOf(account), isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
-	if err := r.announce(ctx, request.NamespacedName, current); err != nil {
+	found, err := r.findDuplicates(ctx, account)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if found, err = r.findDuplicates(ctx, account); err != nil { // of its credentials now
+	if found.ended && recordErr == nil {
+		account, recordErr = r.endDuplicate(ctx, account)
+	}
+	current := announcement{config.Revision, resyncOf(account), isHeld(account), health.Ready(), health.CanRemove, health.Recoveries}
+	if err := r.announce(ctx, request.NamespacedName, current); err != nil {
 		return reconcile.Result{}, err
 	}
 	if err := r.writeStatus(ctx, account, health, usage, found); err != nil {
 		return reconcile.Result{}, ignoreStale(err)
 	}
-	if observeErr != nil {
-		return reconcile.Result{}, ignoreStale(observeErr)
+	if recordErr != nil {
+		return reconcile.Result{}, ignoreStale(recordErr)
 	}
 	r.reportForeign(account, found)
 	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
 		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
 	}
-	if found.incomplete || found.ended { // it ended just now
+	if found.incomplete {
 		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
 	}
 	return reconcile.Result{}, nil
