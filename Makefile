@@ -8,7 +8,7 @@ ARGS ?=
 # KEEP=1 leaves the demo running.
 KEEP ?=
 # Race detector: on, off or auto (on if there is a C compiler).
-RACE ?= auto
+RACE ?= off
 # Additional flags for go test: make test TESTFLAGS='-run Conflict -v'
 TESTFLAGS ?=
 # Image to build or deploy; deploy defaults to the image in config/manager.
@@ -17,7 +17,7 @@ IMG ?=
 KUBECTL ?= kubectl
 # FORCE=1 uninstalls even if mappings are left.
 FORCE ?=
-# Platforms of the image, the SBOM and verify-reproducible.
+# Platforms of the image, the manager's archives and verify-reproducible.
 PLATFORMS ?= linux/amd64,linux/arm64
 # Version that --version and the metric deepcall_build_info report.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -31,10 +31,18 @@ LENGTH ?= 10m
 SEED ?= 1
 # Mutants to run; default: all of hack/mutants.
 MUTANTS ?=
-# Packages that make test tests; default: all. Long tests have the build tag "long".
+# Packages that make test tests, one after the other. Long tests have the build tag "long".
 PACKAGES ?=
 
-ASSETS := $(CURDIR)/bin/k8s
+# Minor version of Kubernetes to test with, such as 1.33; default: the version in hack/controlplane.
+K8S ?=
+export K8S
+
+ASSETS := $(CURDIR)/bin/k8s$(if $(K8S),-$(K8S))
+GO_TEST := KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh
+GINKGO := KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/ginkgo.sh
+# The packages of make test.
+FAST := $$(go list ./... | grep -vE '/test/(chart|e2e|guides|kustomize|monitoring|policies|reliability)')
 # On a busy machine, the API server can take more than the default 20 seconds to start.
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT ?= 3m
 GOLANGCI_LINT := bin/golangci-lint
@@ -42,6 +50,7 @@ CONTROLLER_GEN := go tool controller-gen
 CRD_REF_DOCS := go tool -modfile=hack/reference/crd-ref-docs/go.mod crd-ref-docs
 # Tools built from hack/deploy, which pins their versions.
 HELM := bin/helm
+HELM_DOCS := bin/helm-docs
 KUSTOMIZE := bin/kustomize
 PROMTOOL := bin/promtool
 GOVULNCHECK := bin/govulncheck
@@ -82,20 +91,36 @@ build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
 ##@ Test
 
 .PHONY: test
-test: control-plane $(HELM) $(KUSTOMIZE) $(PROMTOOL) ## Run all tests except the long ones.
-	@hack/controller-manager.sh
-	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh $(TESTFLAGS) \
-		$(or $(PACKAGES),$$(go list ./... | grep -v /test/reliability))
-	@$(if $(PACKAGES),,$(MAKE) --no-print-directory reliability)
+test: control-plane ## Run the tests of the code, the API, the plugin and the docs (5 minutes).
+ifeq ($(PACKAGES)$(TESTFLAGS),)
+	@status=0; $(GO_TEST) -skip='^TestSpecs$$' $(FAST) || status=1; \
+	$(GINKGO) ./internal/controller ./test/plugin || status=1; exit "$$status"
+else
+	@$(GO_TEST) $(TESTFLAGS) $(or $(PACKAGES),$(FAST))
+endif
+
+.PHONY: test-all
+test-all: ## Run all tests but the long ones, with the race detector (30 minutes).
+	@$(MAKE) --no-print-directory test test-deployment reliability RACE=$(if $(filter file,$(origin RACE)),auto,$(RACE))
+
+.PHONY: test-deployment
+test-deployment: control-plane $(HELM) $(KUSTOMIZE) $(PROMTOOL) ## Run the tests of the manager's binary, the chart, kustomize, monitoring and the guides.
+	@hack/kubernetes-binaries.sh kube-controller-manager
+	@status=0; $(GO_TEST) ./test/chart ./test/kustomize ./test/monitoring ./test/guides ./test/policies || status=1; \
+	$(GINKGO) ./test/e2e || status=1; exit "$$status"
 
 .PHONY: test-long
-test-long: control-plane ## Run the long tests: 50 failovers, stopped leaders, 10,000 mappings (30 minutes).
+test-long: control-plane ## Run the long tests: 50 failovers, stopped leaders, two operators, 10,000 mappings (30 minutes).
 	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=off hack/go-test.sh -tags=long -timeout=90m $(TESTFLAGS) \
-		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale|longer than its lease' -ginkgo.v
+		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale|longer than its lease|different namespaces' -ginkgo.v
+
+.PHONY: test-cluster
+test-cluster: control-plane $(HELM) ## Test the operator in a cluster with Pods: with kind, or without Docker on this machine as root (30 minutes).
+	@hack/test-cluster.sh $(TESTFLAGS)
 
 .PHONY: reliability
-reliability: control-plane ## Run the fault injection tests of `make test`, a sample of `make sweep`.
-	@KUBEBUILDER_ASSETS="$(ASSETS)" RACE=$(RACE) hack/go-test.sh -timeout=40m -p=1 $(TESTFLAGS) ./test/reliability/...
+reliability: control-plane ## Run the fault injection tests of `make test-all`, a sample of `make sweep`.
+	@$(GO_TEST) -timeout=40m -p=1 $(TESTFLAGS) ./test/reliability/...
 
 .PHONY: sweep
 sweep: control-plane ## Run all fault injection tests, generated scenarios, two leaders and a simulated year (1 hour).
@@ -216,15 +241,28 @@ docker-push: ## Build the image IMG for all PLATFORMS, with SBOM and provenance,
 IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(or $(IMG),$(DEFAULT_IMG))
 DEFAULT_IMG := ghcr.io/deepcall/deepcall-operator:$(VERSION)
 
-.PHONY: plugin-archives
-plugin-archives: ## Write the archives and the krew manifest of kubectl deepcall to dist/krew.
-	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/with-progress.sh plugin config/krew/archives.sh dist/krew
+# Files of a release have the chart's version, unless VERSION is set: make release-artifacts VERSION=v0.2.0
+release-artifacts release-rehearsal: VERSION = $(shell sed -n 's/^appVersion: //p' config/chart/Chart.yaml)
+
+.PHONY: release-artifacts
+release-artifacts: verify-version $(HELM) $(KUSTOMIZE) $(CYCLONEDX) ## Write the files of a release to dist/release: archives, SBOMs, charts, manifests, schemas, checksums.
+	@rm -rf dist/release && mkdir -p dist
+	@PLATFORMS="$(PLATFORMS)" VERSION="$(VERSION)" REVISION="$(REVISION)" hack/with-progress.sh release hack/release.sh dist/release
+	@echo 'wrote dist/release' >&2
+
+.PHONY: release-rehearsal
+release-rehearsal: release-artifacts ## Write the files of a release, and verify all that needs no registry and no signing service.
+	@PLATFORMS="$(PLATFORMS)" VERSION="$(VERSION)" REVISION="$(REVISION)" CGO_ENABLED=0 hack/with-progress.sh rehearsal \
+		go test -count=1 -tags=long -v -run=Release ./test/release
 
 .PHONY: verify-version
-verify-version: ## Verify that the chart and the manifests have the version VERSION.
+verify-version: ## Verify that the charts and the manifests have the version VERSION.
 	@has() { grep -qE "^ *$$2: \"?$$3\"?$$" "$$1" || { echo "$$1: $$2 is not $$3" >&2; return 1; }; }; \
-	has config/chart/Chart.yaml version $(VERSION:v%=%); \
-	has config/chart/Chart.yaml appVersion $(VERSION); \
+	for chart in chart chart-crds; do \
+		has config/$$chart/Chart.yaml version $(VERSION:v%=%); \
+		has config/$$chart/Chart.yaml appVersion $(VERSION); \
+	done; \
+	has config/chart/Chart.yaml image 'ghcr.io/deepcall/deepcall-operator:$(VERSION)'; \
 	has config/manager/kustomization.yaml newTag $(VERSION)
 
 .PHONY: verify-reproducible
@@ -235,35 +273,30 @@ verify-reproducible: ## Verify that two builds of the released binaries are iden
 vulncheck: $(GOVULNCHECK) $(INDEXDB) ## Verify that the manager and the plugin call no code with a known vulnerability.
 	@VULNDB="$(VULNDB)" hack/with-progress.sh vulncheck hack/vulncheck.sh
 
-.PHONY: sbom
-sbom: $(CYCLONEDX) ## Write the manager, the plugin and their SBOMs for all PLATFORMS to dist.
-	@for platform in $$(tr , ' ' <<<'$(PLATFORMS)'); do \
-		for program in manager kubectl-deepcall; do \
-			package=./cmd; if [[ $$program != manager ]]; then package=./cmd/$$program; fi; \
-			built=dist/$$program-$${platform/\//-}; \
-			GOOS=$${platform%/*} GOARCH=$${platform#*/} VERSION="$(VERSION)" REVISION="$(REVISION)" hack/build.sh "$$built" "$$package"; \
-			$(CYCLONEDX) bin -json -licenses -version "$(VERSION)" -output "$$built.cdx.json" "$$built"; \
-		done; \
-	done
-
 ##@ Develop
 
 OUT := .
-# Copies of the kustomize files that the chart's templates read.
-CHART_FILES := config/chart/files
+# Copies of the kustomize files that the charts' templates read.
+CHART_FILES := config/chart/files config/chart-crds/files
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml $(CHART_FILES) \
-	config/argocd/argocd-cm.yaml docs/reference
+	config/chart/README.md config/chart-crds/README.md config/argocd/argocd-cm.yaml docs/reference
 
 .PHONY: generate
-generate: ## Generate deepcopy code, CRDs, the manager's role, the chart's files, Argo CD's patch and docs/reference.
+generate: $(HELM_DOCS) ## Generate deepcopy code, CRDs, the manager's role, the charts' files, Argo CD's patch and docs/reference.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt crd paths=./api/... \
 		output:object:dir="$(OUT)/api/v1alpha1" output:crd:dir="$(OUT)/config/crd/bases"
 	@$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./internal/controller/... \
 		output:rbac:dir="$(OUT)/config/rbac"
-	@rm -rf "$(OUT)/$(CHART_FILES)" && mkdir -p "$(OUT)/$(CHART_FILES)"/{crds,rbac,prometheus}
-	@cp "$(OUT)"/config/crd/bases/*.yaml "$(OUT)/$(CHART_FILES)/crds"
-	@cp config/rbac/*_role.yaml config/rbac/namespaced/*_role.yaml "$(OUT)/config/rbac/role.yaml" "$(OUT)/$(CHART_FILES)/rbac"
-	@cp config/prometheus/{prometheusrule.yaml,dashboard.json} "$(OUT)/$(CHART_FILES)/prometheus"
+	@cd "$(OUT)" && rm -rf $(CHART_FILES) && mkdir -p config/chart/files/{crds,rbac,prometheus,policies} config/chart-crds/files/crds
+	@for chart in chart chart-crds; do cp "$(OUT)"/config/crd/bases/*.yaml "$(OUT)/config/$$chart/files/crds"; done
+	@cp config/rbac/*_role.yaml config/rbac/namespaced/*_role.yaml "$(OUT)/config/rbac/role.yaml" "$(OUT)/config/chart/files/rbac"
+	@cp config/policies/*_{policy,binding}.yaml "$(OUT)/config/chart/files/policies"
+	@cp config/prometheus/{prometheusrule.yaml,dashboard.json} "$(OUT)/config/chart/files/prometheus"
+# After an error, helm-docs logs it, prints nothing, and exits with code 0.
+	@for chart in chart chart-crds; do \
+		$(HELM_DOCS) --chart-search-root="config/$$chart" --sort-values-order=file --dry-run --log-level=warning > "$(OUT)/config/$$chart/README.md"; \
+		[[ -s "$(OUT)/config/$$chart/README.md" ]]; \
+	done
 	@mkdir -p "$(OUT)/config/argocd"
 	@hack/generate-argocd-cm.sh > "$(OUT)/config/argocd/argocd-cm.yaml"
 	@rm -rf "$(OUT)/docs/reference" && mkdir -p "$(OUT)/docs/reference"
@@ -289,12 +322,7 @@ fmt: $(GOLANGCI_LINT) ## Format the code.
 
 .PHONY: tidy
 tidy: ## Run go mod tidy in every module.
-	go mod tidy
-	cd hack/controlplane && go mod tidy
-	cd hack/deploy && go mod tidy
-	cd hack/monitoring && go mod tidy
-	cd hack/reference/crd-ref-docs && go mod tidy
-	cd hack/tools && go mod tidy
+	@for module in $$(git ls-files '*go.mod'); do go -C "$$(dirname "$$module")" mod tidy; done
 
 .PHONY: clean
 clean: ## Remove bin and dist.
@@ -310,12 +338,13 @@ $(GOLANGCI_LINT): hack/tools/go.mod hack/tools/go.sum hack/tools/main.go
 $(HELM): TOOL := helm.sh/helm/v3/cmd/helm
 # Default Kubernetes version of helm template, as in Helm's own releases.
 $(HELM): STAMP := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
+$(HELM_DOCS): TOOL := github.com/norwoodj/helm-docs/cmd/helm-docs
 $(KUSTOMIZE): TOOL := sigs.k8s.io/kustomize/kustomize/v5
 $(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
 $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
-$(HELM) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
+$(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building from hack/deploy (up to two minutes the first time)' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/with-progress.sh 'build $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +18,21 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller"
 	"github.com/deepcall/deepcall-operator/internal/leader"
 )
+
+// podNamespaceFile contains the namespace of a Pod with a ServiceAccount. It is the default of the lease's namespace.
+const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// validateLeaseNamespace returns an error if the namespace of the lease is not known. Without this check, the manager would report
+// it only when the API server answers.
+func (f *flags) validateLeaseNamespace(podNamespaceFile string) error {
+	if !f.leaderElect || f.leaderElectionNamespace != "" {
+		return nil
+	}
+	if _, err := os.Stat(podNamespaceFile); err != nil {
+		return fmt.Errorf("--leader-elect requires --leader-election-namespace outside of a Pod with a ServiceAccount: %w", err)
+	}
+	return nil
+}
 
 // leaderElection returns the lock of the lease, and the fence that depends on it.
 func (f *flags) leaderElection(config *rest.Config, scheme *runtime.Scheme, options controller.Options) (resourcelock.Interface, *leader.Fence, error) {

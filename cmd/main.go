@@ -66,7 +66,7 @@ func run() error {
 	ctx, stop := context.WithCancel(ctrl.SetupSignalHandler())
 	defer stop()
 	ctrl.Log.Info("Starting manager", "version", build.version, "revision", build.revision, "go", build.goVersion)
-	scope, err := f.awaitScope(ctx, stop, config)
+	scope, restart, err := f.awaitScope(ctx, config)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -83,7 +83,16 @@ func run() error {
 	if err := metrics.Registry.Register(opmetrics.BuildInfo(build.version, build.revision, build.goVersion)); err != nil {
 		return fmt.Errorf("register the build info metric: %w", err)
 	}
+	go restart(f.elected(mgr), stop)
 	return mgr.Start(ctx)
+}
+
+// elected returns a channel that is closed when the manager becomes the leader; nil without leader election.
+func (f *flags) elected(mgr ctrl.Manager) <-chan struct{} {
+	if !f.leaderElect {
+		return nil
+	}
+	return mgr.Elected()
 }
 
 // newManager returns a manager with both controllers.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -25,6 +29,7 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller"
+	"github.com/deepcall/deepcall-operator/internal/controller/account"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/controller/transform"
 )
@@ -38,6 +43,8 @@ type flags struct {
 	maxConcurrentReconciles int
 	metricsBindAddress      string
 	metricsSecure           bool
+	metricsCertPath         string
+	groupMetrics            bool
 	healthProbeBindAddress  string
 	pprofBindAddress        string
 	allowInsecureEndpoints  bool
@@ -54,11 +61,16 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.watchLabelSelector, "watch-label-selector", "",
 		"Watch only mappings and accounts that match this label selector, to divide the work between several managers.")
 	set.IntVar(&f.maxConcurrentReconciles, "max-concurrent-reconciles", 16,
-		"The maximum number of agents that are reconciled concurrently. Requests to DeepCall are limited by the accounts' own limits.")
+		"The maximum number of agents that are reconciled concurrently. Each account limits its own requests to DeepCall.")
 	set.StringVar(&f.metricsBindAddress, "metrics-bind-address", "0",
 		"The address of the metrics endpoint, such as :8443. 0 disables it.")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true,
 		"Serve metrics over HTTPS to clients that the API server authorizes.")
+	set.StringVar(&f.metricsCertPath, "metrics-cert-path", "",
+		"A directory with the certificate of the metrics endpoint, tls.crt and tls.key, which are read again when they change. "+
+			"Default: a self-signed certificate.")
+	set.BoolVar(&f.groupMetrics, "group-metrics", false,
+		"Export the metric deepcall_group_receivers, with one series for each group of each account.")
 	set.StringVar(&f.healthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"The address of /healthz and /readyz. 0 disables them.")
 	set.StringVar(&f.pprofBindAddress, "pprof-bind-address", "0",
@@ -82,11 +94,27 @@ func (f *flags) controllerOptions(scope tenancy.Scope) controller.Options {
 		AllowInsecureEndpoints:  f.allowInsecureEndpoints,
 		MaxConcurrentReconciles: f.maxConcurrentReconciles,
 		Scope:                   scope,
-		Proxy:                   http.ProxyFromEnvironment,
+		GroupMetrics:            f.groupMetrics,
+		Proxy:                   proxyFromEnvironment,
 	}
 }
 
-// scope returns what the flags say to watch.
+// proxyFromEnvironment returns the proxy for a request. http.ProxyFromEnvironment ignores a URL that it can't parse, for example
+// because of a percent sign in the password: the request would silently be sent without the proxy.
+func proxyFromEnvironment(request *http.Request) (*url.URL, error) {
+	proxy := cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy"))
+	if !isURL(proxy) && !isURL("http://"+proxy) { // the scheme is optional
+		return nil, errors.New("HTTPS_PROXY is not a URL")
+	}
+	return http.ProxyFromEnvironment(request)
+}
+
+func isURL(text string) bool {
+	_, err := url.Parse(text)
+	return err == nil
+}
+
+// scope returns the namespaces and the label selector to watch.
 func (f *flags) scope() (tenancy.Scope, error) {
 	selector, err := labels.Parse(f.watchLabelSelector)
 	if err != nil {
@@ -101,8 +129,29 @@ func (f *flags) validate() error {
 	if f.maxConcurrentReconciles < 1 {
 		return fmt.Errorf("--max-concurrent-reconciles must be at least 1, not %d", f.maxConcurrentReconciles)
 	}
+	if err := f.validateMetricsCert(); err != nil {
+		return err
+	}
+	if err := f.validateLeaseNamespace(podNamespaceFile); err != nil {
+		return err
+	}
 	_, err := f.scope()
 	return err
+}
+
+// validateMetricsCert returns an error if there is no usable certificate in --metrics-cert-path. Without this check,
+// controller-runtime would serve a self-signed one instead.
+func (f *flags) validateMetricsCert() error {
+	if f.metricsCertPath == "" {
+		return nil
+	}
+	if !f.metricsSecure {
+		return errors.New("--metrics-cert-path requires --metrics-secure")
+	}
+	if _, err := tls.LoadX509KeyPair(filepath.Join(f.metricsCertPath, corev1.TLSCertKey), filepath.Join(f.metricsCertPath, corev1.TLSPrivateKeyKey)); err != nil {
+		return fmt.Errorf("--metrics-cert-path=%s: %w", f.metricsCertPath, err)
+	}
+	return nil
 }
 
 func (f *flags) managerOptions(scheme *runtime.Scheme, scope tenancy.Scope) ctrl.Options {
@@ -135,18 +184,17 @@ func (f *flags) leaseName() string {
 	return fmt.Sprintf("%s-%08x", name, hash.Sum32())
 }
 
-// cacheOptions limit what is watched and cached. Only the metadata of Secrets is watched, without annotations, since
-// kubectl apply stores a copy of the data in one.
+// cacheOptions limit what is watched and cached. Only the metadata of Secrets and ConfigMaps is watched, without annotations,
+// since kubectl apply stores a copy of the data in one.
 func cacheOptions(scope tenancy.Scope) cache.Options {
-	secret := &metav1.PartialObjectMetadata{}
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		NewInformer:      controller.NewInformer,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AgentGroupMapping{}: {Label: scope.Selector, Transform: transform.Mapping},
-			&v1alpha1.DeepCallAccount{}:   {Label: scope.Selector},
-			secret:                        {Transform: stripSecret},
+			&v1alpha1.AgentGroupMapping{}:   {Label: scope.Selector, Transform: transform.Mapping},
+			&v1alpha1.DeepCallAccount{}:     {Label: scope.Selector, Transform: transform.Account},
+			account.MetadataOf("Secret"):    {Transform: stripMetadata},
+			account.MetadataOf("ConfigMap"): {Transform: stripMetadata},
 		},
 	}
 	for _, namespace := range scope.Namespaces {
@@ -158,11 +206,11 @@ func cacheOptions(scope tenancy.Scope) cache.Options {
 	return options
 }
 
-// stripSecret removes all metadata of a Secret but its name, UID and version.
-func stripSecret(obj any) (any, error) {
-	if secret, ok := obj.(*metav1.PartialObjectMetadata); ok {
-		secret.ObjectMeta = metav1.ObjectMeta{
-			Namespace: secret.Namespace, Name: secret.Name, UID: secret.UID, ResourceVersion: secret.ResourceVersion,
+// stripMetadata removes all metadata of a Secret or ConfigMap but its name, UID and version.
+func stripMetadata(obj any) (any, error) {
+	if object, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		object.ObjectMeta = metav1.ObjectMeta{
+			Namespace: object.Namespace, Name: object.Name, UID: object.UID, ResourceVersion: object.ResourceVersion,
 		}
 	}
 	return obj, nil
@@ -172,6 +220,7 @@ func (f *flags) metrics() metricsserver.Options {
 	options := metricsserver.Options{
 		BindAddress:   f.metricsBindAddress,
 		SecureServing: f.metricsSecure,
+		CertDir:       f.metricsCertPath, // with the default names tls.crt and tls.key
 		// HTTP/2 is disabled because of CVE-2023-44487; scraping does not need it.
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 	}

@@ -2,6 +2,10 @@ package main
 
 import (
 	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/cert"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -47,6 +52,29 @@ func TestLeaseTimingsLeaveTimeForRequests(t *testing.T) {
 	}
 }
 
+func TestLeaseNamespaceIsCheckedAtTheStart(t *testing.T) {
+	inPod := filepath.Join(t.TempDir(), "namespace")
+	if err := os.WriteFile(inPod, []byte("deepcall-operator-system"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(t.TempDir(), "namespace")
+	for name, tc := range map[string]struct {
+		args []string
+		file string
+		ok   bool
+	}{
+		"it is not needed without leader election": {nil, outside, true},
+		"it is that of the Pod by default":         {[]string{"--leader-elect"}, inPod, true},
+		"it must be set outside of a Pod":          {[]string{"--leader-elect"}, outside, false},
+		"it is set":                                {[]string{"--leader-elect", "--leader-election-namespace=support"}, outside, true},
+	} {
+		err := parseFlags(t, tc.args...).validateLeaseNamespace(tc.file)
+		if (err == nil) != tc.ok || err != nil && !strings.Contains(err.Error(), "--leader-election-namespace") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestDefaultOptionsAreSafe(t *testing.T) {
 	f := parseFlags(t)
 	options := f.managerOptions(runtime.NewScheme(), scope(t, f))
@@ -74,6 +102,48 @@ func TestMetricsSecureFlagDisablesAuthorization(t *testing.T) {
 	}
 }
 
+func TestMetricsCertPathFlag(t *testing.T) {
+	certificate, key, err := cert.GenerateSelfSignedCertKey("metrics", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, otherKey, err := cert.GenerateSelfSignedCertKey("other", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		files map[string][]byte
+		args  []string
+		want  string // the end of the error; none if empty
+	}{
+		{"with both files", map[string][]byte{"tls.crt": certificate, "tls.key": key}, nil, ""},
+		{"without a certificate", map[string][]byte{"tls.key": key}, nil, "/tls.crt: no such file or directory"},
+		{"without a key", map[string][]byte{"tls.crt": certificate}, nil, "/tls.key: no such file or directory"},
+		{"with the key of another certificate", map[string][]byte{"tls.crt": certificate, "tls.key": otherKey}, nil, "private key does not match public key"},
+		{"without TLS", map[string][]byte{"tls.crt": certificate, "tls.key": key}, []string{"--metrics-secure=false"}, " requires --metrics-secure"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			directory := t.TempDir()
+			for name, content := range test.files {
+				if err := os.WriteFile(filepath.Join(directory, name), content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := parseFlags(t, append(test.args, "--metrics-cert-path="+directory)...)
+			if got := f.metrics().CertDir; got != directory {
+				t.Errorf("the certificate is read from %q, want %q", got, directory)
+			}
+			switch err := f.validate(); {
+			case test.want == "" && err != nil:
+				t.Error(err)
+			case test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "--metrics-cert-path") || !strings.HasSuffix(err.Error(), test.want)):
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
 func TestWatchNamespacesFlag(t *testing.T) {
 	for value, want := range map[string][]string{
 		"": nil, "support": {"support"}, "support,sales": {"support", "sales"}, "support, sales,": {"support", "sales"},
@@ -96,8 +166,8 @@ func TestWatchNamespacesFlag(t *testing.T) {
 
 func TestLabelSelectorAppliesToMappingsAndAccounts(t *testing.T) {
 	options := cacheOptions(scope(t, parseFlags(t, "--watch-label-selector=shard in (a,b)")))
-	if len(options.ByObject) != 3 {
-		t.Errorf("got options for %d kinds, want 3", len(options.ByObject))
+	if len(options.ByObject) != 4 {
+		t.Errorf("got options for %d kinds, want 4", len(options.ByObject))
 	}
 	for obj, by := range options.ByObject {
 		_, isMapping := obj.(*v1alpha1.AgentGroupMapping)
@@ -118,30 +188,43 @@ func TestErrorsNameTheFlag(t *testing.T) {
 	}
 }
 
-func TestSecretsAreCachedWithoutLabelsAndAnnotations(t *testing.T) {
+func TestSecretsAndConfigMapsAreCachedWithoutLabelsAndAnnotations(t *testing.T) {
 	options := cacheOptions(scope(t, parseFlags(t)))
-	secret := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "support", Name: "acme-deepcall", UID: "1", ResourceVersion: "2",
-		Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "s3cr3t"},
-		Labels:      map[string]string{"token": "s3cr3t"},
-	}}
 	want := metav1.ObjectMeta{Namespace: "support", Name: "acme-deepcall", UID: "1", ResourceVersion: "2"}
-	stripped, err := secretTransform(t, options)(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := stripped.(*metav1.PartialObjectMetadata).ObjectMeta; got.String() != want.String() {
-		t.Errorf("got %v, want %v", got, want)
+	for _, kind := range []string{"Secret", "ConfigMap"} {
+		object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "support", Name: "acme-deepcall", UID: "1", ResourceVersion: "2",
+			Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "s3cr3t"},
+			Labels:      map[string]string{"token": "s3cr3t"},
+		}}
+		stripped, err := metadataTransform(t, options, kind)(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := stripped.(*metav1.PartialObjectMetadata).ObjectMeta; got.String() != want.String() {
+			t.Errorf("%s: got %v, want %v", kind, got, want)
+		}
 	}
 }
 
-func secretTransform(t *testing.T, options cache.Options) func(any) (any, error) {
+func metadataTransform(t *testing.T, options cache.Options, kind string) func(any) (any, error) {
 	t.Helper()
 	for obj, by := range options.ByObject {
-		if partial, ok := obj.(*metav1.PartialObjectMetadata); ok && partial.Kind == "Secret" {
+		if partial, ok := obj.(*metav1.PartialObjectMetadata); ok && partial.Kind == kind {
 			return by.Transform
 		}
 	}
-	t.Fatal("Secrets have no transform")
+	t.Fatalf("%ss have no transform", kind)
 	return nil
+}
+
+func TestProxy_that_is_not_a_URL_is_an_error(t *testing.T) {
+	for proxy, invalid := range map[string]bool{
+		"": false, "http://proxy:3128": false, "http://u:p%25@proxy:3128": false, "proxy:3128": false, "http://u:p%@proxy:3128": true,
+	} {
+		t.Setenv("HTTPS_PROXY", proxy)
+		if _, err := proxyFromEnvironment(httptest.NewRequest(http.MethodPost, "https://v4-api.deepcall.com", nil)); (err != nil) != invalid {
+			t.Errorf("%q: got %v", proxy, err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -33,13 +34,8 @@ func startProbes(address string) (*probes, error) {
 		return nil, fmt.Errorf("listen for probes: %w", err)
 	}
 	mux := http.NewServeMux()
-	handle := func(path, name string, check healthz.Checker) {
-		handler := http.StripPrefix(path, &healthz.Handler{Checks: map[string]healthz.Checker{name: check}})
-		mux.Handle(path, handler)
-		mux.Handle(path+"/", handler)
-	}
-	handle("/healthz", "healthz", healthz.Ping)
-	handle("/readyz", "caches", func(request *http.Request) error { return (*p.ready.Load())(request) })
+	mux.HandleFunc("/healthz", handle(healthz.Ping))
+	mux.HandleFunc("/readyz", handle(func(request *http.Request) error { return (*p.ready.Load())(request) }))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); err != nil {
@@ -47,6 +43,17 @@ func startProbes(address string) (*probes, error) {
 		}
 	}()
 	return p, nil
+}
+
+// handle serves a check. The handler of controller-runtime would log each failure, every two seconds of a long start.
+func handle(check healthz.Checker) http.HandlerFunc {
+	return func(w http.ResponseWriter, request *http.Request) {
+		if err := check(request); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	}
 }
 
 // setReady sets the check of /readyz.

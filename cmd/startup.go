@@ -26,10 +26,12 @@ import (
 const (
 	// startupPollInterval is the delay between two checks of the prerequisites.
 	startupPollInterval = time.Second
-	// startupRequestTimeout bounds each of their requests.
+	// startupRequestTimeout bounds each request of such a check.
 	startupRequestTimeout = 5 * time.Second
 	// unreadablePollInterval is the delay between two checks of namespaces that could not be read at the start.
 	unreadablePollInterval = 5 * time.Second
+	// leaderRestartDelay lets the standbys restart before the leader, so that one of them can take over.
+	leaderRestartDelay = 30 * time.Second
 )
 
 // watchedResources are the resources that the manager lists and watches in each namespace.
@@ -39,8 +41,8 @@ var watchedResources = []schema.GroupVersionResource{
 	corev1.SchemeGroupVersion.WithResource("secrets"),
 }
 
-// prerequisites are what a manager needs from the API server before it can start. Without them it would exit, and be restarted
-// after longer and longer delays.
+// prerequisites checks whether the API server serves everything that the manager lists and watches. Without this check,
+// the manager would exit, and be restarted with back-off.
 type prerequisites struct {
 	// resources returns the resources of a group version that the API server serves, and list lists one object of a resource.
 	resources func(ctx context.Context, groupVersion string) (*metav1.APIResourceList, error)
@@ -70,27 +72,30 @@ func newPrerequisites(config *rest.Config, namespaces []string) (*prerequisites,
 	}, nil
 }
 
-// awaitScope returns what to watch, once the API server serves it. A metric reports namespaces that can't be read, and stop is called
-// when one of them can be.
-func (f *flags) awaitScope(ctx context.Context, stop func(), config *rest.Config) (tenancy.Scope, error) {
+// restartFunc calls stop when the process must restart. elected is closed when it becomes the leader.
+type restartFunc func(elected <-chan struct{}, stop func())
+
+// awaitScope returns what to watch, once the API server serves it. A metric reports namespaces that can't be read, and the process
+// must restart when one of them can be.
+func (f *flags) awaitScope(ctx context.Context, config *rest.Config) (tenancy.Scope, restartFunc, error) {
 	scope, err := f.scope()
 	if err != nil {
-		return tenancy.Scope{}, err
+		return tenancy.Scope{}, nil, err
 	}
 	p, err := newPrerequisites(config, scope.Namespaces)
 	if err != nil {
-		return tenancy.Scope{}, err
+		return tenancy.Scope{}, nil, err
 	}
 	readable, unreadable := p.wait(ctx)
 	if err := metrics.Registry.Register(opmetrics.UnreadableNamespaces(unreadable)); err != nil {
-		return tenancy.Scope{}, fmt.Errorf("register the metric of unreadable namespaces: %w", err)
-	}
-	if len(unreadable) > 0 {
-		ctrl.Log.Info("The manager lacks the permissions for some of the namespaces to watch", "namespaces", unreadable)
-		go p.awaitReadable(ctx, unreadable, stop)
+		return tenancy.Scope{}, nil, fmt.Errorf("register the metric of unreadable namespaces: %w", err)
 	}
 	scope.Namespaces, scope.Unreadable = readable, len(unreadable) > 0
-	return scope, nil
+	if !scope.Unreadable {
+		return scope, func(<-chan struct{}, func()) {}, nil
+	}
+	ctrl.Log.Info("The manager lacks the permissions for some of the namespaces to watch", "namespaces", unreadable)
+	return scope, func(elected <-chan struct{}, stop func()) { p.restartWhenReadable(ctx, unreadable, elected, stop) }, nil
 }
 
 // wait returns once the API server serves the CRDs and the watched namespaces can be read. Of several namespaces one suffices:
@@ -173,19 +178,38 @@ func (p *prerequisites) checkNamespace(ctx context.Context, namespace string) er
 	return nil
 }
 
-// awaitReadable stops the process once one of the namespaces can be read, so that it watches the namespace after its restart.
-func (p *prerequisites) awaitReadable(ctx context.Context, unreadable []string, stop func()) {
-	for {
+// restartWhenReadable calls stop once one of the namespaces can be read, so that the process watches the namespace after its
+// restart. All replicas find out at the same time: the leader lets the others restart first.
+func (p *prerequisites) restartWhenReadable(ctx context.Context, unreadable []string, elected <-chan struct{}, stop func()) {
+	namespace, ok := p.awaitReadable(ctx, unreadable)
+	if !ok {
+		return
+	}
+	ctrl.Log.Info("A namespace can be read now: the manager restarts to watch it", "namespace", namespace)
+	select {
+	case <-elected:
+		ctrl.Log.Info("The leader lets the standbys restart first", "delay", leaderRestartDelay.String())
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.clock.After(leaderRestartDelay):
+		}
+	default:
+	}
+	stop()
+}
+
+// awaitReadable returns the first of the namespaces that can be read. It reports false at the end of ctx.
+func (p *prerequisites) awaitReadable(ctx context.Context, unreadable []string) (namespace string, ok bool) {
+	for {
+		select {
+		case <-ctx.Done():
+			return "", false
 		case <-p.clock.After(unreadablePollInterval):
 		}
 		for _, namespace := range unreadable {
 			if p.checkNamespace(ctx, namespace) == nil {
-				ctrl.Log.Info("A namespace can be read now: the manager restarts to watch it", "namespace", namespace)
-				stop()
-				return
+				return namespace, true
 			}
 		}
 	}

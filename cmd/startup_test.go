@@ -5,14 +5,18 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // fakeCluster is an API server in which some of the prerequisites are missing.
@@ -20,9 +24,13 @@ type fakeCluster struct {
 	served      []string // the plural names of our resources
 	unreachable bool
 	forbidden   []string // namespaces
+	permitted   atomic.Bool
 }
 
-func (c fakeCluster) prerequisites(namespaces ...string) *prerequisites {
+// permit lets all namespaces be read.
+func (c *fakeCluster) permit() { c.permitted.Store(true) }
+
+func (c *fakeCluster) prerequisites(namespaces ...string) *prerequisites {
 	resources := func(_ context.Context, groupVersion string) (*metav1.APIResourceList, error) {
 		if c.unreachable {
 			return nil, errors.New("connection refused")
@@ -37,7 +45,7 @@ func (c fakeCluster) prerequisites(namespaces ...string) *prerequisites {
 		return list, nil
 	}
 	list := func(_ context.Context, resource schema.GroupVersionResource, namespace string) error {
-		if slices.Contains(c.forbidden, namespace) {
+		if slices.Contains(c.forbidden, namespace) && !c.permitted.Load() {
 			return apierrors.NewForbidden(resource.GroupResource(), "", errors.New("no Role"))
 		}
 		return nil
@@ -48,19 +56,19 @@ func (c fakeCluster) prerequisites(namespaces ...string) *prerequisites {
 func TestPrerequisites(t *testing.T) {
 	both := []string{"agentgroupmappings", "deepcallaccounts"}
 	for name, tc := range map[string]struct {
-		cluster              fakeCluster
+		cluster              *fakeCluster
 		namespaces           []string
 		readable, unreadable []string
 		missing              string
 	}{
-		"are met for the whole cluster":                {cluster: fakeCluster{served: both}},
-		"need the API server":                          {cluster: fakeCluster{unreachable: true}, missing: "the API server can't be reached: connection refused"},
-		"need both CRDs":                               {missing: "agentgroupmappings.telephony.deepcall.com, deepcallaccounts.telephony.deepcall.com: install them"},
-		"need the second CRD":                          {cluster: fakeCluster{served: both[:1]}, missing: "not installed: deepcallaccounts.telephony.deepcall.com:"},
-		"need the permissions for the whole cluster":   {cluster: fakeCluster{served: both, forbidden: []string{""}}, missing: "the manager can't list agentgroupmappings: "},
-		"are met if one of the namespaces can be read": {fakeCluster{served: both, forbidden: []string{"sales"}}, []string{"support", "sales"}, []string{"support"}, []string{"sales"}, ""},
-		"are not met if none of the namespaces can be": {cluster: fakeCluster{served: both, forbidden: []string{"sales"}}, namespaces: []string{"sales"}, missing: "the manager can't list"},
-		"are met for namespaces that can all be read":  {cluster: fakeCluster{served: both}, namespaces: []string{"support", "sales"}, readable: []string{"support", "sales"}},
+		"are met for the whole cluster":                {cluster: &fakeCluster{served: both}},
+		"need the API server":                          {cluster: &fakeCluster{unreachable: true}, missing: "the API server can't be reached: connection refused"},
+		"need both CRDs":                               {cluster: &fakeCluster{}, missing: "agentgroupmappings.telephony.deepcall.com, deepcallaccounts.telephony.deepcall.com: install them"},
+		"need the second CRD":                          {cluster: &fakeCluster{served: both[:1]}, missing: "not installed: deepcallaccounts.telephony.deepcall.com:"},
+		"need the permissions for the whole cluster":   {cluster: &fakeCluster{served: both, forbidden: []string{""}}, missing: "the manager can't list agentgroupmappings: "},
+		"are met if one of the namespaces can be read": {&fakeCluster{served: both, forbidden: []string{"sales"}}, []string{"support", "sales"}, []string{"support"}, []string{"sales"}, ""},
+		"are not met if none of the namespaces can be": {cluster: &fakeCluster{served: both, forbidden: []string{"sales"}}, namespaces: []string{"sales"}, missing: "the manager can't list"},
+		"are met for namespaces that can all be read":  {cluster: &fakeCluster{served: both}, namespaces: []string{"support", "sales"}, readable: []string{"support", "sales"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			readable, unreadable, err := tc.cluster.prerequisites(tc.namespaces...).check(t.Context())
@@ -70,6 +78,51 @@ func TestPrerequisites(t *testing.T) {
 			if (err != nil) != (tc.missing != "") || err != nil && !strings.Contains(err.Error(), tc.missing) {
 				t.Errorf("got the error %v, want %q", err, tc.missing)
 			}
+		})
+	}
+}
+
+// The replicas find out at the same time that a namespace can be read. If all restarted at once, none would be the leader.
+func TestRestartWhenReadable(t *testing.T) {
+	closed := make(chan struct{})
+	close(closed)
+	for name, tc := range map[string]struct {
+		elected <-chan struct{}
+		delay   time.Duration
+	}{
+		"a replica without leader election restarts at once": {nil, 0},
+		"a standby restarts at once":                         {make(chan struct{}), 0},
+		"the leader lets the others restart first":           {closed, leaderRestartDelay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := &fakeCluster{forbidden: []string{"sales"}}
+			p := cluster.prerequisites()
+			fake := clocktesting.NewFakeClock(time.Unix(0, 0))
+			p.clock = fake
+			waits := func() {
+				for !fake.HasWaiters() {
+					runtime.Gosched()
+				}
+			}
+			stopped := make(chan struct{})
+			go p.restartWhenReadable(t.Context(), []string{"sales"}, tc.elected, func() { close(stopped) })
+			waits()
+			fake.Step(unreadablePollInterval) // still forbidden
+			waits()
+			cluster.permit()
+			fake.Step(unreadablePollInterval)
+			if tc.delay > 0 {
+				waits()
+				fake.Step(tc.delay - time.Second)
+				waits()
+				select {
+				case <-stopped:
+					t.Fatal("it restarts too early")
+				default:
+				}
+				fake.Step(time.Second)
+			}
+			<-stopped
 		})
 	}
 }

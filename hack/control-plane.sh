@@ -1,27 +1,28 @@
 #!/usr/bin/env bash
-# Installs kube-apiserver, etcd and kubectl into bin/k8s, for the tests and the demo.
+# Installs kube-apiserver, etcd and kubectl into bin/k8s, for the tests and the demo. With K8S=1.33, it installs those of
+# Kubernetes 1.33 into bin/k8s-1.33, for tests with another supported version.
 #
 #   1. If KUBEBUILDER_ASSETS is set, it links the binaries of that directory.
 #   2. Otherwise, it downloads them with setup-envtest.
 #   3. If the download fails, it builds them from hack/controlplane: four to six
 #      minutes on two cores the first time, seconds with the Go build cache.
 #
-# hack/controlplane/go.mod pins the versions. Binaries that are up to date are not
-# replaced. Needs Go and coreutils. It can be interrupted and can run concurrently.
+# hack/controlplane/go.mod pins the versions; for another version, the latest patch release is used. Binaries that are
+# up to date are not replaced. Needs Go and coreutils. It can be interrupted and can run concurrently.
 set -euo pipefail
 
 readonly binaries=(kube-apiserver etcd kubectl)
-readonly progress_interval=15 # seconds between progress messages
 readonly stall_timeout=20     # seconds without progress until a download is aborted
 readonly download_timeout=600 # seconds until a download is aborted
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
-readonly module=$root/hack/controlplane dest=$root/bin/k8s
+readonly dest=$root/bin/k8s${K8S:+-$K8S}
+module=$root/hack/controlplane
 
-log() { printf 'control-plane: %s\n' "$*" >&2; }
+# shellcheck source=kubernetes-build.sh
+source "$root/hack/kubernetes-build.sh"
 die() { log "$*"; exit 1; }
-elapsed() { printf '%dm%02ds' $(((SECONDS - $1) / 60)) $(((SECONDS - $1) % 60)); }
 
 # version_of MODULE prints the version that hack/controlplane/go.mod requires.
 version_of() {
@@ -62,10 +63,10 @@ install_from() {
 	done
 	printf '%s\n' "$2" >"$work/.stamp"
 	mv -f "$work/.stamp" "$dest/.stamp"
-	log "ready in bin/k8s: $("$dest/kube-apiserver" --version), $("$dest/etcd" --version | head -n 1)"
+	log "ready in ${dest#"$root/"}: $("$dest/kube-apiserver" --version), $("$dest/etcd" --version | head -n 1)"
 }
 
-work='' child=''
+work=''
 cleanup() {
 	local status=$?
 	trap - EXIT INT TERM HUP
@@ -77,65 +78,7 @@ cleanup() {
 	exit "$status"
 }
 
-# start COMMAND... runs the command in the background with its output in $work. It
-# has its own process group, so that an interrupt ends all of its processes.
-start() {
-	set -m
-	"$@" >"$work/out" 2>"$work/log" </dev/null &
-	child=$!
-	set +m
-}
-
-stop_child() {
-	if [[ -n $child ]]; then
-		kill "-$1" -- "-$child" 2>/dev/null || true
-		wait "$child" 2>/dev/null || true
-		child=''
-	fi
-}
-
-# wait_child waits for the child and returns its exit status.
-wait_child() {
-	local status=0
-	wait "$child" || status=$?
-	child=''
-	return "$status"
-}
-
-child_running() { kill -0 "$child" 2>/dev/null; }
-
 last_line() { tail -n 1 "$1" 2>/dev/null | head -c 300; }
-
-# with_progress NAME COMMAND... runs a Go command and logs its progress every
-# $progress_interval seconds. It prints the command's log only if it fails.
-with_progress() {
-	local name=$1 started=$SECONDS reported=$SECONDS status=0
-	shift
-	start "$@"
-	while child_running; do
-		sleep 1
-		if ((SECONDS - reported >= progress_interval)); then
-			reported=$SECONDS
-			log "$name: $(elapsed "$started"), $(($(wc -l <"$work/log"))) log lines, last: $(last_line "$work/log")"
-		fi
-	done
-	wait_child || status=$?
-	if ((status != 0)); then
-		log "$name failed after $(elapsed "$started"):"
-		tail -n 30 "$work/log" >&2
-	fi
-	return "$status"
-}
-
-go_build() { # go_build OUTPUT PACKAGE...
-	local output=$1
-	shift
-	local symbols=k8s.io/component-base/version major minor
-	IFS=. read -r major minor _ <<<"${kubernetes#v}"
-	GOOS='' GOARCH='' CGO_ENABLED=0 GOWORK=off go build -C "$module" -v -trimpath -buildvcs=false -mod=readonly \
-		-ldflags "-s -w -X $symbols.gitVersion=$kubernetes -X $symbols.gitMajor=$major -X $symbols.gitMinor=$minor" \
-		-o "$output" "$@"
-}
 
 from_assets() {
 	local assets name stamp
@@ -165,12 +108,12 @@ downloaded=''
 download() {
 	local minor=${kubernetes#v} started=$SECONDS reported=$SECONDS progressed=$SECONDS size=0 now
 	minor=${minor%.*}
-	with_progress 'building setup-envtest' \
-		go_build "$work/setup-envtest" sigs.k8s.io/controller-runtime/tools/setup-envtest || return 1
+	log "building setup-envtest"
+	build_kubernetes "$module" "$kubernetes" "$work/setup-envtest" sigs.k8s.io/controller-runtime/tools/setup-envtest || return 1
 	log "downloading Kubernetes $minor with setup-envtest (aborted after ${stall_timeout}s without progress)"
 	mkdir -p "$work/tmp" "$work/envtest"
 	started=$SECONDS progressed=$SECONDS
-	start env TMPDIR="$work/tmp" "$work/setup-envtest" use "$minor.x" --bin-dir "$work/envtest" -p path
+	start "$work/out" "$work/log" env TMPDIR="$work/tmp" "$work/setup-envtest" use "$minor.x" --bin-dir "$work/envtest" -p path
 	while child_running; do
 		sleep 0.5
 		now=$(($(bytes_downloaded)))
@@ -196,24 +139,54 @@ download() {
 	chmod u+w "$downloaded"
 }
 
+# write_module writes a module like hack/controlplane for the latest patch release of the version K8S, and sets $module
+# and $kubernetes.
+write_module() {
+	local source staging
+	kubernetes=$(cd "$work" && GOWORK=off go list -m -versions k8s.io/kubernetes | tr ' ' '\n' | grep -E "^v${K8S//./\\.}\.[0-9]+$" | tail -n 1)
+	[[ -n $kubernetes ]] || die "there is no release of Kubernetes $K8S"
+	module=$work/module
+	mkdir "$module"
+	cd "$module"
+	go mod init controlplane 2>/dev/null
+	go mod edit -go="$(go env GOVERSION | grep -oE '[0-9]+\.[0-9]+').0" -require="k8s.io/kubernetes@$kubernetes" \
+		-tool=k8s.io/kubernetes/cmd/kube-apiserver -tool=k8s.io/kubernetes/cmd/kubectl -tool=go.etcd.io/etcd/server/v3
+	source=$(go mod download -json "k8s.io/kubernetes@$kubernetes" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
+	# Kubernetes replaces its staging modules with local directories; use the published ones. Nothing imports the samples.
+	for staging in $(sed -n 's|^[[:space:]]*\(k8s.io/[a-z-]*\) => ./staging.*|\1|p' "$source"); do
+		case $staging in
+		*/sample-*) go mod edit -exclude="$staging@v0.0.0" ;;
+		*) go mod edit -replace="$staging=$staging@v0.${kubernetes#v1.}" ;;
+		esac
+	done
+	go mod tidy
+	cd "$root"
+}
+
 build() {
-	local started=$SECONDS
-	log "building Kubernetes $kubernetes and etcd $etcd from hack/controlplane (four to six minutes on two cores the first time)"
+	if [[ -n ${K8S:-} ]]; then
+		write_module
+	fi
+	log "building Kubernetes $kubernetes and etcd from Go modules (four to six minutes on two cores the first time)"
 	mkdir -p "$work/built"
-	with_progress "building ${binaries[*]}" go_build "$work/built/" \
+	build_kubernetes "$module" "$kubernetes" "$work/built/" \
 		k8s.io/kubernetes/cmd/kube-apiserver go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kubectl || exit 1
 	mv "$work/built/server" "$work/built/etcd" # go build names the binary after the last element of the package path
 	install_from "$work/built" "$wanted"
-	log "built in $(elapsed "$started")"
 }
 
-kubernetes=$(version_of k8s.io/kubernetes)
-etcd=$(version_of go.etcd.io/etcd/server/v3)
-wanted="kubernetes $kubernetes etcd $etcd $(go env GOHOSTOS)/$(go env GOHOSTARCH)"
-readonly kubernetes etcd wanted
+if [[ -n ${K8S:-} ]]; then
+	[[ $K8S =~ ^1\.[0-9]+$ ]] || die "K8S must be a minor version such as 1.33, not $K8S"
+	kubernetes=v$K8S.0
+	wanted="kubernetes $K8S $(go env GOHOSTOS)/$(go env GOHOSTARCH)"
+else
+	kubernetes=$(version_of k8s.io/kubernetes)
+	wanted="kubernetes $kubernetes etcd $(version_of go.etcd.io/etcd/server/v3) $(go env GOHOSTOS)/$(go env GOHOSTARCH)"
+fi
+readonly wanted
 
 # Ignore KUBEBUILDER_ASSETS=bin/k8s, which the Makefile and the tests set.
-if [[ -n ${KUBEBUILDER_ASSETS:-} && ! $KUBEBUILDER_ASSETS -ef $dest ]]; then
+if [[ -z ${K8S:-} && -n ${KUBEBUILDER_ASSETS:-} && ! $KUBEBUILDER_ASSETS -ef $dest ]]; then
 	assets=$KUBEBUILDER_ASSETS
 else
 	assets=''

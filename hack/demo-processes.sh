@@ -150,7 +150,7 @@ start_kube_apiserver() {
 }
 
 start_simulator() {
-	start simulator "$root/bin/simulator" --listen=127.0.0.1:0 --user=1001:s3cr3t --agents=7 --groups=90,91,92
+	start simulator "$root/bin/simulator" --listen=127.0.0.1:0 --user=1001:s3cr3t --agents="${agents:-7}" --groups="${groups:-90,91,92}"
 	wait_ready simulator find_line "$dir/simulator.log" '^listening on (http://127\.0\.0\.1:([0-9]+))$' || fail 'the simulator exited'
 	deepcall=${BASH_REMATCH[1]} deepcall_port=${BASH_REMATCH[2]}
 }

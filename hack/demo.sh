@@ -13,7 +13,7 @@ set -euo pipefail
 set -f # don't expand globs in the commands below
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root k8s=$root/bin/k8s
+readonly root k8s=$root/bin/k8s${K8S:+-$K8S}
 readonly wait_timeout=60s # only reached when a step fails
 
 bold='' red='' plain='' failure=''
@@ -153,11 +153,12 @@ recreate_samples() {
 
 # keep_running leaves the processes running and prints how to use them.
 keep_running() {
-	local q_dir q_root
+	local q_dir q_root q_k8s
 	printf -v q_dir %q "$dir"
 	printf -v q_root %q "$root"
+	printf -v q_k8s %q "$k8s"
 	cat >env <<-TEXT
-		export KUBECONFIG=$q_dir/kubeconfig KUBECACHEDIR=$q_dir/cache DEEPCALL=$deepcall PATH=$q_root/bin:$q_root/bin/k8s:\$PATH
+		export KUBECONFIG=$q_dir/kubeconfig KUBECACHEDIR=$q_dir/cache DEEPCALL=$deepcall PATH=$q_root/bin:$q_k8s:\$PATH
 	TEXT
 	cat <<-TEXT
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Verifies that release builds are reproducible. It builds the manager and the kubectl plugin twice for each of
 # PLATFORMS: in this directory with the current build cache, and in another directory with an empty cache, from only the
-# files that the Dockerfile copies. It fails if the bytes differ. A build with an empty cache takes minutes, so CI
-# verifies one platform and a release verifies all.
+# files that the Dockerfile copies and the CRDs that the plugin embeds. It fails if the bytes differ. A build with an
+# empty cache takes minutes, so CI verifies one platform and a release verifies all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 platforms=${PLATFORMS:-linux/amd64,linux/arm64}
@@ -25,7 +25,7 @@ list_sources() {
 }
 
 copy=$work/other/directory
-for path in $(list_sources); do
+for path in $(list_sources) config/crd; do
 	mkdir -p "$copy/$(dirname "$path")"
 	cp -R "$path" "$copy/$(dirname "$path")/"
 done

@@ -19,7 +19,7 @@ type AgentGroupMappingSpec struct {
 	// accountRef references the DeepCallAccount whose endpoint and credentials
 	// are used. Immutable.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="accountRef is immutable; delete the mapping and create it with the other account"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="accountRef is immutable; create a mapping with another name and the other account: see docs/how-to/change-account.md"
 	AccountRef AccountReference `json:"accountRef,omitzero"`
 
 	// agentID is the ID of the agent in DeepCall: 1 to 64 characters of A-Z,

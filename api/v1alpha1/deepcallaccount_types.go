@@ -4,6 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // DeepCallAccountSpec defines the endpoint, credentials and limits of the
 // requests sent with an account.
+// +kubebuilder:validation:XValidation:rule="!(has(self.caBundle) && has(self.caBundleRef))",message="caBundle and caBundleRef are mutually exclusive: set one of them"
 type DeepCallAccountSpec struct {
 	// endpoint is the base URL of the DeepCall API, for example
 	// https://v4-api.deepcall.com. The operator appends
@@ -50,6 +51,13 @@ type DeepCallAccountSpec struct {
 	// +kubebuilder:validation:MaxLength=1048576
 	CABundle []byte `json:"caBundle,omitempty"`
 
+	// caBundleRef references a ConfigMap or a Secret in the account's namespace
+	// that contains these certificates in PEM form, for example one that
+	// trust-manager writes. A changed bundle is used from the next request on.
+	// While there is none, no request is sent. Mutually exclusive with caBundle.
+	// +optional
+	CABundleRef CABundleReference `json:"caBundleRef,omitzero"`
+
 	// allowedNamespaces selects the namespaces whose mappings can use this
 	// account. Defaults to the account's own namespace.
 	// +optional
@@ -63,7 +71,43 @@ type SecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a Secret: lower case letters, digits, '-' and '.'"
 	Name string `json:"name,omitempty"`
+}
+
+// CABundleKind is the kind of an object that contains a CA bundle.
+// +kubebuilder:validation:Enum=ConfigMap;Secret
+type CABundleKind string
+
+const (
+	// CABundleKindConfigMap reads the CA bundle from a ConfigMap.
+	CABundleKindConfigMap CABundleKind = "ConfigMap"
+	// CABundleKindSecret reads the CA bundle from a Secret.
+	CABundleKindSecret CABundleKind = "Secret"
+)
+
+// CABundleReference references a key of a ConfigMap or Secret in the same
+// namespace.
+type CABundleReference struct {
+	// kind is ConfigMap or Secret.
+	// +required
+	Kind CABundleKind `json:"kind,omitempty"`
+
+	// name is the name of the ConfigMap or Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a ConfigMap or Secret: lower case letters, digits, '-' and '.'"
+	Name string `json:"name,omitempty"`
+
+	// key is the key of the CA bundle in the object. The bundle can have at most
+	// 768 KiB. Defaults to ca.crt.
+	// +optional
+	// +kubebuilder:default="ca.crt"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern="^[-._a-zA-Z0-9]+$"
+	Key string `json:"key,omitempty"`
 }
 
 // Limits restrict the requests sent with an account.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -55,7 +57,29 @@ func (a *DeepCallAccount) SecretKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: a.Namespace, Name: a.Spec.CredentialsSecretRef.Name}
 }
 
+// CABundleKey returns the name of the ConfigMap or Secret that spec.caBundleRef names, which must be set.
+func (a *DeepCallAccount) CABundleKey() types.NamespacedName {
+	return types.NamespacedName{Namespace: a.Namespace, Name: a.Spec.CABundleRef.Name}
+}
+
 // Revision changes with the object, its spec, and a request to use the account again.
 func (a *DeepCallAccount) Revision() string {
 	return string(a.UID) + "/" + strconv.FormatInt(a.Generation, 10) + "@" + a.Annotations[ReconcileRequestedAtAnnotation]
+}
+
+// Permits reports whether mappings of the namespace can use the account. Selects reports whether a label selector selects the
+// namespace. An invalid selector selects nothing.
+func (a *DeepCallAccount) Permits(namespace string, selects func(labels.Selector) (bool, error)) (bool, error) {
+	switch allowed := a.Spec.AllowedNamespaces; {
+	case a.Namespace == namespace, allowed.From == NamespacesFromAll:
+		return true, nil
+	case allowed.From == NamespacesFromSelector:
+		selector, err := metav1.LabelSelectorAsSelector(allowed.Selector)
+		if err != nil {
+			return false, nil //nolint:nilerr // the account's conditions report it
+		}
+		return selects(selector)
+	default:
+		return false, nil
+	}
 }

@@ -19,6 +19,14 @@ const (
 	// is also retried at once. status.lastHandledReconcileAt echoes the value; of an account, once
 	// the operator has observed it.
 	ReconcileRequestedAtAnnotation = "telephony.deepcall.com/reconcile-requested-at"
+
+	// ConfirmDeletionAnnotation confirms, with the value "true", the deletion of a mapping, an account or a CRD that the
+	// policies of config/policies refuse otherwise. It must be set before the deletion.
+	ConfirmDeletionAnnotation = "telephony.deepcall.com/confirm-deletion"
+
+	// ProtectedLabel marks, with the value "true", a namespace where the policies of config/policies refuse to delete mappings
+	// with groups that receive calls.
+	ProtectedLabel = "telephony.deepcall.com/protected"
 )
 
 // The types of conditions, after kstatus. Ready is always present. The others are present only
@@ -55,6 +63,14 @@ const (
 	ReasonWriteRejected = "WriteRejected"
 )
 
+// ReasonRemovalAbandoned is the reason of an event of a namespace that is being deleted: a mapping there was released without
+// removing its groups from DeepCall, since the account's credentials are gone. No condition has it.
+const ReasonRemovalAbandoned = "RemovalAbandoned"
+
+// ReasonSecondOperator is the reason of an event of either kind: another operator, with a lease of its own or without one, works
+// on the same objects. No condition has it.
+const ReasonSecondOperator = "SecondOperator"
+
 // Reasons of the conditions of both kinds.
 const (
 	// ReasonPaused means that DeepCall asked the account to wait for at least 30 seconds. A mapping has this reason
@@ -83,7 +99,12 @@ const (
 	ReasonInvalidCredentials = "InvalidCredentials"
 	// ReasonInvalidEndpoint means that the endpoint can't be used, for example http without --allow-insecure-endpoints.
 	ReasonInvalidEndpoint = "InvalidEndpoint"
-	// ReasonInvalidCABundle means that spec.caBundle contains no PEM certificate, or a damaged one.
+	// ReasonCABundleNotFound means that the ConfigMap or Secret of spec.caBundleRef does not exist, or lacks the key.
+	ReasonCABundleNotFound = "CABundleNotFound"
+	// ReasonCABundleForbidden means that the operator is not allowed to read the object of spec.caBundleRef, or to watch
+	// ConfigMaps. It retries every minute.
+	ReasonCABundleForbidden = "CABundleForbidden"
+	// ReasonInvalidCABundle means that the CA bundle contains no PEM certificate, or a damaged one, or is too large.
 	ReasonInvalidCABundle = "InvalidCABundle"
 	// ReasonInvalidSelector means that allowedNamespaces.selector is not a valid label selector.
 	ReasonInvalidSelector = "InvalidSelector"

@@ -16,6 +16,16 @@ func (m *AgentGroupMapping) OwnsStatus() bool {
 	return m.Status.ObservedUID == string(m.UID)
 }
 
+// WithoutCopiedStatus returns the mapping. If its status was copied from another one, it returns it with the status of a new mapping.
+func (m *AgentGroupMapping) WithoutCopiedStatus() *AgentGroupMapping {
+	if m.OwnsStatus() {
+		return m
+	}
+	without := *m
+	without.Status = AgentGroupMappingStatus{ObservedGeneration: -1}
+	return &without
+}
+
 // OwnsStatus reports whether the operator wrote the status for this account, and not for one from which it was copied.
 func (a *DeepCallAccount) OwnsStatus() bool {
 	return a.Status.ObservedUID == string(a.UID)

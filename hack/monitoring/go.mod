@@ -1,10 +1,14 @@
 // Pins the API types of prometheus-operator, from which tests generate the CRDs of ServiceMonitor
-// and PrometheusRule. It has its own module to keep them out of the operator's go.mod.
+// and PrometheusRule, and the CRDs of cert-manager. It has its own module to keep them out of the
+// operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/monitoring
 
 go 1.26.0
 
-require github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.95.1
+require (
+	github.com/cert-manager/cert-manager v1.21.2
+	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.95.1
+)
 
 require (
 	github.com/fxamacker/cbor/v2 v2.9.3 // indirect
@@ -18,10 +22,12 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/api v0.37.2 // indirect
+	k8s.io/apiextensions-apiserver v0.37.2 // indirect
 	k8s.io/apimachinery v0.37.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260821135717-be32def86098 // indirect
 	k8s.io/utils v0.0.0-20261023123148-ca04ba58ecab // indirect
+	sigs.k8s.io/gateway-api v1.6.0 // indirect
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect

@@ -36,6 +36,8 @@ var roles = []role{
 			{[]string{"update"}, statuses, "to write their status"},
 			{[]string{"list", "watch"}, []string{"secrets"}, "to notice changes, from their metadata alone"},
 			{[]string{"get"}, []string{"secrets"}, "to read the Secrets that accounts reference"},
+			{[]string{"list", "watch"}, []string{"configmaps"}, "to notice changes of CA bundles, from the metadata alone, once an account has a `caBundleRef` of the kind ConfigMap"},
+			{[]string{"get"}, []string{"configmaps"}, "to read the CA bundles that accounts reference"},
 			{[]string{"create"}, []string{"events.events.k8s.io"}, "to record events"},
 		},
 	},
@@ -88,7 +90,7 @@ var roles = []role{
 		},
 	},
 	{
-		File: "metrics_reader_role.yaml", Name: "metrics-reader", Where: "the subjects that it is bound to, such as Prometheus",
+		File: "metrics_reader_role.yaml", Name: "metrics-reader", Where: "the subjects that it is bound to, such as the account of the ServiceMonitor",
 		Grants: []grant{
 			{[]string{"get"}, []string{"/metrics"}, "to scrape the metrics"},
 		},

@@ -12,7 +12,7 @@ import (
 
 // statesPage is the data of states.md.
 type statesPage struct {
-	Conditions, Finalizers, Annotations []constant
+	Conditions, Finalizers, Annotations, Labels []constant
 	// DeletionNote ends the messages of a mapping whose deletion waits for DeepCall.
 	DeletionNote string
 	// Own are the operator's own reasons, Answered those of DeepCall's answers.
@@ -41,6 +41,7 @@ func (s state) EventText() string {
 func newStatesPage(constants []constant) statesPage {
 	page := statesPage{
 		Conditions: selectConstants(constants, "Condition"), Finalizers: selectConstants(constants, "Finalizer"), Annotations: selectConstants(constants, "Annotation"),
+		Labels:       selectConstants(constants, "Label"),
 		DeletionNote: strings.TrimPrefix(reason.Summary{}.BlocksDeletion().Message, ". "),
 	}
 	for _, entry := range reason.Entries() {

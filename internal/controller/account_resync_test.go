@@ -92,7 +92,7 @@ var _ = Describe("R8: a requested resync of an account", func() {
 		env.expectRequests(10)
 		env.deepcall.Script(deepcalltest.Hang().AfterRequests(3))
 		env.requestAccountReconcile("acme", "now")
-		env.waitForInFlight()
+		env.waitForHanging()
 		env.stopInFlight()
 		env.expectRequests(14)
 		for agent, requests := range requestsOf(env) {
@@ -123,7 +123,7 @@ var _ = Describe("R8: a requested resync of an account", func() {
 		env.deepcall.Script(deepcalltest.Hang())
 		before := env.requestCount()
 		env.requestAccountReconcile("acme", "now")
-		env.waitForInFlight()
+		env.waitForHanging()
 		env.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
 		// The operator reconciled the edit before this mapping, so the edit is in the account's queue now.
 		env.createSynced(testenv.Mapping("later").Agent("later"))

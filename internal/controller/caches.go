@@ -86,6 +86,15 @@ func (s sharedCaches) mappingHandler(observe func(*v1alpha1.AgentGroupMapping), 
 	}
 }
 
+// countReceivers returns the numbers of agents that receive calls for each group, and adds the event handler that counts them.
+func countReceivers(ctx context.Context, mgr ctrl.Manager) (*account.GroupReceivers, error) {
+	receivers := account.NewGroupReceivers()
+	_, err := addHandler(ctx, mgr, &v1alpha1.AgentGroupMapping{}, handler[*v1alpha1.AgentGroupMapping]{
+		set: receivers.Set, delete: receivers.Delete,
+	})
+	return receivers, err
+}
+
 // handler calls set for an object that was created or changed, and delete for one that was deleted or replaced by another one
 // of the same name.
 type handler[T client.Object] struct {

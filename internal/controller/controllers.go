@@ -22,6 +22,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/controller/account"
 	"github.com/deepcall/deepcall-operator/internal/controller/agent"
 	"github.com/deepcall/deepcall-operator/internal/controller/enqueue"
+	"github.com/deepcall/deepcall-operator/internal/controller/foreign"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
@@ -46,10 +47,14 @@ type Options struct {
 	Scope tenancy.Scope
 	// Metrics is where the operator's metrics are registered; nil for none.
 	Metrics prometheus.Registerer
+	// GroupMetrics adds a metric for each group of each account.
+	GroupMetrics bool
 	// Tracing creates the spans of reconciles and requests; nil for none.
 	Tracing trace.TracerProvider
 	// Fence keeps the controllers from acting without the lease; nil without leader election.
 	Fence *leader.Fence
+	// SecondOperatorGrace delays the detection of another operator; 0 for the default.
+	SecondOperatorGrace time.Duration
 	// Clock is nil for the real one.
 	Clock clock.WithDelayedExecution
 	// Proxy returns the proxy for an https endpoint, as http.ProxyFromEnvironment does; nil for none.
@@ -64,7 +69,7 @@ type Options struct {
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=deepcallaccounts,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=telephony.deepcall.com,resources=agentgroupmappings/status;deepcallaccounts/status,verbs=update
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Setup adds both controllers to the manager. ctx ends when the manager is asked to stop.
@@ -86,7 +91,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return collectors.ObserveRequest(ctx, key.Account, traceRequest(tracer, key, send))
 		},
 	})
-	collectors = metrics.New(metrics.Sources{Clock: clk, IsLeader: isClosed(mgr.Elected()), Accounts: dispatcher, Mappings: counts})
+	sources := metrics.Sources{Clock: clk, IsLeader: isClosed(mgr.Elected()), Accounts: dispatcher, Mappings: counts}
+	if options.GroupMetrics {
+		receivers, err := countReceivers(ctx, mgr)
+		if err != nil {
+			return err
+		}
+		sources.Groups = receivers
+	}
+	collectors = metrics.New(sources)
 	if options.Metrics != nil {
 		if err := options.Metrics.Register(collectors); err != nil {
 			return fmt.Errorf("register the metrics: %w", err)
@@ -94,7 +107,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 
 	shared := newSharedCaches(mgr.GetClient(), counts)
-	fenced := leader.NewClient(mgr.GetClient(), options.Fence)
+	detector := foreign.New(cmp.Or(options.SecondOperatorGrace, foreign.Grace), reportSecondOperator(mgr, clk, collectors))
+	if err := detector.SetupWithManager(ctx, mgr); err != nil {
+		return err
+	}
+	fenced := leader.NewClient(detector.Client(mgr.GetClient()), options.Fence)
 	namespaces := tenancy.New(mgr.GetClient(), options.Scope)
 	agents := agent.NewReconciler(agent.Options{
 		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Fence: options.Fence, Dispatcher: dispatcher, Tenancy: namespaces,

@@ -2,8 +2,12 @@ package controller_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
+	"github.com/go-logr/logr/funcr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,7 +39,14 @@ type testEnv struct {
 	transport  *apiTransport
 	registry   *prometheus.Registry // of the running manager
 	spans      *tracetest.InMemoryExporter
-	stop       func()
+	logs       *logLines
+	// groupMetrics is Options.GroupMetrics.
+	groupMetrics bool
+	// secondOperatorGrace is Options.SecondOperatorGrace.
+	secondOperatorGrace time.Duration
+	// besideAnother is set if another manager runs at the same time, whose goroutines look like leaks.
+	besideAnother bool
+	stop          func()
 }
 
 // newTestEnv returns an environment with the account acme and a running manager. Options can change the account.
@@ -47,7 +58,7 @@ func newTestEnv(options ...func(*v1alpha1.DeepCallAccount)) *testEnv {
 // newEmptyTestEnv returns an environment without an account, whose manager is not started yet.
 func newEmptyTestEnv() *testEnv {
 	GinkgoHelper()
-	e := &testEnv{transport: newAPITransport(), spans: tracetest.NewInMemoryExporter()}
+	e := &testEnv{transport: newAPITransport(), spans: tracetest.NewInMemoryExporter(), logs: &logLines{}}
 	e.deepcall, e.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{
 		Semantics: semantics, Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
 	})
@@ -100,6 +111,7 @@ func (e *testEnv) start() {
 	skipNameValidation := true
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:     scheme,
+		Logger:     funcr.New(e.logs.add, funcr.Options{}),
 		Cache:      cache.Options{DefaultNamespaces: cached},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: &skipNameValidation},
@@ -108,6 +120,7 @@ func (e *testEnv) start() {
 	e.registry = prometheus.NewRegistry()
 	options := controller.Options{
 		AllowInsecureEndpoints: true, MaxConcurrentReconciles: 4,
+		SecondOperatorGrace: e.secondOperatorGrace, GroupMetrics: e.groupMetrics,
 		Metrics: e.registry, Tracing: sdktrace.NewTracerProvider(sdktrace.WithSyncer(e.spans)),
 	}
 	if e.restricted {
@@ -124,6 +137,9 @@ func (e *testEnv) start() {
 		cancel()
 		running.Wait()
 		e.stop = nil
+		if e.besideAnother {
+			return
+		}
 		Eventually(func() error { return goleak.Find(ignored...) }).Should(Succeed(), "the manager leaked goroutines")
 	}
 }
@@ -143,6 +159,25 @@ func (e *testEnv) crash() {
 	e.transport.block(false)
 }
 
+// logLines are the lines that managers have logged.
+type logLines struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logLines) add(prefix, line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, prefix+" "+line)
+}
+
+// containing returns the lines that contain a text.
+func (l *logLines) containing(text string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(l.lines), func(line string) bool { return !strings.Contains(line, text) })
+}
+
 // requests returns all requests that DeepCall received.
 func (e *testEnv) requests() []deepcalltest.Request { return e.deepcall.Requests() }
 
@@ -160,10 +195,10 @@ func (e *testEnv) expectRequests(n int) {
 	Consistently(e.requestCount).Should(Equal(n))
 }
 
-// waitForInFlight waits until a request is in flight.
-func (e *testEnv) waitForInFlight() {
+// waitForHanging waits until a fault holds a request.
+func (e *testEnv) waitForHanging() {
 	GinkgoHelper()
-	Expect(e.deepcall.WaitForInFlight(ctx, 1)).To(Succeed())
+	Expect(e.deepcall.WaitForHanging(ctx, 1)).To(Succeed())
 }
 
 // groupsOf returns the groups of each request.

@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,24 @@ var _ = Describe("R9: a failed connection", func() {
 		Eventually(history.ofMapping("asha")).Should(Equal([]observation{failed, synced}))
 		env.expectRequests(1)
 		Expect(conditionsOf(history.ofAccount("acme")())).To(Equal([]string{"Ready=True Untried", "Ready=True Usable"}))
+	})
+
+	It("is reported as a failure of DNS when the host name is not resolved, with the remedy", func() {
+		before := net.DefaultResolver
+		DeferCleanup(func() { net.DefaultResolver = before })
+		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			return nil, syscall.ECONNREFUSED
+		}}
+		env := newEmptyTestEnv()
+		env.start()
+		env.createAccount(testenv.Account("acme", "https://deepcall.test."))
+		const message = "DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS"
+		env.create(testenv.Mapping("asha").Group("90", true).Build())
+		Expect(env.waitFor("asha", "Ready=False ConnectionFailed Reconciling").Status.Conditions[0].Message).To(Equal(message))
+		env.createMappings("acme", 5)
+		env.waitForAccount("acme", "Ready=False Unreachable Reconciling")
+		Expect(env.account("acme").Status.Conditions[0].Message).To(SatisfyAll(
+			ContainSubstring(message+": the name could not be resolved. "), ContainSubstring("the network path to it (DNS, ")))
 	})
 
 	It("is reported and retried when it is closed in the middle of the response", func() {

@@ -19,7 +19,7 @@ var _ = Describe("R11: an account", func() {
 		env.create(testenv.UserToken("slow", "1", "t"))
 		env.create(testenv.Account("slow", url).Limits(1000, 1000, 100).Build())
 		env.createMappings("slow", 100)
-		Expect(hanging.WaitForInFlight(ctx, 1)).To(Succeed())
+		Expect(hanging.WaitForHanging(ctx, 1)).To(Succeed())
 		env.createMappings("acme", 100)
 		Eventually(env.countMappings, 10*time.Second).WithArguments("acme", "Ready=True Synced").Should(Equal(100))
 		Expect(env.countMappings("slow", "Ready=True Synced")).To(BeZero())
@@ -38,7 +38,7 @@ var _ = Describe("R11: an account", func() {
 		env.deepcall.Script(deepcalltest.Hang())
 		before := env.requestCount()
 		env.start()
-		env.waitForInFlight()
+		env.waitForHanging()
 		env.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
 		// The operator reconciled the edit before this mapping, so the edit is in the account's queue now.
 		env.createSynced(testenv.Mapping("later").Agent("later"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,7 +34,11 @@ func anyInUse(ctx context.Context, reader client.Reader, empty client.ObjectList
 	next := ""
 	for {
 		page, _ := empty.DeepCopyObject().(client.ObjectList)
-		if err := reader.List(ctx, page, append(slices.Clone(options), client.Limit(listLimit), client.Continue(next))...); err != nil {
+		err := reader.List(ctx, page, append(slices.Clone(options), client.Limit(listLimit), client.Continue(next))...)
+		if apierrors.IsForbidden(err) {
+			return true, nil // the permissions are deleted with a watched namespace, in which a manager can have worked
+		}
+		if err != nil {
 			return false, fmt.Errorf("list the objects: %w", err)
 		}
 		found := false

@@ -2,12 +2,15 @@ package controller_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -98,6 +101,18 @@ func TestAnyInUse_reads_all_pages(t *testing.T) {
 				t.Error("reads without a limit")
 			}
 			return nil
+		},
+	})
+	if inUse, err := controller.AnyInUse(t.Context(), reader, controller.Options{}); !inUse || err != nil {
+		t.Errorf("got %t, %v", inUse, err)
+	}
+}
+
+// When a watched namespace is deleted, the permissions in it are deleted, too. A replica must be able to become the leader then.
+func TestAnyInUse_without_a_permission(t *testing.T) {
+	reader := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no Role"))
 		},
 	})
 	if inUse, err := controller.AnyInUse(t.Context(), reader, controller.Options{}); !inUse || err != nil {

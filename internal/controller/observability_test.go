@@ -35,6 +35,7 @@ var _ = Describe("metrics", func() {
 		Expect(env.samples("deepcall_api_request_wait_seconds")).To(ConsistOf(account + " 2"))
 		Expect(env.samples("deepcall_api_requests_in_flight")).To(ConsistOf(account + " 0"))
 		Expect(env.samples("deepcall_account_state")).To(ContainElements(account+" state=Usable 1", account+" state=Denied 0"))
+		Expect(env.samples("deepcall_group_receivers")).To(BeEmpty(), "GroupMetrics is not set")
 
 		By("denying the account")
 		env.deepcall.RotateToken("1001", "another")
@@ -58,6 +59,36 @@ var _ = Describe("metrics", func() {
 		for _, name := range []string{"deepcall_mappings", "deepcall_api_requests_total", "deepcall_account_state", "deepcall_resync_lag_seconds"} {
 			Eventually(env.samples).WithArguments(name).Should(BeEmpty(), name)
 		}
+	})
+
+	It("counts the agents that receive calls for each group with GroupMetrics, each agent once, also after a restart", func() {
+		env := newEmptyTestEnv()
+		env.groupMetrics = true
+		env.setup()
+		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false))
+		env.createSynced(testenv.Mapping("bela").Agent("8").Group("90", true))
+		env.create(testenv.Mapping("chandra").Group("90", false).Group("92", true).Build())
+		env.waitFor("chandra", "Ready=False Conflict Stalled")
+		account := "account=acme account_namespace=" + env.namespace
+		expect := func(samples ...any) {
+			GinkgoHelper()
+			Eventually(env.samples).WithArguments("deepcall_group_receivers").Should(ConsistOf(samples...))
+		}
+		expect(account+" group=90 2", account+" group=91 0", account+" group=92 1")
+		env.restart()
+		expect(account+" group=90 2", account+" group=91 0", account+" group=92 1")
+
+		By("deleting the owner of the group, whose other mapping turns the calls off")
+		env.delete(env.mapping("asha"))
+		env.waitForSynced("chandra")
+		expect(account+" group=90 1", account+" group=92 1")
+
+		By("deleting all mappings")
+		for _, name := range []string{"bela", "chandra"} {
+			env.delete(env.mapping(name))
+			env.waitForDeletion(name)
+		}
+		expect()
 	})
 
 	It("shows the delay of an overdue resync", func() {

@@ -30,8 +30,9 @@ func traceReconciles[key comparable](
 			result, err := inner.Reconcile(ctx, k)
 			if err != nil {
 				span.SetStatus(codes.Error, err.Error())
+				return reconcile.Result{}, err // controller-runtime ignores a result beside an error, and logs a warning
 			}
-			return result, err
+			return result, nil
 		})
 	}
 }

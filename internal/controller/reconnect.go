@@ -7,11 +7,13 @@ import (
 	"net"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
@@ -26,7 +28,12 @@ func NewInformer(
 	next := toolscache.ToListerWatcherWithContext(lw)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return untilConnected(ctx, func() (runtime.Object, error) { return next.ListWithContext(ctx, options) })
+			quiet := ctx
+			if _, isMetadata := obj.(*metav1.PartialObjectMetadata); isMetadata {
+				// At high log levels, client-go logs responses, and kubectl apply stores a copy of a Secret in its metadata.
+				quiet = klog.NewContext(ctx, logr.Discard())
+			}
+			return untilConnected(ctx, func() (runtime.Object, error) { return next.ListWithContext(quiet, options) })
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return untilConnected(ctx, func() (watch.Interface, error) { return next.WatchWithContext(ctx, options) })

@@ -5,6 +5,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -186,6 +188,28 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 		env.create(testenv.UserToken("acme", "1001", "s3cr3t"))
 		env.waitForDeletion("asha")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+	})
+
+	It("in a namespace whose credentials are gone reports the calls that go on, by event, log and metric", func() {
+		env := newTestEnv()
+		asha := env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false).Group("92", true))
+		ravi := env.createSynced(testenv.Mapping("ravi").Agent("8").Group("90", false))
+		env.stop()
+		By("deleting the namespace, in the order of the controller of namespaces") // which does not run here, so it stays
+		for _, obj := range []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: env.namespace}}, env.secret(), env.account("acme"), asha, ravi} {
+			env.delete(obj)
+		}
+		env.start()
+		env.waitForDeletion("asha")
+		env.waitForDeletion("ravi")
+		env.waitForAccountDeletion("acme")
+		env.expectRequests(2)
+		Expect(env.sample("deepcall_removals_abandoned_total")).To(Equal(1.0))
+		Expect(env.logs.containing("without removing its groups")).To(ConsistOf(SatisfyAll(
+			ContainSubstring(`"name"="asha"`), ContainSubstring(`"agent"="7"`), ContainSubstring(`"groups"=["90" "92"]`))))
+		Eventually(env.events).WithArguments("default/" + env.namespace).Should(ConsistOf(
+			"Warning RemovalAbandoned: Agent 7 can still receive calls of groups 90, 92: a mapping was released without a request to DeepCall, " +
+				"since its namespace was deleted and the account's credentials are gone; remove the agent from these groups in DeepCall"))
 	})
 
 	It("keeps an account that is in use", func() {

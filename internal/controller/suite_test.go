@@ -24,7 +24,7 @@ var (
 	k8sClient    client.Client
 )
 
-func TestController(t *testing.T) {
+func TestSpecs(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Controller")
 }

@@ -243,7 +243,7 @@ var _ = Describe("a tenant without permission", func() {
 		env.deepcall.Script(deepcalltest.Hang())
 		before := env.transport.mappingWrites()
 		env.start()
-		env.waitForInFlight()
+		env.waitForHanging()
 		Expect(env.transport.mappingWrites() - before).To(BeNumerically("<=", 20))
 		env.deepcall.Release()
 		env.waitForSynced(host.Name)

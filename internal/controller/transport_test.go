@@ -21,12 +21,14 @@ type apiTransport struct {
 	blocked       bool
 	failingWrites map[string]int // number of writes to fail, by resource
 	failingReads  map[string]int // number of reads to fail, by part of the path
+	lostAnswers   map[string]int // number of writes that are made without an answer, by resource
 	rejected      []string       // parts of the paths of writes to reject
 	rejections    int            // number of rejected writes
+	forbidden     []string       // parts of the paths of reads to reject
 }
 
 func newAPITransport() *apiTransport {
-	return &apiTransport{reads: map[string]int{}, writes: map[string]int{}, failingWrites: map[string]int{}, failingReads: map[string]int{}}
+	return &apiTransport{reads: map[string]int{}, writes: map[string]int{}, failingWrites: map[string]int{}, failingReads: map[string]int{}, lostAnswers: map[string]int{}}
 }
 
 func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
@@ -34,13 +36,21 @@ func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
 		if request.Method == http.MethodGet && t.failsRead(request.URL.Path) {
 			return nil, errors.New("injected read failure")
 		}
+		if request.Method == http.MethodGet && t.rejectsRead(request.URL.Path) {
+			return rejection(request), nil
+		}
 		if request.Method != http.MethodGet && t.failsWrite(resourceOf(request.URL.Path)) {
 			return nil, errors.New("injected write failure")
 		}
 		if request.Method != http.MethodGet && t.rejectsWrite(request.URL.Path) {
 			return rejection(request), nil
 		}
-		return next.RoundTrip(request)
+		response, err := next.RoundTrip(request)
+		if err == nil && request.Method != http.MethodGet && t.losesAnswer(resourceOf(request.URL.Path)) {
+			_ = response.Body.Close()
+			return nil, errors.New("injected loss of an answer")
+		}
+		return response, err
 	})
 }
 
@@ -71,6 +81,20 @@ func (t *apiTransport) failsRead(path string) bool {
 	return false
 }
 
+// rejectsRead reports whether a read is rejected.
+func (t *apiTransport) rejectsRead(path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.forbidden, func(part string) bool { return strings.Contains(path, part) })
+}
+
+// rejectReads rejects all reads of paths that contain one of the parts, and no others, as without the permission.
+func (t *apiTransport) rejectReads(parts ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forbidden = parts
+}
+
 // failsWrite counts a write and reports whether it fails.
 func (t *apiTransport) failsWrite(resource string) bool {
 	t.mu.Lock()
@@ -99,6 +123,21 @@ func (t *apiTransport) failWrites(resource string, times int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failingWrites[resource] = times
+}
+
+// losesAnswer reports whether the answer to a write is lost.
+func (t *apiTransport) losesAnswer(resource string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lostAnswers[resource]--
+	return t.lostAnswers[resource] >= 0
+}
+
+// loseAnswers lets the next writes of a resource be made without an answer.
+func (t *apiTransport) loseAnswers(resource string, times int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lostAnswers[resource] = times
 }
 
 // readsOf returns the number of reads of paths with the suffix.
@@ -141,7 +180,7 @@ func (t *apiTransport) rejectionCount() int {
 // rejectionMessage is the API server's message of rejected writes.
 const rejectionMessage = `ValidatingAdmissionPolicy "frozen" denied request: no writes today`
 
-// rejection is the API server's answer to a write that an admission policy rejects.
+// rejection is the API server's answer to a write that an admission policy rejects, and to a read without the permission.
 func rejection(request *http.Request) *http.Response {
 	body, err := json.Marshal(metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,

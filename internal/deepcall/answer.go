@@ -17,8 +17,8 @@ const (
 	codeSuccess = 200
 	// maxAnswerBytes bounds the body of an answer.
 	maxAnswerBytes = 64 << 10
-	// maxRetryAfter bounds the pause that Retry-After asks for.
-	maxRetryAfter = time.Hour
+	// MaxRetryAfter bounds the pause that Retry-After asks for.
+	MaxRetryAfter = time.Hour
 )
 
 // Answer is an answer of DeepCall.
@@ -131,13 +131,13 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	if strings.Trim(value, "0123456789") == "" {
 		seconds, err := strconv.ParseInt(value, 10, 32)
 		if err != nil { // too many digits
-			return maxRetryAfter
+			return MaxRetryAfter
 		}
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+		return min(time.Duration(seconds)*time.Second, MaxRetryAfter)
 	}
 	date, err := http.ParseTime(value)
 	if err != nil {
 		return 0
 	}
-	return min(max(date.Sub(now), 0), maxRetryAfter)
+	return min(max(date.Sub(now), 0), MaxRetryAfter)
 }

@@ -14,6 +14,9 @@ type CABundleError struct{ Problem string }
 
 func (e *CABundleError) Error() string { return "the CA bundle " + e.Problem }
 
+// maxCABundle bounds a bundle, in bytes. It is what spec.caBundle can contain: 1 MiB of base64.
+const maxCABundle = 768 << 10
+
 const (
 	beginCertificate = "-----BEGIN CERTIFICATE-----"
 	endCertificate   = "-----END CERTIFICATE-----"
@@ -35,6 +38,9 @@ func parseCABundle(bundle []byte) (*x509.CertPool, error) {
 	if len(bundle) == 0 {
 		return nil, nil
 	}
+	if len(bundle) > maxCABundle {
+		return nil, &CABundleError{"has more than 768 KiB: leave only the CA's certificates"}
+	}
 	text := string(bundle)
 	if strings.Contains(text, "\x00") {
 		return nil, &CABundleError{"is not plain text: give the CA's certificates in PEM form, saved as UTF-8"}
@@ -49,7 +55,7 @@ func parseCABundle(bundle []byte) (*x509.CertPool, error) {
 			count++
 			body = &strings.Builder{}
 		case body == nil && beginAnyBlock.MatchString(line):
-			return nil, &CABundleError{"holds something else than certificates: leave only the CERTIFICATE blocks"}
+			return nil, &CABundleError{"contains something other than certificates: leave only the CERTIFICATE blocks"}
 		case body == nil:
 			if problem := checkComment(line); problem != "" {
 				return nil, damaged(count+1, problem)

@@ -97,9 +97,10 @@ func TestParseCABundleRejectsOtherFormats(t *testing.T) {
 		"DER":                 {"0\x82\x01\x81\x00", "is not plain text: give the CA's certificates in PEM form, saved as UTF-8"},
 		"UTF-16":              {"\xff\xfe-\x00-\x00", "is not plain text: give the CA's certificates in PEM form, saved as UTF-8"},
 		"base64 twice":        {strings.Repeat("LS0tLS1CRUdJ", 10), "can't be read at certificate 1: it has no BEGIN line; export it again in PEM form"},
-		"a private key":       {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "holds something else than certificates: leave only the CERTIFICATE blocks"},
-		"a trusted one":       {"-----BEGIN TRUSTED CERTIFICATE-----\nUVFR\n-----END TRUSTED CERTIFICATE-----\n", "holds something else than certificates: leave only the CERTIFICATE blocks"},
-		"a request for a one": {"-----BEGIN CERTIFICATE REQUEST-----\nUVFR\n-----END CERTIFICATE REQUEST-----\n", "holds something else than certificates: leave only the CERTIFICATE blocks"},
+		"too large":           {strings.Repeat("# comment\n", 80_000) + otherCA, "has more than 768 KiB: leave only the CA's certificates"},
+		"a private key":       {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "contains something other than certificates: leave only the CERTIFICATE blocks"},
+		"a trusted one":       {"-----BEGIN TRUSTED CERTIFICATE-----\nUVFR\n-----END TRUSTED CERTIFICATE-----\n", "contains something other than certificates: leave only the CERTIFICATE blocks"},
+		"a request for a one": {"-----BEGIN CERTIFICATE REQUEST-----\nUVFR\n-----END CERTIFICATE REQUEST-----\n", "contains something other than certificates: leave only the CERTIFICATE blocks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewClient(Config{Endpoint: "https://deepcall.invalid", CABundle: []byte(tc.bundle)})

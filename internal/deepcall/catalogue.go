@@ -175,16 +175,16 @@ var (
 
 	entryTimeout = Entry{
 		Reason: "Timeout", Message: "DeepCall did not answer in time", Class: Transient, Unreachable: true,
-		Meaning: "No complete answer was received within spec.requestTimeout.", Remedy: noAction,
+		Meaning: "No complete answer was received within spec.requestTimeout, or DNS did not resolve the endpoint's host name in that time, as the message states.", Remedy: noAction,
 	}
 	entryConnectionFailed = Entry{
 		Reason: "ConnectionFailed", Message: "The connection to DeepCall failed", Class: Transient, Unreachable: true,
-		Meaning: "The name did not resolve, the connection was refused, or it broke.", Remedy: checkNetwork,
+		Meaning: "DNS did not resolve the endpoint's host name, as the message states, the connection was refused, or it broke.", Remedy: checkNetwork,
 	}
 	entryTLSFailed = Entry{
 		Reason: "TLSFailed", Message: "No secure connection to DeepCall could be made", Class: Transient, Unreachable: true,
 		Meaning: "The server's certificate is not trusted, or the TLS handshake failed.",
-		Remedy:  "The account's owner checks spec.endpoint, and spec.caBundle, which must hold the root of a proxy that intercepts TLS.",
+		Remedy:  "The account's owner checks spec.endpoint, and the CA bundle (spec.caBundle or spec.caBundleRef), which must hold the root of a proxy that intercepts TLS.",
 	}
 	entryEndpointNotAllowed = Entry{
 		Reason: "EndpointNotAllowed", Message: "The endpoint's address is not allowed", Class: Transient, Unreachable: true,

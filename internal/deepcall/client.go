@@ -100,6 +100,7 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 	defer cancel()
 	requestCtx, cancelTimeout := context.WithTimeout(ctx, c.timeout)
 	defer cancelTimeout()
+	requestCtx, lookup := withLookup(requestCtx)
 
 	raw := encode(cred, req)
 	body := &onceBody{Reader: bytes.NewReader(raw), maySend: func() error {
@@ -112,6 +113,9 @@ func (c *Client) UpdateAgentGroupMapping(ctx context.Context, cred Credentials, 
 	resp, err := c.roundTrip(requestCtx, body, len(raw))
 	if err != nil {
 		entry, cause := classifyFailure(ctx, requestCtx, err)
+		if lookup.explains(entry, err) {
+			entry = withoutAddress(entry)
+		}
 		return Answer{}, &Error{Entry: entry, Uncertain: !body.closeUnread(), cause: cause}
 	}
 	defer func() { _ = resp.Body.Close() }()

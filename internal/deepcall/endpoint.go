@@ -19,6 +19,12 @@ type EndpointError struct{ Problem string }
 
 func (e *EndpointError) Error() string { return "the endpoint " + e.Problem }
 
+// ValidateEndpoint returns an EndpointError if no client accepts the endpoint. It accepts plain http, which some clients do.
+func ValidateEndpoint(endpoint string) error {
+	_, err := parseEndpoint(endpoint, true)
+	return err
+}
+
 // SameEndpoint reports whether requests to both endpoints are the same: trailing slashes, a default port, and the case and
 // the trailing dot of the host make no difference.
 func SameEndpoint(a, b string) bool {

@@ -22,7 +22,7 @@ func FuzzRetryAfter(f *testing.F) {
 		now := now.Add(time.Duration(later))
 		header := http.Header{"Retry-After": {value}}
 		got := retryAfter(header, now)
-		if got < 0 || got > maxRetryAfter {
+		if got < 0 || got > MaxRetryAfter {
 			t.Fatalf("%q pauses the account for %v", value, got)
 		}
 		header["Retry-After"] = []string{" " + value + "\t"}
@@ -95,7 +95,7 @@ func FuzzClassify(f *testing.F) {
 		if e.Code == 0 && !slices.ContainsFunc(Catalogue(), func(entry Entry) bool { return entry.Reason == e.Reason }) {
 			t.Errorf("the catalogue has no entry %s", e.Reason)
 		}
-		if len(e.Message) > 100 || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+		if len(e.Message) > 100 || e.RetryAfter < 0 || e.RetryAfter > MaxRetryAfter {
 			t.Errorf("too long for a condition: %+v", e)
 		}
 		shown := err.Error()

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	errInvalidProxy     = fixedCause("HTTPS_PROXY is not a valid URL of a proxy: its scheme must be http or https")
+	errInvalidProxy     = fixedCause("HTTPS_PROXY is not a valid URL of a proxy: its scheme must be http or https, and its password percent-encoded")
 	errProxyCredentials = fixedCause("the proxy requires other credentials (HTTP 407)")
 	errProxyAnswer      = fixedCause("the proxy's answer is not valid HTTP")
 	errProxyClosed      = fixedCause("the proxy closed the connection")

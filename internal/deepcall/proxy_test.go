@@ -111,7 +111,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, e := send(t, client(t, proxiedEndpoint, through(t, tc.proxy), trusting(srv)), context.Background())
-			if e == nil || e.Reason != tc.reason || e.Cause() != tc.cause || e.Uncertain {
+			if e == nil || e.Entry != entryConnectionFailed || e.Reason != tc.reason || e.Cause() != tc.cause || e.Uncertain {
 				t.Errorf("got %+v with the cause %q", e, e.Cause())
 			}
 		})

@@ -31,6 +31,9 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		NextProtos:         []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
+	direct := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return dialer.DialContext(observeLookup(ctx), network, addr)
+	}
 	through := tunnel{dialer: net.Dialer{Timeout: cfg.Timeout}, roots: cfg.ProxyRoots}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		name := withoutFinalDots(addr)
@@ -40,7 +43,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		case proxy != nil:
 			return through.dial(ctx, proxy, name)
 		}
-		return dialer.DialContext(ctx, network, addr)
+		return direct(ctx, network, addr)
 	}
 	// Without HTTP/2, since its client retries requests by itself.
 	var protocols http.Protocols
@@ -48,7 +51,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	return &http.Transport{
 		Proxy: nil, // with a proxy, net/http would ignore DialTLSContext
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, addr)
+			conn, err := direct(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}

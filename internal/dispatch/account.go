@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"time"
@@ -27,9 +28,13 @@ type Config struct {
 	Revision string
 	// Endpoint is the base URL. Groups that were applied at another endpoint don't count as applied at this one.
 	Endpoint string
-	// Client sends requests to the endpoint. Nil if the spec is invalid.
+	// Client sends requests to the endpoint. Nil if the spec is invalid, or if there is no valid CA bundle.
 	Client *deepcall.Client
 	Limits Limits
+	// CABundle is what the ConfigMap or Secret of CABundleRef contained when it was last read; nil if there is none. Another one
+	// counts as a new revision.
+	CABundle    []byte
+	CABundleRef v1alpha1.CABundleReference
 	// Credentials are zero if the Secret is missing or invalid.
 	Credentials deepcall.Credentials
 	// SecretHash changes with the Secret's data. 0 if the Secret can't be read. Another one makes a denied or
@@ -37,7 +42,7 @@ type Config struct {
 	SecretHash uint64
 	// ConfigError describes why the account can't be used as configured. Zero if it can be used.
 	ConfigError ConfigError
-	// SpecError is the part of ConfigError that comes from the spec alone.
+	// SpecError is the part of ConfigError that comes from the spec and from the content of CABundle.
 	SpecError ConfigError
 }
 
@@ -96,7 +101,8 @@ func (a *account) configure(config Config, now time.Time) {
 	if config.Client != nil {
 		a.targetKey = a.lastCredentials.TargetKey(config.Endpoint)
 	}
-	edited, secretChanged := old.Revision != config.Revision, a.rememberSecret()
+	edited := old.Revision != config.Revision || !bytes.Equal(old.CABundle, config.CABundle)
+	secretChanged := a.rememberSecret()
 	changed := edited || secretChanged
 	if isNew {
 		return

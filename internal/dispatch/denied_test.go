@@ -50,6 +50,7 @@ func TestDeniedAccount(t *testing.T) {
 		"new credentials":                func(h *harness, c *Config) { c.Credentials = credentials(h.t, "1002") },
 		"a new revision":                 func(_ *harness, c *Config) { c.Revision = "2" },
 		"another endpoint":               func(_ *harness, c *Config) { c.Endpoint = otherEndpoint },
+		"another CA bundle":              func(h *harness, c *Config) { c.CABundle, c.Client = []byte("PEM"), h.client() },
 		"a new revision with new client": func(h *harness, c *Config) { c.Revision, c.Client = "2", h.client() },
 	} {
 		runInFakeTime(t, "retries at once after "+name+", and serves all agents after a success", func(t *testing.T) {

@@ -78,7 +78,8 @@ func New(options Options) *Dispatcher {
 }
 
 // Configure puts the configuration of a new or changed account in force. Other credentials or another endpoint reset the
-// account's health. A new revision or other data of the Secret resets that of a denied or unreachable account, and ends a pause.
+// account's health. A new revision, another CA bundle or other data of the Secret resets that of a denied or unreachable
+// account, and ends a pause.
 func (d *Dispatcher) Configure(name types.NamespacedName, config Config) Health {
 	d.mu.Lock()
 	defer d.unlock()

@@ -45,6 +45,7 @@ func TestRetryAfterPausesTheAccount(t *testing.T) {
 
 	for name, change := range map[string]func(*Config){
 		"a new revision":           func(c *Config) { c.Revision = "2" },
+		"another CA bundle":        func(c *Config) { c.CABundle = []byte("PEM") },
 		"other data of the Secret": func(c *Config) { c.SecretHash = 2 },
 	} {
 		runInFakeTime(t, "until "+name+"; then one request probes, and its success releases the others", func(t *testing.T) {

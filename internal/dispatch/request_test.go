@@ -62,6 +62,7 @@ func TestRecoveriesOfAResult(t *testing.T) {
 		},
 		"the endpoint changes":  func(h *harness) { h.reconfigure(func(c *Config) { c.Endpoint, c.Client = otherEndpoint, h.client() }) },
 		"the revision changes":  func(h *harness) { h.reconfigure(func(c *Config) { c.Revision, c.Client = "2", h.client() }) },
+		"the CA bundle changes": func(h *harness) { h.reconfigure(func(c *Config) { c.CABundle, c.Client = []byte("PEM"), h.client() }) },
 		"it is recreated":       (*harness).recreateAccount,
 		"it is recreated twice": func(h *harness) { h.recreateAccount(); h.recreateAccount() },
 	} {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/ptr"
 )
 
 // unknownLeader holds a lease that was created in place of a deleted one. No process has this identity, so that the lease
@@ -21,8 +23,11 @@ type Lock struct {
 	resourcelock.Interface
 	fence *Fence
 	inUse func(context.Context) (bool, error)
-	// seenOther reports whether another process has held the lease since this one started.
+	// seenOther reports whether another process has held the lease since this one started, and other is what is known about it.
 	seenOther bool
+	other     holding
+	// began is when the attempt to acquire or renew the lease began that has read the lease; nil if none did.
+	began *time.Duration
 }
 
 var _ resourcelock.Interface = &Lock{}
@@ -33,14 +38,32 @@ func NewLock(lock resourcelock.Interface, fence *Fence, inUse func(context.Conte
 	return &Lock{Interface: lock, fence: fence, inUse: inUse}
 }
 
-// Get closes the fence for good if the leader finds that the lease is not its own any more.
+// Get closes the fence for good if the leader finds that the lease is not its own any more. An expired lease is returned as
+// a released one, which the elector acquires at once.
 func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	l.began = ptr.To(l.fence.now())
 	record, raw, err := l.Interface.Get(ctx)
-	if err == nil && record.HolderIdentity != l.Identity() {
-		l.fence.lose()
-		l.seenOther = l.seenOther || record.HolderIdentity != ""
+	if err != nil || record.HolderIdentity == l.Identity() {
+		return record, raw, err
 	}
-	return record, raw, err
+	l.fence.lose()
+	l.seenOther = l.seenOther || record.HolderIdentity != ""
+	if l.hasExpired(record) {
+		released := *record
+		released.HolderIdentity = ""
+		record = &released
+	}
+	return record, raw, nil
+}
+
+// hasExpired reports whether another process that holds the lease can't be at work any more. The elector alone would count
+// from when it first read the last renewal, and so wait for a whole lease duration after an outage of the API server, even if
+// the lease had expired long before. A holder whose clock was set back during the outage renews the lease until the next read.
+func (l *Lock) hasExpired(record *resourcelock.LeaderElectionRecord) bool {
+	now := l.fence.now()
+	var unchanged bool
+	l.other, unchanged = l.other.observe(record, now)
+	return unchanged && now-l.other.renewedBy > time.Duration(record.LeaseDurationSeconds)*time.Second
 }
 
 // Update acquires, renews or releases the lease. A process that has lost the lease does none of these: the elector would
@@ -99,9 +122,11 @@ func (l *Lock) createForUnknown(ctx context.Context, record resourcelock.LeaderE
 	return errLeaseCreated
 }
 
-// renew writes the lease. A conflict closes the fence until it is known who wrote the lease.
+// renew writes the lease. A conflict closes the fence until it is known who wrote the lease. The renewal began before the
+// lease was read for it: that is the time that the record states.
 func (l *Lock) renew(write func() error) error {
-	began := l.fence.now()
+	began := ptr.Deref(l.began, l.fence.now())
+	l.began = nil
 	err := write()
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -29,6 +30,7 @@ var (
 type fakeLock struct {
 	resourcelock.Interface
 	holder  *string
+	renewed time.Time // by the holder's clock
 	version int
 	seen    int   // the version that the process knows
 	err     error // the result of writes
@@ -42,7 +44,12 @@ func (l *fakeLock) Get(context.Context) (*resourcelock.LeaderElectionRecord, []b
 		return nil, nil, errNotFound
 	}
 	l.seen = l.version
-	return &resourcelock.LeaderElectionRecord{HolderIdentity: *l.holder}, []byte(*l.holder), nil
+	if l.delay != nil {
+		l.delay()
+	}
+	return &resourcelock.LeaderElectionRecord{
+		HolderIdentity: *l.holder, RenewTime: metav1.NewTime(l.renewed), LeaseDurationSeconds: int(leaseDuration / time.Second),
+	}, []byte(*l.holder), nil
 }
 
 func (l *fakeLock) Create(_ context.Context, record resourcelock.LeaderElectionRecord) error {
@@ -136,6 +143,15 @@ func TestFence(t *testing.T) {
 		"counts from the beginning of a renewal": {
 			func(h *harness) { elect(h); h.slowly(10 * time.Second); h.renew(); h.elapse(5*time.Second + 1) }, closed, own,
 		},
+		"counts from the read before a renewal": {
+			func(h *harness) {
+				elect(h)
+				h.slowly(5 * time.Second)
+				h.get()
+				h.renew()
+				h.elapse(5*time.Second + 1)
+			}, closed, own,
+		},
 		"opens again after a late renewal": {
 			func(h *harness) { elect(h); h.elapse(time.Hour); h.get(); h.renew() }, open, own,
 		},
@@ -212,6 +228,7 @@ func TestFence(t *testing.T) {
 				h.create()
 				h.get()
 				h.elapse(leaseDuration)
+				h.get()
 				h.renew()
 			}, open, own,
 		},

@@ -1,5 +1,5 @@
 // Package metrics exports the operator's metrics to Prometheus. All labels are bounded: by the accounts and by the
-// catalogue of DeepCall's answers.
+// catalogue of DeepCall's answers, and, only if Sources has Groups, by the groups in DeepCall.
 package metrics
 
 import (
@@ -18,15 +18,20 @@ type Sources struct {
 	IsLeader func() bool
 	Accounts Accounts
 	Mappings Mappings
+	// Groups is nil if the metrics of groups are disabled.
+	Groups Groups
 }
 
 // Metrics holds the operator's own metrics. It is a collector, to be registered once.
 type Metrics struct {
-	// RemovalsAbandoned counts mappings that were released without removing their groups from DeepCall.
+	// RemovalsAbandoned counts mappings that were released without removing their groups from DeepCall, and whose agents can still
+	// receive calls.
 	RemovalsAbandoned prometheus.Counter
 	// WritesRejected counts writes of mappings that the API server rejected, by the part of the mapping: metadata or status.
 	WritesRejected *prometheus.CounterVec
-	Resyncs        *Resyncs
+	// ForeignStatusWrites counts status writes of another operator.
+	ForeignStatusWrites prometheus.Counter
+	Resyncs             *Resyncs
 
 	sources Sources
 	// deletion is held while the series of an account are deleted, so that a request that ends does not restore them.
@@ -46,12 +51,16 @@ func New(sources Sources) *Metrics {
 	m := &Metrics{
 		RemovalsAbandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "deepcall_removals_abandoned_total",
-			Help: "Number of mappings released without removing their groups from DeepCall, because their namespace was deleted and the credentials did not exist any more.",
+			Help: "Number of mappings whose agents can still receive calls: they were released without removing their groups from DeepCall, because their namespace was deleted and the credentials did not exist any more.",
 		}),
 		WritesRejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "deepcall_writes_rejected_total",
 			Help: "Number of writes of mappings that the API server rejected for good, by part of the mapping: metadata or status.",
 		}, []string{"part"}),
+		ForeignStatusWrites: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "deepcall_foreign_status_writes_total",
+			Help: "Number of status writes of mappings and accounts by another operator, which works on the same objects.",
+		}),
 		Resyncs: newResyncs(),
 		sources: sources,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -80,7 +89,7 @@ func New(sources Sources) *Metrics {
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.RemovalsAbandoned, m.WritesRejected, m.requests, m.duration, m.inFlight, m.wait}
+	return []prometheus.Collector{m.RemovalsAbandoned, m.WritesRejected, m.ForeignStatusWrites, m.requests, m.duration, m.inFlight, m.wait}
 }
 
 // Describe implements prometheus.Collector.
@@ -92,6 +101,9 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- accountStateDesc
 	descriptions <- accountDuplicatesDesc
 	descriptions <- resyncLagDesc
+	if m.sources.Groups != nil {
+		descriptions <- groupReceiversDesc
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -105,6 +117,9 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	collectMappings(metrics, m.sources.Mappings)
 	collectAccounts(metrics, m.sources.Accounts)
 	m.Resyncs.collect(metrics, m.sources.Clock.Now())
+	if m.sources.Groups != nil {
+		collectGroups(metrics, m.sources.Groups, m.sources.Accounts)
+	}
 }
 
 // DeleteAccount deletes all series of an account that is no longer in use.

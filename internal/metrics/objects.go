@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -63,5 +65,28 @@ type Mappings interface {
 func collectMappings(metrics chan<- prometheus.Metric, mappings Mappings) {
 	for r, n := range mappings.CountByReadiness() {
 		metrics <- prometheus.MustNewConstMetric(mappingsDesc, prometheus.GaugeValue, float64(n), r.Ready, r.Reason)
+	}
+}
+
+var groupReceiversDesc = prometheus.NewDesc("deepcall_group_receivers",
+	"Number of agents that receive calls for the group, as DeepCall last confirmed.", append(slices.Clone(accountLabels), "group"), nil)
+
+// Group is a group of an account.
+type Group struct {
+	Account types.NamespacedName
+	ID      string
+}
+
+// Groups provides the number of agents that receive calls for each group.
+type Groups interface {
+	// ReceiversByGroup returns the groups that DeepCall confirmed for an agent.
+	ReceiversByGroup() map[Group]int
+}
+
+func collectGroups(metrics chan<- prometheus.Metric, groups Groups, accounts Accounts) {
+	for group, n := range groups.ReceiversByGroup() {
+		if accounts.Has(group.Account) {
+			metrics <- prometheus.MustNewConstMetric(groupReceiversDesc, prometheus.GaugeValue, float64(n), group.Account.Namespace, group.Account.Name, group.ID)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -230,6 +231,21 @@ func (in input) held() map[string]bool {
 		held[group] = true
 	}
 	return held
+}
+
+// receiving returns the groups, without those that another mapping took over, whose calls the agent receives or may receive,
+// sorted.
+func (in input) receiving(takenOver []string) []string {
+	var groups []string
+	for group := range in.held() {
+		receives, applied := in.applied[group]
+		isOff := applied && !receives && !in.unconfirmed
+		if !isOff && !slices.Contains(takenOver, group) {
+			groups = append(groups, group)
+		}
+	}
+	slices.Sort(groups)
+	return groups
 }
 
 func toGroups(list []v1alpha1.AgentGroup) Groups {

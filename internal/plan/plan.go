@@ -33,7 +33,8 @@ type Write struct {
 	AddFinalizer, RemoveFinalizer bool
 	// Status is the new status; nil leaves it as it is.
 	Status *v1alpha1.AgentGroupMappingStatus
-	// Abandoned are the groups that still receive calls when the mapping is released, since removals can no longer be sent.
+	// Abandoned are the groups whose calls the agent can still receive after the mapping is released, since removals can no longer
+	// be sent.
 	Abandoned []string
 }
 

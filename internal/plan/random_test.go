@@ -153,8 +153,8 @@ func (h *history) event(inFlight bool) {
 // rejectionEvent changes which writes of a mapping the API server rejects, or ends a back-off.
 func (h *history) rejectionEvent(m *mapping) {
 	if h.IntN(2) == 0 {
-		h.now = h.now.Add(maxRetry)
-		h.logf("%s pass", maxRetry)
+		h.now = h.now.Add(MaxRetry)
+		h.logf("%s pass", MaxRetry)
 		return
 	}
 	part := []Part{Metadata, Status}[h.IntN(2)]
@@ -208,6 +208,9 @@ func (h *history) request() error {
 	if h.IntN(4) == 0 && !h.handsOver() {
 		what = fate(1 + h.IntN(3))
 	}
+	for group := range h.drifted {
+		delete(h.confirmed, group) // changed outside of the operator, or forgotten by a restart
+	}
 	sent := h.step(what, func() {
 		h.logf("%s", h.lastRequest(what))
 		if h.IntN(5) == 0 {
@@ -238,7 +241,7 @@ func (h *history) lastRequest(what fate) string {
 // repair removes every cause of failures.
 func (h *history) repair() {
 	h.unknown, h.failsWrite = map[string]bool{}, nil
-	h.rejects, h.now = nil, h.now.Add(maxRetry)
+	h.rejects, h.now = nil, h.now.Add(MaxRetry)
 	for _, m := range h.live() {
 		desired := m.desired()
 		delete(desired, missing)

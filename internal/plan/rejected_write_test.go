@@ -19,7 +19,7 @@ func (m *mapping) stated() string {
 }
 
 // pass lets time pass until a back-off has ended.
-func (a *agent) pass() { a.now = a.now.Add(maxRetry) }
+func (a *agent) pass() { a.now = a.now.Add(MaxRetry) }
 
 func TestRejectedWrite(t *testing.T) {
 	eachReading(t, "of a record sends no request for the mapping, and does not delay others", func(t *testing.T, replaces bool) {
@@ -174,7 +174,7 @@ func TestRejectedWrite_is_repeated_with_back_off(t *testing.T) {
 				if part == Metadata && !m.Status.Conditions[0].LastTransitionTime.Equal(&version.Status.Conditions[0].LastTransitionTime) {
 					t.Fatal("the status changes")
 				}
-				delay = min(2*delay, maxRetry)
+				delay = min(2*delay, MaxRetry)
 			}
 			for name, change := range map[string]func(){
 				"the spec changes":      func() { m.suspend(false) },

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -141,7 +140,7 @@ func (p planner) reportDeletion(i int) Write {
 	if releases && !in.metadataRejected {
 		w.RemoveFinalizer = true
 		if abandoned {
-			w.Abandoned = slices.Sorted(maps.Keys(in.held()))
+			w.Abandoned = in.receiving(c.takenOver)
 		}
 		return w
 	}

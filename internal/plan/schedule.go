@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
 // Priority of a request within its account. Its values are those of dispatch.Priority.
@@ -24,22 +25,23 @@ const (
 	PriorityEdit
 )
 
+// The delays of retries double from the first to the longest one.
 const (
-	firstRetry = time.Second
-	maxRetry   = 5 * time.Minute
-	// firstDeniedRetry and maxDeniedRetry are for an agent that is denied while its account is usable.
-	firstDeniedRetry = 5 * time.Minute
-	maxDeniedRetry   = time.Hour
+	FirstRetry = time.Second
+	MaxRetry   = 5 * time.Minute
+	// FirstDeniedRetry and MaxDeniedRetry are for an agent that is denied while its account is usable.
+	FirstDeniedRetry = 5 * time.Minute
+	MaxDeniedRetry   = time.Hour
 )
 
 // retryDelay returns the delay after this many transient failures in a row, at least one: 1 s, doubling up to 5 min.
 func retryDelay(failures int, jitter float64) time.Duration {
-	return exponentialDelay(firstRetry, maxRetry, failures, jitter)
+	return exponentialDelay(FirstRetry, MaxRetry, failures, jitter)
 }
 
 // deniedDelay is the delay after this many denials in a row, at least one: 5 min, doubling up to 1 h.
 func deniedDelay(failures int, jitter float64) time.Duration {
-	return exponentialDelay(firstDeniedRetry, maxDeniedRetry, failures, jitter)
+	return exponentialDelay(FirstDeniedRetry, MaxDeniedRetry, failures, jitter)
 }
 
 // exponentialDelay doubles a delay after each failure but the first. Jitter, in [0,1), varies it by up to a quarter, so that
@@ -54,6 +56,11 @@ func exponentialDelay(first, limit time.Duration, failures int, jitter float64) 
 		return delay - variation
 	}
 	return min(delay+variation, limit)
+}
+
+// NextResync returns when the resync interval of a mapping ends, as far as its status states it; zero is never.
+func NextResync(m *v1alpha1.AgentGroupMapping) time.Time {
+	return nextResync(m, reason.Rejected(m.Status.Conditions, m.Generation), time.Time{})
 }
 
 // nextResync returns when the resync interval of a mapping ends; zero is never. The interval begins with the last answer. A resync

@@ -133,10 +133,10 @@ func FuzzScheduleBounds(f *testing.F) {
 			return
 		}
 		delay, next := retryDelay(failures, jitter), retryDelay(max(failures, 1)%1000+1, jitter)
-		if delay < firstRetry || delay > maxRetry {
+		if delay < FirstRetry || delay > MaxRetry {
 			t.Errorf("after %d failures the delay is %s", failures, delay)
 		}
-		if failures > 9 && delay < maxRetry*3/4 || failures < 10 && failures > 0 && next < delay*3/4 {
+		if failures > 9 && delay < MaxRetry*3/4 || failures < 10 && failures > 0 && next < delay*3/4 {
 			t.Errorf("after %d failures the delay is %s, and then %s", failures, delay, next)
 		}
 	})
@@ -183,6 +183,25 @@ func TestPlan_sends_a_new_mapping_rejected_without_a_code_after_the_interval_als
 	a.now = a.now.Add(20 * time.Minute)
 	if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
 		t.Error("no request after the interval")
+	}
+}
+
+func TestNextResync_is_when_the_groups_are_sent_again(t *testing.T) {
+	m := newMapping("mapping", 1, "1=Y")
+	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
+	a := newAgent(false, m)
+	if next := NextResync(m.AgentGroupMapping); !next.IsZero() {
+		t.Errorf("a mapping that was never sent is resynced at %v", next)
+	}
+	a.runAll(t)
+	at := NextResync(m.AgentGroupMapping)
+	a.now = at.Add(-time.Second)
+	if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
+		t.Error("a request before the resync is due")
+	}
+	a.now = at
+	if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
+		t.Error("no request when the resync is due")
 	}
 }
 

@@ -112,6 +112,7 @@ const (
 		"on request (kubectl deepcall resync), or at the next resync."
 	disables = "It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. " +
 		"If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. " +
-		"After the cause was fixed in DeepCall, retry at once and resync all mappings of the account: " +
-		"kubectl annotate --overwrite dca NAME " + v1alpha1.ReconcileRequestedAtAnnotation + `="$(date +%s)"`
+		"After the cause was fixed in DeepCall, retry at once and resync all mappings of the account: " + resyncAccount
+	// resyncAccount is the command that resyncs all mappings of an account, and ends its pause.
+	resyncAccount = "kubectl deepcall resync account/NAME"
 )

@@ -19,11 +19,13 @@ import (
 
 // summaries returns every summary there is, with these names, groups and errors.
 func summaries(name string, groups []string, failure *deepcall.Error) []Summary {
+	bundle := v1alpha1.CABundleReference{Kind: v1alpha1.CABundleKindConfigMap, Name: name, Key: name}
 	all := []Summary{
 		Synced(), NothingToSend(), Suspended(), AccountNotPermitted(), Conflict(groups), AccountNotFound(name),
 		AccountNotReady(types.NamespacedName{Namespace: "other", Name: name}, "support"), FromError(failure),
 		Untried(), Usable(), Unreachable(failure), SecretNotFound(name), SecretForbidden(), InvalidCredentials(name, "is empty"),
-		InvalidEndpoint("has no host"), InvalidCABundle("is empty"), InvalidSelector("is invalid"), SelectorNotSupported(), NamespaceUnreadable(),
+		InvalidEndpoint("has no host"), InvalidCABundle(v1alpha1.CABundleReference{}, "is empty"), InvalidCABundle(bundle, "is empty"), CABundleNotFound(bundle, true),
+		CABundleForbidden(bundle.Kind), InvalidSelector("is invalid"), SelectorNotSupported(), NamespaceUnreadable(),
 	}
 	for _, s := range slices.Clone(all) {
 		all = append(all, s.BlocksDeletion())

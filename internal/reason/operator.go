@@ -18,6 +18,7 @@ const (
 const (
 	noAction       = "No action is needed."
 	retryOnChange  = "It retries as soon as the account or the Secret changes. Until then it sends no request with this account."
+	retryOnBundle  = "It retries as soon as the account or the object of spec.caBundleRef changes. Until then it sends no request with this account."
 	recreateIfElse = "If spec.accountRef is wrong, the mapping's owner deletes the mapping and creates it with the right one."
 )
 
@@ -81,8 +82,25 @@ var operatorReasons = []Entry{
 		Message:  "DeepCall asked to wait; no request is sent with the account until then",
 		Meaning:  "DeepCall asked to wait, for 30 seconds to an hour (Retry-After).",
 		Operator: "It sends no request with the account until then. The first request afterwards is a probe, and its success releases the others.",
-		Remedy: "No action is needed. If it happens often, the account's owner lowers spec.limits. To end the pause at once and resync all mappings of the account: " +
-			"kubectl annotate --overwrite dca NAME " + v1alpha1.ReconcileRequestedAtAnnotation + `="$(date +%s)"`,
+		Remedy:   "No action is needed. If it happens often, the account's owner lowers spec.limits. To end the pause at once and resync all mappings of the account: " + resyncAccount,
+	},
+	{
+		Reason: v1alpha1.ReasonRemovalAbandoned, Object: Mapping, Event: Warning,
+		Message: "Agent <agent> can still receive calls of <groups>: a mapping was released without a request to DeepCall, since its namespace was deleted and " +
+			"the account's credentials are gone; remove the agent from these groups in DeepCall",
+		Meaning: "The mapping's namespace was deleted while no operator with the credentials ran, so that its groups could not be removed. Only the log, " +
+			"deepcall_removals_abandoned_total and an event of the namespace, stored in the namespace default, show this reason.",
+		Operator: "It releases the mapping without a request, so that the deletion of the namespace ends.",
+		Remedy:   "The agent's owner removes the agent from these groups in DeepCall.",
+	},
+	{
+		Reason: v1alpha1.ReasonSecondOperator, Object: Shared, Event: Warning,
+		Message: "Another installation of the operator writes this status, too, and sends requests for the same mappings; uninstall one of the two, or let them watch different namespaces",
+		Meaning: "Another operator works on the same objects, for example one in another namespace, or a replica without --leader-elect. Only an event, the log " +
+			"and deepcall_foreign_status_writes_total show this reason. It is reported from the second write of the same status on, a minute after this operator's first write.",
+		Operator: "It continues. Requests of the two can overlap, so an agent can get the groups of an outdated request until the next resync.",
+		Remedy: "The cluster's administrator finds both with kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator, " +
+			"and uninstalls one of them, or lets them watch different namespaces or labels.",
 	},
 
 	{
@@ -145,10 +163,25 @@ var operatorReasons = []Entry{
 	},
 	{
 		Reason: v1alpha1.ReasonInvalidCABundle, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
-		Message:  "spec.caBundle <problem>",
-		Meaning:  "spec.caBundle contains no PEM certificate, or one that is damaged. The message names its number in the bundle.",
-		Operator: retryOnChange,
-		Remedy:   "The account's owner corrects or removes spec.caBundle.",
+		Message: "<bundle> <problem>",
+		Meaning: "spec.caBundle, or the key of the ConfigMap or Secret that spec.caBundleRef names, contains no PEM certificate, one that is damaged, or more than 768 KiB. " +
+			"The message states the number of a damaged certificate in the bundle.",
+		Operator: retryOnBundle,
+		Remedy:   "The account's owner corrects the bundle, or removes spec.caBundle or spec.caBundleRef to trust the system's roots.",
+	},
+	{
+		Reason: v1alpha1.ReasonCABundleNotFound, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionReconciling, Event: Warning,
+		Message:  `There is no CA bundle in the key "<key>" of the <kind> "<name>": <problem>; add the CA's certificates in PEM form, or correct spec.caBundleRef`,
+		Meaning:  "The ConfigMap or Secret that spec.caBundleRef names does not exist in the account's namespace, or its key does not exist or is empty.",
+		Operator: retryOnBundle + " Removals are still sent, with the bundle that it last read there.",
+		Remedy:   "The account's owner creates the object, lets a tool such as trust-manager create it, or corrects spec.caBundleRef.",
+	},
+	{
+		Reason: v1alpha1.ReasonCABundleForbidden, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
+		Message:  "The operator is not allowed to read <kind>s; allow its ServiceAccount to get, list and watch <resource> in every namespace that it watches",
+		Meaning:  "The operator is not allowed to read the object of spec.caBundleRef, or to watch ConfigMaps. Other accounts are not affected.",
+		Operator: "It retries every minute. Until then it sends no request with this account. Removals are still sent, with the bundle that it last read there.",
+		Remedy:   "The cluster's administrator grants the operator the permissions of its Role in config/rbac, also after an upgrade.",
 	},
 	{
 		Reason: v1alpha1.ReasonInvalidSelector, Object: Account, Ready: metav1.ConditionFalse, Condition: v1alpha1.ConditionStalled, Event: Warning,
@@ -182,13 +215,13 @@ var operatorReasons = []Entry{
 	},
 	{
 		Reason: Pending, Object: Roster,
-		Meaning:  "The latest change has not been sent yet. Only the roster shows this reason.",
+		Meaning:  "The latest change has not been sent yet. Only kubectl deepcall shows this reason.",
 		Operator: "It sends the change within seconds, or when the account's limits permit it. DeepCall can ask it to wait for up to an hour.",
 		Remedy:   "No action is needed at first. If it lasts, the cluster's administrator checks that the operator runs (kubectl get pods -A -l app.kubernetes.io/name=deepcall-operator) and that it watches this namespace.",
 	},
 	{
 		Reason: Deleting, Object: Roster,
-		Meaning:  "The mapping is being deleted. Only the roster shows this reason.",
+		Meaning:  "The mapping is being deleted. Only kubectl deepcall shows this reason.",
 		Operator: "It removes the mapping's groups from the agent in DeepCall, and then allows the deletion.",
 		Remedy:   "No action is needed at first. If it lasts, the mapping's owner checks kubectl describe agm NAME. With spec.removalPolicy Orphan, the mapping is deleted at once and the agent's calls stay as they are.",
 	},

@@ -102,6 +102,14 @@ func (s Summary) Stable(former Summary) Summary {
 	return s
 }
 
+// RemovalAbandoned is the summary of an agent that can still receive calls of groups although their mapping is gone.
+func RemovalAbandoned(agent string, groups []string) Summary {
+	return summarize(v1alpha1.ReasonRemovalAbandoned, "<agent>", agent, "<groups>", listGroups(groups))
+}
+
+// SecondOperator is the summary of an object whose status another operator writes, too.
+func SecondOperator() Summary { return summarize(v1alpha1.ReasonSecondOperator) }
+
 // Untried is the summary of an account with which no request has succeeded yet.
 func Untried() Summary { return summarize(v1alpha1.ReasonUntried) }
 
@@ -136,9 +144,27 @@ func InvalidEndpoint(problem string) Summary {
 	return summarize(v1alpha1.ReasonInvalidEndpoint, "<problem>", problem)
 }
 
-// InvalidCABundle is the summary of an account whose CA bundle can't be used.
-func InvalidCABundle(problem string) Summary {
-	return summarize(v1alpha1.ReasonInvalidCABundle, "<problem>", problem)
+// InvalidCABundle is the summary of an account whose CA bundle can't be used. ref is zero for spec.caBundle.
+func InvalidCABundle(ref v1alpha1.CABundleReference, problem string) Summary {
+	bundle := "spec.caBundle"
+	if ref.Name != "" {
+		bundle = fmt.Sprintf("The CA bundle in the key %q of the %s %q", ref.Key, ref.Kind, ref.Name)
+	}
+	return summarize(v1alpha1.ReasonInvalidCABundle, "<bundle>", bundle, "<problem>", problem)
+}
+
+// CABundleNotFound is the summary of an account whose spec.caBundleRef names an object or a key that does not exist.
+func CABundleNotFound(ref v1alpha1.CABundleReference, objectExists bool) Summary {
+	problem := "the " + string(ref.Kind) + " does not exist in this namespace"
+	if objectExists {
+		problem = "the key does not exist, or is empty"
+	}
+	return summarize(v1alpha1.ReasonCABundleNotFound, "<key>", ref.Key, "<kind>", string(ref.Kind), "<name>", ref.Name, "<problem>", problem)
+}
+
+// CABundleForbidden is the summary of an account with a CA bundle in an object of a kind that the operator is not allowed to read.
+func CABundleForbidden(kind v1alpha1.CABundleKind) Summary {
+	return summarize(v1alpha1.ReasonCABundleForbidden, "<kind>", string(kind), "<resource>", strings.ToLower(string(kind))+"s")
 }
 
 // maxProblem bounds, in characters, a problem that quotes the user's text: a long message fails the write of the status.

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
@@ -19,6 +21,8 @@ func TestSummaries(t *testing.T) {
 	acme := types.NamespacedName{Namespace: "support", Name: "acme"}
 	failure := &deepcall.Error{Entry: deepcall.Entry{Reason: "ServerError", Message: "DeepCall answered HTTP 500", Remedy: "The owner checks it."}}
 	eleven := strings.Split("90 91 92 93 94 95 96 97 98 99 100", " ")
+	inConfigMap := v1alpha1.CABundleReference{Kind: v1alpha1.CABundleKindConfigMap, Name: "corp-ca", Key: "ca.crt"}
+	inSecret := v1alpha1.CABundleReference{Kind: v1alpha1.CABundleKindSecret, Name: "corp-ca", Key: "tls.ca"}
 	summaries := map[Summary]Summary{
 		Synced():                      {"Synced", "DeepCall confirmed the declared groups"},
 		NothingToSend():               {"Synced", "No groups are declared, and none are left to remove"},
@@ -32,6 +36,10 @@ func TestSummaries(t *testing.T) {
 		AccountNotReady(acme, "support"): {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme shows the reason`},
 		AccountNotReady(acme, "sales"):   {"AccountNotReady", `The DeepCallAccount "acme" can't be used now; kubectl describe dca acme -n support shows the reason`},
 		WriteRejected("it is\nfrozen"):   {"WriteRejected", writesRejected + "it is frozen"},
+		RemovalAbandoned("7", []string{"90"}): {"RemovalAbandoned", "Agent 7 can still receive calls of group 90: a mapping was released without a request to DeepCall, " +
+			"since its namespace was deleted and the account's credentials are gone; remove the agent from these groups in DeepCall"},
+		SecondOperator(): {"SecondOperator", "Another installation of the operator writes this status, too, and sends requests for the same mappings; " +
+			"uninstall one of the two, or let them watch different namespaces"},
 
 		Paused(): {"Paused", "DeepCall asked to wait; no request is sent with the account until then"},
 		Terminating(""): {"Terminating", "The account is being deleted and waits for the mappings that use it (status.mappings); " +
@@ -42,15 +50,22 @@ func TestSummaries(t *testing.T) {
 		Usable():  {"Usable", "DeepCall accepts the account's requests"},
 		Unreachable(failure): {"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
 			"The first failure: DeepCall answered HTTP 500. The owner checks it"},
-		SecretNotFound("acme-deepcall"):                      {"SecretNotFound", `There is no Secret "acme-deepcall" in this namespace; create it with userId and token, or with ssid`},
-		SecretForbidden():                                    {"SecretForbidden", "The operator is not allowed to read Secrets in this namespace; allow its ServiceAccount to get, list and watch secrets here"},
-		InvalidCredentials("acme-deepcall", "has no <name>"): {"InvalidCredentials", `The Secret "acme-deepcall" has no <name>`},
-		InvalidEndpoint("must begin with https://"):          {"InvalidEndpoint", "spec.endpoint must begin with https://"},
-		InvalidCABundle("contains no certificate"):           {"InvalidCABundle", "spec.caBundle contains no certificate"},
-		InvalidSelector("no such operator"):                  {"InvalidSelector", "spec.allowedNamespaces.selector: no such operator"},
-		InvalidSelector(strings.Repeat("ü", 300)):            {"InvalidSelector", "spec.allowedNamespaces.selector: " + strings.Repeat("ü", 256)},
-		SelectorNotSupported():                               {"SelectorNotSupported", "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All"},
-		NamespaceUnreadable():                                {"NamespaceUnreadable", "The operator can't read one of the namespaces that it watches, and mappings there could use this account"},
+		SecretNotFound("acme-deepcall"):                                       {"SecretNotFound", `There is no Secret "acme-deepcall" in this namespace; create it with userId and token, or with ssid`},
+		SecretForbidden():                                                     {"SecretForbidden", "The operator is not allowed to read Secrets in this namespace; allow its ServiceAccount to get, list and watch secrets here"},
+		InvalidCredentials("acme-deepcall", "has no <name>"):                  {"InvalidCredentials", `The Secret "acme-deepcall" has no <name>`},
+		InvalidEndpoint("must begin with https://"):                           {"InvalidEndpoint", "spec.endpoint must begin with https://"},
+		InvalidCABundle(v1alpha1.CABundleReference{}, "holds no certificate"): {"InvalidCABundle", "spec.caBundle holds no certificate"},
+		InvalidCABundle(inSecret, "holds no certificate"):                     {"InvalidCABundle", `The CA bundle in the key "tls.ca" of the Secret "corp-ca" holds no certificate`},
+		CABundleNotFound(inConfigMap, false): {"CABundleNotFound", `There is no CA bundle in the key "ca.crt" of the ConfigMap "corp-ca": ` +
+			"the ConfigMap does not exist in this namespace; add the CA's certificates in PEM form, or correct spec.caBundleRef"},
+		CABundleNotFound(inSecret, true): {"CABundleNotFound", `There is no CA bundle in the key "tls.ca" of the Secret "corp-ca": ` +
+			"the key does not exist, or is empty; add the CA's certificates in PEM form, or correct spec.caBundleRef"},
+		CABundleForbidden(v1alpha1.CABundleKindConfigMap): {"CABundleForbidden", "The operator is not allowed to read ConfigMaps; " +
+			"allow its ServiceAccount to get, list and watch configmaps in every namespace that it watches"},
+		InvalidSelector("no such operator"):       {"InvalidSelector", "spec.allowedNamespaces.selector: no such operator"},
+		InvalidSelector(strings.Repeat("ü", 300)): {"InvalidSelector", "spec.allowedNamespaces.selector: " + strings.Repeat("ü", 256)},
+		SelectorNotSupported():                    {"SelectorNotSupported", "spec.allowedNamespaces.from Selector needs an operator that watches all namespaces; use Same or All"},
+		NamespaceUnreadable():                     {"NamespaceUnreadable", "The operator can't read one of the namespaces that it watches, and mappings there could use this account"},
 
 		DuplicateAccount([]string{"b"}):                     {"DuplicateAccount", `This account shares its endpoint and user with "b"; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them`},
 		DuplicateAccount([]string{"b", "c", "d", "e", "f"}): {"DuplicateAccount", `This account shares its endpoint and user with "b", "c", "d" and others; they overwrite each other's groups, so move all mappings to one of them, and suspend the others' before you delete them`},
@@ -80,6 +95,13 @@ func TestWriteRejected_bounds_the_message(t *testing.T) {
 		if len(got) > 1024 || !utf8.ValidString(got) || !strings.HasSuffix(got, "...") {
 			t.Errorf("%d bytes: %q", len(got), got)
 		}
+	}
+}
+
+func TestRemovalAbandoned_fits_into_an_event(t *testing.T) {
+	id := strings.Repeat("9", 64)
+	if got := RemovalAbandoned(id, slices.Repeat([]string{id}, 1000)).Message; len(got) > 1024 {
+		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }
 
@@ -127,12 +149,14 @@ func TestUnreachable_names_the_cause_of_a_failed_connection(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Summary{"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
-		"The first failure: The connection to DeepCall failed: no such host. The account's owner checks spec.endpoint, " +
+		"The first failure: DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS: " +
+		"no such host. The account's owner checks spec.endpoint, " +
 		"and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)"}
 	if got := Unreachable(failure); got != want {
 		t.Errorf("got %+v", got)
 	}
-	if got, want := FromError(failure), (Summary{"ConnectionFailed", "The connection to DeepCall failed"}); got != want {
+	want = Summary{"ConnectionFailed", "DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS"}
+	if got := FromError(failure); got != want {
 		t.Errorf("got %+v for a mapping, want %+v: causes can alternate", got, want)
 	}
 }

@@ -7,7 +7,11 @@ import (
 )
 
 func TestAccountRejectsInvalidFields(t *testing.T) {
-	const selectorRule = "selector is required if from is Selector, and forbidden otherwise"
+	const (
+		selectorRule  = "selector is required if from is Selector, and forbidden otherwise"
+		exclusive     = "caBundle and caBundleRef are mutually exclusive: set one of them"
+		referenceName = "name must be the name of a ConfigMap or Secret: lower case letters, digits, '-' and '.'"
+	)
 	account.validate(t, []validation{
 		{"no endpoint", `endpoint: null`, "spec.endpoint", "Required"},
 		{"no Secret", `credentialsSecretRef: null`, "spec.credentialsSecretRef", "Required"},
@@ -16,7 +20,7 @@ func TestAccountRejectsInvalidFields(t *testing.T) {
 		{"a Secret with a name of 254 characters", `credentialsSecretRef: {name: ` + strings.Repeat("x", 254) + `}`, "spec.credentialsSecretRef.name", "more than 253"},
 		{"0 requests per second", `limits: {requestsPerSecond: 0}`, "spec.limits.requestsPerSecond", "greater than or equal to 1"},
 		{"100001 requests per second", `limits: {requestsPerSecond: 100001}`, "spec.limits.requestsPerSecond", "less than or equal to 100000"},
-		{"half a request per second", `limits: {requestsPerSecond: 0.5}`, "spec.limits.requestsPerSecond", "must be of type int32"},
+		{"half a request per second", `limits: {requestsPerSecond: 0.5}`, "spec.limits.requestsPerSecond", "must be of type int"},
 		{"a burst of 0", `limits: {burst: 0}`, "spec.limits.burst", "greater than or equal to 1"},
 		{"a burst of 100001", `limits: {burst: 100001}`, "spec.limits.burst", "less than or equal to 100000"},
 		{"maxInFlight 0", `limits: {maxInFlight: 0}`, "spec.limits.maxInFlight", "greater than or equal to 1"},
@@ -25,6 +29,15 @@ func TestAccountRejectsInvalidFields(t *testing.T) {
 		{"limits that are strings", `limits: {burst: "20"}`, "spec.limits.burst", "must be of type integer"},
 		{"a CA bundle that is not base64", `caBundle: "-----BEGIN CERTIFICATE-----"`, "spec.caBundle", "must be of type byte"},
 		{"a CA bundle of more than 1 MiB", `caBundle: ` + strings.Repeat("QUJD", 1<<18+1), "spec.caBundle", "more than 1048576"},
+		{"a CA bundle and a reference to one", `{caBundle: QUJD, caBundleRef: {kind: ConfigMap, name: corp-ca}}`, "spec", exclusive},
+		{"a CA bundle reference without a kind", `caBundleRef: {name: corp-ca}`, "spec.caBundleRef.kind", "Required"},
+		{"a CA bundle reference to another kind", `caBundleRef: {kind: Pod, name: corp-ca}`, "spec.caBundleRef.kind", `supported values: "ConfigMap", "Secret"`},
+		{"a CA bundle reference without a name", `caBundleRef: {kind: Secret}`, "spec.caBundleRef.name", "Required"},
+		{"a CA bundle reference with an empty name", `caBundleRef: {kind: Secret, name: ""}`, "spec.caBundleRef.name", "at least 1 chars"},
+		{"a CA bundle reference to another namespace", `caBundleRef: {kind: Secret, name: sales/corp-ca}`, "spec.caBundleRef.name", referenceName},
+		{"a CA bundle reference with a name in capitals", `caBundleRef: {kind: Secret, name: Corp}`, "spec.caBundleRef.name", referenceName},
+		{"a CA bundle reference with an empty key", `caBundleRef: {kind: Secret, name: corp-ca, key: ""}`, "spec.caBundleRef.key", "at least 1 chars"},
+		{"a CA bundle reference with an invalid key", `caBundleRef: {kind: Secret, name: corp-ca, key: ca/crt}`, "spec.caBundleRef.key", "should match"},
 		{"an unknown allowedNamespaces.from", `allowedNamespaces: {from: Some}`, "spec.allowedNamespaces.from", `supported values: "Same", "All", "Selector"`},
 		{"Selector without a selector", `allowedNamespaces: {from: Selector}`, "spec.allowedNamespaces", selectorRule},
 		{"All with a selector", `allowedNamespaces: {from: All, selector: {}}`, "spec.allowedNamespaces", selectorRule},
@@ -39,6 +52,8 @@ func TestAccountAcceptsValidFields(t *testing.T) {
 		{name: "minimum limits", spec: `limits: {requestsPerSecond: 1, burst: 1, maxInFlight: 1}`},
 		{name: "maximum limits", spec: `limits: {requestsPerSecond: 100000, burst: 100000, maxInFlight: 1000}`},
 		{name: "a CA bundle", spec: `caBundle: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t`},
+		{name: "a CA bundle in a ConfigMap", spec: `caBundleRef: {kind: ConfigMap, name: kube-root-ca.crt}`},
+		{name: "a CA bundle in a Secret", spec: `caBundleRef: {kind: Secret, name: corp-ca, key: tls-ca.crt}`},
 		{name: "allowedNamespaces Same", spec: `allowedNamespaces: {from: Same}`},
 		{name: "allowedNamespaces All", spec: `allowedNamespaces: {from: All}`},
 		{name: "a selector with labels", spec: `allowedNamespaces: {from: Selector, selector: {matchLabels: {team: support}}}`},

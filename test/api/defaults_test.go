@@ -21,6 +21,12 @@ func TestDefaults(t *testing.T) {
 			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 5, maxInFlight: 4}, allowedNamespaces: {from: Same}}`,
 		},
 		{
+			"an account with a reference to a CA bundle", account, `{caBundleRef: {kind: ConfigMap, name: corp-ca}}`,
+			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},
+			requestTimeout: 8s, limits: {requestsPerSecond: 10, burst: 20, maxInFlight: 4}, allowedNamespaces: {from: Same},
+			caBundleRef: {kind: ConfigMap, name: corp-ca, key: ca.crt}}`,
+		},
+		{
 			"an account with everything", account,
 			`{requestTimeout: 1s, limits: {requestsPerSecond: 1, burst: 2, maxInFlight: 3}, caBundle: QUJD, allowedNamespaces: {from: All}}`,
 			`{endpoint: https://v4-api.deepcall.com, credentialsSecretRef: {name: acme-deepcall},

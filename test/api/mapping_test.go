@@ -25,7 +25,7 @@ func TestMappingRejectsInvalidFields(t *testing.T) {
 		{"misspelt groups", `{groups: null, group: [{groupID: "90", receiveCall: true}]}`, "spec.groups", "Required"},
 		{"501 groups", manyGroups(501), "spec.groups", "at most 500 items"},
 		{"groups that are a map", `groups: {"90": true}`, "spec.groups", "must be of type array"},
-		{"a duplicate group", groups(`groupID: "90", receiveCall: true`, `groupID: "90", receiveCall: false`), "spec.groups[1]", `Duplicate value: {"groupID":"90"}`},
+		{"a duplicate group", groups(`groupID: "90", receiveCall: true`, `groupID: "90", receiveCall: false`), "spec.groups[1]", `{"groupID":"90"}`},
 		{"a group without an ID", groups(`receiveCall: true`), "spec.groups[0].groupID", "Required"},
 		{"a group that is a number", groups(`groupID: 90, receiveCall: true`), "spec.groups[0].groupID", "must be of type string"},
 		{"a second group that is a number", groups(`groupID: "90", receiveCall: true`, `groupID: 91, receiveCall: true`), "spec.groups[1].groupID", "must be of type string"},
@@ -84,7 +84,7 @@ func TestMappingImmutableFields(t *testing.T) {
 	stored := create(t, mapping.with(t, "asha", `accountRef: {name: acme, namespace: support}`))
 	for _, change := range []validation{
 		{"agent", `agentID: "8"`, "spec.agentID", "agentID is immutable; delete the mapping and create it for the other agent"},
-		{"account", `accountRef: {name: other, namespace: support}`, "spec.accountRef", "accountRef is immutable; delete the mapping and create it with the other account"},
+		{"account", `accountRef: {name: other, namespace: support}`, "spec.accountRef", "accountRef is immutable; create a mapping with another name and the other account: see docs/how-to/change-account.md"},
 		{"namespace of the account", `accountRef: {name: acme, namespace: other}`, "spec.accountRef", "accountRef is immutable"},
 		{"no namespace of the account", `accountRef: {name: acme}`, "spec.accountRef", "accountRef is immutable"},
 	} {

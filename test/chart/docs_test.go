@@ -45,8 +45,8 @@ func bash(t *testing.T, commands string) string {
 
 func TestCommandsOfTheInstallPage(t *testing.T) {
 	sections := pageSections(t)
-	if got := slices.Sorted(maps.Keys(sections)); len(got) != 7 {
-		t.Fatalf("got the sections %q, want 7", got)
+	if got := slices.Sorted(maps.Keys(sections)); len(got) != 10 {
+		t.Fatalf("got the sections %q, want 10", got)
 	}
 	for title, blocks := range sections {
 		if strings.HasPrefix(title, "Uninstall") {
@@ -56,6 +56,7 @@ func TestCommandsOfTheInstallPage(t *testing.T) {
 			t.Cleanup(func() {
 				mustHelm(t, "", "uninstall", "calls", "-n", marketingNamespace, "--ignore-not-found")
 				mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found")
+				mustHelm(t, "", "uninstall", crdRelease, "-n", operatorNamespace, "--ignore-not-found")
 				deleteCRDs(t)
 			})
 			if !strings.Contains(blocks[0], "helm install") {

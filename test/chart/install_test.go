@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 // install installs the chart until the test ends, and returns Helm's output.
@@ -32,13 +34,15 @@ func deleteCRDs(t *testing.T) {
 	mustKubectl(t, "", append([]string{"delete", "crd", "--ignore-not-found", "--timeout=2m"}, crds...)...)
 }
 
-// listObjects lists the objects of the CRDs before their deletion. Without it, the API server takes a minute to delete them.
+// listObjects lists the objects of the CRDs before their deletion. Without it, the API server takes a minute to delete them. It
+// also confirms the deletion, which policies could refuse.
 func listObjects(t *testing.T) {
 	t.Helper()
 	for _, crd := range crds {
 		if exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) {
 			mustKubectl(t, "", "wait", "crd", "--for=condition=Established", "--timeout=30s", crd)
 			mustKubectl(t, "", "get", crd, "-A")
+			mustKubectl(t, "", "annotate", "crd", crd, v1alpha1.ConfirmDeletionAnnotation+"=true", "--overwrite")
 		}
 	}
 }
@@ -141,7 +145,7 @@ func TestInstallWithoutClusterScopedObjects(t *testing.T) {
 }
 
 func TestUninstallDeletesCRDsIfKeepIsOff(t *testing.T) {
-	out := install(t, "crds: {keep: false}")
+	out := install(t, "{crds: {keep: false}, policies: {enabled: true}}")
 	if !strings.Contains(out, "WARNING: crds.keep is off") {
 		t.Errorf("found no warning: %s", out)
 	}

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -100,21 +101,42 @@ func (m *manager) stop(t *testing.T) {
 	NewWithT(t).Eventually(m.session, 20*time.Second).Should(gexec.Exit(0))
 }
 
-// expectAuthorizedMetrics expects that only the ServiceAccounts in metrics.readers can read the metrics.
+// expectAuthorizedMetrics expects that only the ServiceAccounts in metrics.readers and the ServiceMonitor can read the metrics.
 func (m *manager) expectAuthorizedMetrics(t *testing.T) {
 	t.Helper()
 	url := "https://" + m.metrics + "/metrics"
 	for _, test := range []struct {
-		name string
-		want int
-	}{{"prometheus", http.StatusOK}, {"default", http.StatusForbidden}} {
-		if status, text := get(url, createToken(t, salesNamespace, test.name)); status != test.want {
-			t.Errorf("the ServiceAccount %s got %d %.200s, want %d", test.name, status, text, test.want)
+		reader, token string
+		want          int
+	}{
+		{"the ServiceAccount in metrics.readers", createToken(t, salesNamespace, "prometheus"), http.StatusOK},
+		{"the ServiceMonitor", monitorToken(t), http.StatusOK},
+		{"another ServiceAccount", createToken(t, salesNamespace, "default"), http.StatusForbidden},
+		{"a client without a token", "", http.StatusUnauthorized},
+	} {
+		if status, text := get(url, test.token); status != test.want {
+			t.Errorf("%s got %d %.200s, want %d", test.reader, status, text, test.want)
 		}
 	}
-	if status, _ := get(url, ""); status != http.StatusUnauthorized {
-		t.Errorf("got %d without a token, want %d", status, http.StatusUnauthorized)
+}
+
+// monitorToken returns the token in the Secret that the ServiceMonitor references.
+func monitorToken(t *testing.T) string {
+	t.Helper()
+	monitor := read(t, "monitoring.coreos.com/v1", "ServiceMonitor", operatorNamespace, "deepcall-operator-controller-manager-metrics-monitor")
+	endpoint := field(t, monitor, "spec", "endpoints").([]any)[0].(map[string]any)
+	reference := endpoint["authorization"].(map[string]any)["credentials"].(map[string]any)
+	var token string
+	NewWithT(t).Eventually(func() string {
+		data, _ := field(t, read(t, "v1", "Secret", operatorNamespace, reference["name"].(string)), "data").(map[string]any)
+		token, _ = data[reference["key"].(string)].(string)
+		return token
+	}, 20*time.Second, 50*time.Millisecond).ShouldNot(BeEmpty())
+	decoded, err := base64.StdEncoding.DecodeString(token)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return string(decoded)
 }
 
 // createToken returns a token of a ServiceAccount, which it creates if it doesn't exist.

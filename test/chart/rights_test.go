@@ -1,9 +1,11 @@
 package chart
 
 import (
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -19,17 +21,19 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 		name, values string
 		clusterWide  bool
 	}{
-		{"for all namespaces", "{allowInsecureEndpoints: true, metrics: {readers: [{name: prometheus, namespace: sales}]}}", true},
-		{"for one namespace, without ClusterRoles", "{allowInsecureEndpoints: true, watchNamespaces: [support], rbac: {aggregate: false}}", false},
+		{"for all namespaces", "{allowInsecureEndpoints: true, policies: {enabled: true}, metrics: {readers: [{name: prometheus, namespace: sales}], serviceMonitor: {enabled: true}}}", true},
+		{"for one namespace, without ClusterRoles", "{allowInsecureEndpoints: true, policies: {enabled: true}, watchNamespaces: [support], rbac: {aggregate: false}}", false},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
 			install(t, mode.values)
 			waitForCRDs(t)
+			waitForPolicies(t, supportNamespace) // they must not block the manager
 			used := rightsUsed(t)
 			m := start(t)
 			deepcall, remove := createSyncedMapping(t)
 			t.Cleanup(remove)
 			rejectAnEdit(t, deepcall)
+			referenceCABundle(t)
 			createMapping(t, supportNamespace, "lost", "{accountRef: {name: missing}, agentID: '9', groups: [{groupID: '90', receiveCall: true}]}", "AccountNotFound")
 			if mode.clusterWide {
 				useFromOtherNamespace(t)
@@ -53,6 +57,7 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
 				t.Errorf("DeepCall has %v after the deletion of the mapping", got)
 			}
+			mustKubectl(t, "", "-n", supportNamespace, "wait", "dca/acme", "--for=jsonpath={.status.mappings}=0", "--timeout=20s")
 			mustKubectl(t, "", "-n", supportNamespace, "delete", "dca/acme", "--timeout=20s")
 			m.stop(t)
 
@@ -98,6 +103,25 @@ func rejectAnEdit(t *testing.T, deepcall *deepcalltest.Server) {
 	waitForReason(t, supportNamespace, "asha", "InvalidGroupData")
 	mustKubectl(t, "", "-n", supportNamespace, "patch", "agm/asha", "--type=merge", "-p", fmt.Sprintf(patch, true))
 	waitForReason(t, supportNamespace, "asha", "Synced")
+}
+
+// referenceCABundle lets the account use a CA bundle in a ConfigMap.
+func referenceCABundle(t *testing.T) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	mustKubectl(t, "", "-n", supportNamespace, "patch", "dca/acme", "--type=merge", "-p", `{"spec":{"caBundleRef":{"kind":"ConfigMap","name":"corp-ca"}}}`)
+	waitForAccount(t, "CABundleNotFound")
+	t.Cleanup(func() { mustKubectl(t, "", "-n", supportNamespace, "delete", "configmap/corp-ca") })
+	mustKubectl(t, "", "-n", supportNamespace, "create", "configmap", "corp-ca", "--from-literal=ca.crt="+string(bundle))
+	waitForAccount(t, "Usable")
+}
+
+// waitForAccount waits until the condition Ready of the account acme has the reason.
+func waitForAccount(t *testing.T, reason string) {
+	t.Helper()
+	mustKubectl(t, "", "-n", supportNamespace, "wait", "dca/acme", "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
 }
 
 // useFromOtherNamespace allows namespaces with a label to use the account, and creates a mapping in such a namespace.

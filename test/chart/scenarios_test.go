@@ -16,11 +16,11 @@ type scenario struct {
 }
 
 func scenarios(t *testing.T) []scenario {
-	return []scenario{
+	return append([]scenario{
 		{"defaults", operatorRelease, "", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--leader-elect", "--metrics-bind-address=:8443")
 			r.expectNoArgs(t, "--metrics-secure=false", "--allow-insecure-endpoints")
-			for _, kind := range []string{"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap"} {
+			for _, kind := range []string{"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap", "ValidatingAdmissionPolicy"} {
 				if len(r.kind(kind)) > 0 {
 					t.Errorf("unexpected %s", kind)
 				}
@@ -83,17 +83,6 @@ func scenarios(t *testing.T) []scenario {
 				}
 			}
 		}},
-		{"insecure metrics for all namespaces", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
-			r.expectArgs(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
-			if strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "bearerTokenFile") {
-				t.Error("unexpected authentication")
-			}
-		}},
-		{"no metrics", operatorRelease, "metrics: {enabled: false}", func(t *testing.T, r rendering) {
-			if len(r.kind("Service")) > 0 || strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "--metrics") {
-				t.Error("unexpected metrics objects or flags")
-			}
-		}},
 		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--allow-insecure-endpoints")
 		}},
@@ -101,6 +90,11 @@ func scenarios(t *testing.T) []scenario {
 			want := "[map[name:HTTPS_PROXY valueFrom:map[secretKeyRef:map[key:HTTPS_PROXY name:proxy]]] map[name:NO_PROXY value:$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local]]"
 			if got := fmt.Sprint(container(t, r.only(t, "Deployment"))["env"]); got != want {
 				t.Errorf("got the environment %s, want %s", got, want)
+			}
+		}},
+		{"a proxy whose URL contains characters that Kubernetes replaces", operatorRelease, `proxy: {httpsProxy: "http://u:a$$b$(C)@proxy"}`, func(t *testing.T, r rendering) {
+			if got := fmt.Sprint(container(t, r.only(t, "Deployment"))["env"]); !strings.Contains(got, "value:http://u:a$$$$b$$(C)@proxy]") {
+				t.Errorf("got the environment %s", got)
 			}
 		}},
 		{"no namespaces, as --set 'watchNamespaces={}' sets them", operatorRelease, `watchNamespaces: [""]`, func(t *testing.T, r rendering) {
@@ -135,16 +129,6 @@ func scenarios(t *testing.T) []scenario {
 				t.Error("unexpected RBAC objects")
 			}
 		}},
-		{"monitoring in another namespace", operatorRelease, "metrics: {port: 9443, serviceMonitor: {enabled: true, namespace: support}, prometheusRule: {enabled: true, namespace: support}, dashboard: {enabled: true, namespace: sales, labels: {grafana_dashboard: null, dashboards: all}}}", func(t *testing.T, r rendering) {
-			monitor := r.only(t, "ServiceMonitor")
-			if monitor.GetNamespace() != supportNamespace || fmt.Sprint(field(t, monitor, "spec", "namespaceSelector", "matchNames")) != "[deepcall-operator-system]" {
-				t.Errorf("got %v", monitor.Object)
-			}
-			if dashboard := r.only(t, "ConfigMap"); dashboard.GetNamespace() != salesNamespace || dashboard.GetLabels()["grafana_dashboard"] != "" || dashboard.GetLabels()["dashboards"] != "all" {
-				t.Errorf("got the dashboard in %s with %v", dashboard.GetNamespace(), dashboard.GetLabels())
-			}
-			r.expectArgs(t, "--metrics-bind-address=:9443")
-		}},
 		{"a network policy without ingress", operatorRelease, "networkPolicy: {enabled: true, metricsFrom: [], egressPorts: [443]}", func(t *testing.T, r rendering) {
 			policy := r.only(t, "NetworkPolicy")
 			if field(t, policy, "spec", "ingress") != nil || fmt.Sprint(field(t, policy, "spec", "policyTypes")) != "[Ingress Egress]" {
@@ -158,13 +142,16 @@ func scenarios(t *testing.T) []scenario {
 				t.Errorf("deploymentAnnotations don't override commonAnnotations: %v", deployment.GetAnnotations())
 			}
 		}},
-	}
+	}, monitoringScenarios()...)
 }
 
 func expectEverything(t *testing.T, r rendering) {
 	r.expectArgs(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
-		"--zap-encoder=console", "--zap-stacktrace-level=panic")
+		"--zap-encoder=console", "--zap-stacktrace-level=panic", "--group-metrics")
 	deployment := r.only(t, "Deployment")
+	if got := fmt.Sprint(container(t, deployment)["startupProbe"]); got != "map[failureThreshold:90 httpGet:map[path:/healthz port:health] periodSeconds:2]" {
+		t.Errorf("got the startup probe %s", got)
+	}
 	env := fmt.Sprint(container(t, deployment)["env"])
 	for _, want := range []string{
 		"name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317",
@@ -194,7 +181,7 @@ func expectEverything(t *testing.T, r rendering) {
 	}
 	endpoint := field(t, monitor, "spec", "endpoints").([]any)[0].(map[string]any)
 	port := field(t, service, "spec", "ports").([]any)[0].(map[string]any)
-	if endpoint["port"] != port["name"] || endpoint["scheme"] != "https" || endpoint["bearerTokenFile"] == nil {
+	if endpoint["port"] != port["name"] || endpoint["scheme"] != "https" || endpoint["interval"] != "30s" || endpoint["authorization"] == nil {
 		t.Errorf("the ServiceMonitor scrapes %v of the ports %v", endpoint, port)
 	}
 	r.expectSelectsPods(t, service, "spec", "selector")

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -114,34 +113,6 @@ func TestPodDisruptionBudgetMatchesKustomize(t *testing.T) {
 	want := budget(source(t, "config", "high-availability", "disruption_budget.yaml"))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %v\nwant %v", got, want)
-	}
-}
-
-func TestCRDsMatchConfig(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "crd", "bases", "*.yaml"))
-	if err != nil || len(files) != len(crds) {
-		t.Fatalf("got %q and %v, want the CRDs", files, err)
-	}
-	rendered := render(t, operatorRelease, "").kind("CustomResourceDefinition")
-	if len(rendered) != len(files) {
-		t.Fatalf("got %d CRDs, want %d", len(rendered), len(files))
-	}
-	for _, file := range files {
-		want := source(t, "config", "crd", "bases", filepath.Base(file))
-		i := slices.IndexFunc(rendered, func(obj *unstructured.Unstructured) bool { return obj.GetName() == want.GetName() })
-		if i < 0 {
-			t.Fatalf("%s is missing", want.GetName())
-		}
-		if got := rendered[i]; !reflect.DeepEqual(got.Object["spec"], want.Object["spec"]) {
-			t.Errorf("%s differs; run 'make generate'", got.GetName())
-		} else if got.GetAnnotations()["helm.sh/resource-policy"] != "keep" {
-			t.Errorf("%s is not kept: %v", got.GetName(), got.GetAnnotations())
-		}
-	}
-	for _, crd := range render(t, operatorRelease, "crds: {keep: false}").kind("CustomResourceDefinition") {
-		if _, found := crd.GetAnnotations()["helm.sh/resource-policy"]; found {
-			t.Errorf("%s is kept, want keep off", crd.GetName())
-		}
 	}
 }
 

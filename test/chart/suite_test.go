@@ -64,7 +64,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	stop, err := plane.StartNamespaceController()
+	stop, err := plane.StartControllers()
 	if err != nil {
 		return 1, err
 	}
@@ -73,7 +73,7 @@ func run(m *testing.M) (code int, err error) {
 	if admin, err = client.New(plane.Config, client.Options{}); err != nil {
 		return 1, fmt.Errorf("create the client: %w", err)
 	}
-	if err := plane.InstallMonitoringCRDs(); err != nil {
+	if err := errors.Join(plane.InstallMonitoringCRDs(), plane.InstallCertManagerCRDs()); err != nil {
 		return 1, err
 	}
 	// The chart installs the operator's CRDs.
@@ -282,5 +282,8 @@ var crds = []string{"agentgroupmappings.telephony.deepcall.com", "deepcallaccoun
 
 // clusterScoped reports whether an object of the chart has no namespace.
 func clusterScoped(obj *unstructured.Unstructured) bool {
-	return slices.Contains([]string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}, obj.GetKind())
+	return slices.Contains([]string{
+		"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
+		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+	}, obj.GetKind())
 }

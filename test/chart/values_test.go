@@ -14,7 +14,7 @@ import (
 )
 
 // value is a key of values.yaml with a comment that starts with "-- ".
-type value struct{ path, meaning, defaultJSON string }
+type value struct{ path, defaultJSON string }
 
 // values returns the values of values.yaml in order.
 func values(t *testing.T) []value {
@@ -36,8 +36,8 @@ func parseValues(t *testing.T, prefix string, mapping *yaml.Node) []value {
 	for i := 0; i < len(mapping.Content); i += 2 {
 		key, node := mapping.Content[i], mapping.Content[i+1]
 		path := prefix + key.Value
-		if meaning, found := strings.CutPrefix(key.HeadComment, "# -- "); found {
-			list = append(list, value{path: path, meaning: meaning, defaultJSON: toJSON(t, node)})
+		if strings.HasPrefix(key.HeadComment, "# -- ") {
+			list = append(list, value{path: path, defaultJSON: toJSON(t, node)})
 			continue
 		}
 		if node.Kind != yaml.MappingNode || len(node.Content) == 0 {
@@ -78,29 +78,31 @@ var otherValues = map[string]string{
 	"updateStrategy": `{"type":"Recreate","rollingUpdate":null}`, "podSecurityContext": `{"runAsUser":1}`, "securityContext": `{"privileged":true}`,
 	"resources": `{"limits":{"memory":"1Gi"}}`, "nodeSelector": `{"a":"b"}`, "tolerations": `[]`, "affinity": `{"nodeAffinity":null}`,
 	"extraObjects": `[]`, "revisionHistoryLimit": `5`, "dnsPolicy": `"Default"`, "dnsConfig": `{"options":[]}`, "hostAliases": `[]`,
-	"livenessProbe": `{"periodSeconds":30}`, "readinessProbe": `{"periodSeconds":30}`,
+	"startupProbe": `{"periodSeconds":30}`, "livenessProbe": `{"periodSeconds":30}`, "readinessProbe": `{"periodSeconds":30}`,
 	"metrics.service.ipFamilyPolicy": `"SingleStack"`, "metrics.prometheusRule.disabledAlerts": `[]`,
 	"topologySpreadConstraints": `[]`, "priorityClassName": `"high"`,
 	"podDisruptionBudget.enabled": `false`, "podDisruptionBudget.maxUnavailable": `2`,
-	"metrics.enabled": `false`, "metrics.secure": `false`, "metrics.port": `9443`, "metrics.readers": `[]`,
+	"metrics.enabled": `false`, "metrics.secure": `false`, "metrics.port": `9443`, "metrics.groups": `false`, "metrics.readers": `[]`,
 	"metrics.service.labels": `{"a":"b"}`, "metrics.service.annotations": `{"a":"b"}`,
 	"metrics.serviceMonitor.enabled": `false`, "metrics.serviceMonitor.namespace": `"monitoring"`,
 	"metrics.serviceMonitor.labels": `{"a":"b"}`, "metrics.serviceMonitor.annotations": `{"a":"b"}`,
-	"metrics.serviceMonitor.interval": `"1m"`, "metrics.serviceMonitor.scrapeTimeout": `"5s"`,
-	"metrics.serviceMonitor.tlsConfig": `{"insecureSkipVerify":false}`, "metrics.serviceMonitor.relabelings": `[]`,
-	"metrics.serviceMonitor.metricRelabelings": `[]`,
-	"metrics.prometheusRule.enabled":           `false`, "metrics.prometheusRule.namespace": `"monitoring"`,
+	"metrics.serviceMonitor.endpoint": `{"interval":"1m"}`, "metrics.certificate.secretName": `""`,
+	"metrics.prometheusRule.enabled": `false`, "metrics.prometheusRule.namespace": `"monitoring"`,
 	"metrics.prometheusRule.labels": `{"a":"b"}`, "metrics.prometheusRule.annotations": `{"a":"b"}`,
 	"metrics.dashboard.enabled": `false`, "metrics.dashboard.namespace": `"monitoring"`,
 	"metrics.dashboard.labels": `{"a":"b"}`, "metrics.dashboard.annotations": `{"a":"b"}`,
+	"policies.enabled": `false`, "policies.validationActions": `["Warn","Audit"]`, "policies.objectSelector": `{"matchLabels":{"a":"b"}}`,
 	"networkPolicy.enabled": `false`, "networkPolicy.labels": `{"c":"d"}`, "networkPolicy.annotations": `{"c":"d"}`,
 	"networkPolicy.metricsFrom": `[]`, "networkPolicy.egressPorts": `[443]`, "networkPolicy.extraEgress": `[]`,
 }
 
 // requiredValues are further values that a value of otherValues requires.
 var requiredValues = map[string]string{
-	"serviceAccount.create": `serviceAccount.name="caller"`,
-	"metrics.enabled":       `metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false`,
+	"watchNamespaces":                  `metrics.certificate.secretName=""`,
+	"serviceAccount.create":            `serviceAccount.name="caller"`,
+	"metrics.enabled":                  `metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,metrics.certificate.secretName=""`,
+	"metrics.secure":                   `metrics.certificate.secretName=""`,
+	"metrics.serviceMonitor.namespace": `metrics.certificate.secretName=""`,
 }
 
 func TestEveryValueHasAnEffect(t *testing.T) {
@@ -218,63 +220,57 @@ func (s schema) paths(t *testing.T, prefix string, values []string) []string {
 
 func TestInvalidValuesAreRejected(t *testing.T) {
 	for given, want := range map[string]string{
-		"replica: 2":                                "additional properties 'replica' not allowed",
-		"image: {tags: v1}":                         "at '/image': additional properties 'tags' not allowed",
-		"image: {tag: 1.0}":                         "at '/image/tag': got number, want string",
-		"image: {tag: 'v1 beta'}":                   "at '/image/tag'",
-		"image: {digest: abc}":                      "at '/image/digest'",
-		"image: {repository: 'a@sha256:abc'}":       "at '/image/repository'",
-		"image: {pullPolicy: Sometimes}":            "at '/image/pullPolicy': value must be one of 'Always'",
-		"replicas: two":                             "at '/replicas': got string, want integer",
-		"replicas: -1":                              "at '/replicas'",
-		"watchNamespaces: support":                  "at '/watchNamespaces': got string, want array",
-		"watchNamespaces: [Support]":                "at '/watchNamespaces/0'",
-		"watchNamespaces: [support, support]":       "at '/watchNamespaces': items at 0 and 1 are equal",
-		"maxConcurrentReconciles: 0":                "at '/maxConcurrentReconciles'",
-		"allowInsecureEndpoints: yes-please":        "at '/allowInsecureEndpoints'",
-		"logging: {level: loud}":                    "at '/logging/level'",
-		"logging: {format: xml}":                    "at '/logging/format'",
-		"tracing: {endpoint: 'collector:4317'}":     "at '/tracing/endpoint'",
-		"extraArgs: [leader-elect]":                 "at '/extraArgs/0'",
-		"extraEnv: [{value: a}]":                    "at '/extraEnv/0': missing property 'name'",
-		"imagePullSecrets: [registry]":              "at '/imagePullSecrets/0'",
-		"commonLabels: {a: true}":                   "at '/commonLabels/a': got boolean, want string",
-		"podAnnotations: {a: 1}":                    "at '/podAnnotations/a': got number, want string",
-		"fullnameOverride: Calls":                   "at '/fullnameOverride'",
-		"crds: {keeps: true}":                       "at '/crds': additional properties 'keeps' not allowed",
-		"rbac: {aggregate: 1}":                      "at '/rbac/aggregate'",
-		"resources: {limit: {cpu: 1}}":              "at '/resources': additional properties 'limit' not allowed",
-		"podDisruptionBudget: {maxUnavailable: a}":  "at '/podDisruptionBudget/maxUnavailable'",
-		"metrics: {port: 70000}":                    "at '/metrics/port'",
-		"metrics: {secure: 'false'}":                "at '/metrics/secure'",
-		"metrics: {readers: [{name: prometheus}]}":  "at '/metrics/readers/0': missing property 'namespace'",
-		"metrics: {serviceMonitor: {interval: 30}}": "at '/metrics/serviceMonitor/interval'",
-		"metrics: {prometheusrule: {}}":             "at '/metrics': additional properties 'prometheusrule' not allowed",
-		"networkPolicy: {egressPorts: [https]}":     "at '/networkPolicy/egressPorts/0'",
+		"replica: 2":                                            "additional properties 'replica' not allowed",
+		"image: {tags: v1}":                                     "at '/image': additional properties 'tags' not allowed",
+		"image: {tag: 1.0}":                                     "at '/image/tag': got number, want string",
+		"image: {tag: 'v1 beta'}":                               "at '/image/tag'",
+		"image: {digest: abc}":                                  "at '/image/digest'",
+		"image: {repository: 'a@sha256:abc'}":                   "at '/image/repository'",
+		"image: {pullPolicy: Sometimes}":                        "at '/image/pullPolicy': value must be one of 'Always'",
+		"replicas: two":                                         "at '/replicas': got string, want integer",
+		"replicas: -1":                                          "at '/replicas'",
+		"watchNamespaces: support":                              "at '/watchNamespaces': got string, want array",
+		"watchNamespaces: [Support]":                            "at '/watchNamespaces/0'",
+		"watchNamespaces: [support, support]":                   "at '/watchNamespaces': items at 0 and 1 are equal",
+		"maxConcurrentReconciles: 0":                            "at '/maxConcurrentReconciles'",
+		"allowInsecureEndpoints: yes-please":                    "at '/allowInsecureEndpoints'",
+		"logging: {level: loud}":                                "at '/logging/level'",
+		"logging: {format: xml}":                                "at '/logging/format'",
+		"tracing: {endpoint: 'collector:4317'}":                 "at '/tracing/endpoint'",
+		"extraArgs: [leader-elect]":                             "at '/extraArgs/0'",
+		"extraEnv: [{value: a}]":                                "at '/extraEnv/0': missing property 'name'",
+		"imagePullSecrets: [registry]":                          "at '/imagePullSecrets/0'",
+		"commonLabels: {a: true}":                               "at '/commonLabels/a': got boolean, want string",
+		"podAnnotations: {a: 1}":                                "at '/podAnnotations/a': got number, want string",
+		"fullnameOverride: Calls":                               "at '/fullnameOverride'",
+		"crds: {keeps: true}":                                   "at '/crds': additional properties 'keeps' not allowed",
+		"startupProbe: {httpGet: {path: /readyz}}":              "at '/startupProbe': additional properties 'httpGet' not allowed",
+		"rbac: {aggregate: 1}":                                  "at '/rbac/aggregate'",
+		"resources: {limit: {cpu: 1}}":                          "at '/resources': additional properties 'limit' not allowed",
+		"podDisruptionBudget: {maxUnavailable: a}":              "at '/podDisruptionBudget/maxUnavailable'",
+		"metrics: {port: 70000}":                                "at '/metrics/port'",
+		"metrics: {secure: 'false'}":                            "at '/metrics/secure'",
+		"metrics: {readers: [{name: prometheus}]}":              "at '/metrics/readers/0': missing property 'namespace'",
+		"metrics: {certificate: {secretName: Metrics}}":         "at '/metrics/certificate/secretName'",
+		"metrics: {serviceMonitor: {interval: 30s}}":            "at '/metrics/serviceMonitor': additional properties 'interval' not allowed",
+		"metrics: {serviceMonitor: {endpoint: {interval: 30}}}": "at '/metrics/serviceMonitor/endpoint/interval'",
+		"metrics: {prometheusrule: {}}":                         "at '/metrics': additional properties 'prometheusrule' not allowed",
+		"networkPolicy: {egressPorts: [https]}":                 "at '/networkPolicy/egressPorts/0'",
+		"policies: {validationActions: []}":                     "at '/policies/validationActions': minItems",
+		"policies: {objectSelector: {shard: a}}":                "at '/policies/objectSelector': additional properties 'shard' not allowed",
 		// Templates reject combinations that the schema can't express.
-		"{watchNamespaces: [support], metrics: {secure: true}}":                        "metrics.secure can't be true with watchNamespaces",
-		"serviceAccount: {create: false}":                                              "serviceAccount.name is required when serviceAccount.create is false",
-		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                   "metrics.serviceMonitor.enabled requires metrics.enabled",
-		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                   "metrics.prometheusRule.enabled requires metrics.enabled",
-		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}": "at '/metrics/readers/0/name'",
+		"{watchNamespaces: [support], metrics: {secure: true}}":                                                 "metrics.secure can't be true with watchNamespaces",
+		"metrics: {port: 8081}":                                                                                 "metrics.port can't be 8081",
+		"serviceAccount: {create: false}":                                                                       "serviceAccount.name is required when serviceAccount.create is false",
+		"metrics: {enabled: false, serviceMonitor: {enabled: true}}":                                            "metrics.serviceMonitor.enabled requires metrics.enabled",
+		"metrics: {enabled: false, prometheusRule: {enabled: true}}":                                            "metrics.prometheusRule.enabled requires metrics.enabled",
+		"{watchNamespaces: [support], metrics: {certificate: {secretName: metrics}}}":                           "metrics.certificate.secretName requires secure metrics",
+		"metrics: {certificate: {secretName: metrics}, serviceMonitor: {enabled: true, namespace: monitoring}}": "metrics.serviceMonitor.endpoint.tlsConfig is required",
+		"{policies: {enabled: true}, watchLabelSelector: shard=a}":                                              "policies.objectSelector is required with watchLabelSelector",
+		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}":                          "at '/metrics/readers/0/name'",
 	} {
 		if out, err := template(chart, operatorRelease, given); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: got %v %.600s\nwant %s", given, err, out, want)
 		}
-	}
-}
-
-func TestREADMEListsAllValues(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(chart, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want strings.Builder
-	want.WriteString("| value | default | meaning |\n|---|---|---|\n")
-	for _, v := range values(t) {
-		fmt.Fprintf(&want, "| `%s` | `%s` | %s |\n", v.path, v.defaultJSON, v.meaning)
-	}
-	if _, table, _ := strings.Cut(string(content), "\n## Values\n\n"); table != want.String() {
-		t.Errorf("got another table in README.md, want\n\n%s", want.String())
 	}
 }

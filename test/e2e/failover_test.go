@@ -62,6 +62,9 @@ func testFailover(kills int) {
 		return applied
 	}).Should(Equal(declared))
 	Expect(env.deepcall.Overlaps()).To(BeZero())
+	for _, m := range []*manager{leader, standby} {
+		Expect(m.unlabelled("deepcall_foreign_status_writes_total")).To(BeZero(), "status writes of another operator")
+	}
 	AddReportEntry("Requests", len(env.deepcall.Requests()))
 }
 

@@ -15,7 +15,7 @@ var _ = Describe("The manager's command line", func() {
 		Eventually(help).Should(gexec.Exit(0))
 		for _, flag := range []string{
 			"kubeconfig", "leader-elect", "leader-election-namespace", "watch-namespaces", "watch-label-selector",
-			"max-concurrent-reconciles", "metrics-bind-address", "metrics-secure", "health-probe-bind-address", "pprof-bind-address",
+			"max-concurrent-reconciles", "metrics-bind-address", "metrics-secure", "metrics-cert-path", "group-metrics", "health-probe-bind-address", "pprof-bind-address",
 			"allow-insecure-endpoints", "version", "zap-log-level", "zap-devel", "zap-encoder",
 		} {
 			Expect(string(help.Err.Contents())).To(MatchRegexp(`(?m)^ +-%s\b`, flag))
@@ -44,6 +44,7 @@ var _ = Describe("The manager's command line", func() {
 		Entry(nil, "--health-probe-bind-address=nowhere", `nowhere`),
 		Entry(nil, "--metrics-bind-address=nowhere", `nowhere`),
 		Entry(nil, "--max-concurrent-reconciles=0", `--max-concurrent-reconciles`),
+		Entry(nil, "--metrics-cert-path=/nowhere", `--metrics-cert-path=/nowhere: open /nowhere/tls.crt: no such file or directory`),
 	)
 
 	It("serves its probes and metrics", func() {
@@ -55,6 +56,16 @@ var _ = Describe("The manager's command line", func() {
 		status, metrics := httpGet(m.metrics, "/metrics")
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(metrics).To(ContainSubstring("rest_client_requests_total"))
+	})
+
+	It("exports the number of receivers of each group with --group-metrics", func() {
+		env := newTestEnv()
+		m := startManager("--group-metrics")
+		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y", "91=N"), env.mapping("bela", "8", "90=Y"))
+		env.waitForReason("agm/asha", "Synced")
+		env.waitForReason("agm/bela", "Synced")
+		Eventually(m.metric).WithArguments("deepcall_group_receivers", `account_namespace="`+env.namespace+`",group="90"`).Should(Equal(2))
+		Expect(m.metric("deepcall_group_receivers", `account_namespace="`+env.namespace+`",group="91"`)).To(Equal(0))
 	})
 
 	It("rejects http endpoints without --allow-insecure-endpoints", func() {

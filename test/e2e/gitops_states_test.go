@@ -121,12 +121,14 @@ var _ = Describe("kstatus, Argo CD and Flux", func() {
 		env.expectHealth("dca/unreachable", "Unreachable", inProgress)
 
 		env.apply(env.accountNamed("no-secret", env.url, ""), env.accountNamed("incomplete", env.url, `{userId: "1001"}`),
-			env.accountNamed("bad-ca", env.url, credentials))
+			env.accountNamed("bad-ca", env.url, credentials), env.accountNamed("no-ca", env.url, credentials))
 		env.expectHealth("dca/no-secret", "SecretNotFound", inProgress)
 		env.expectHealth("dca/incomplete", "InvalidCredentials", failed)
 		env.kubectl("patch", "dca", "bad-ca", "--type=merge", fmt.Sprintf(`--patch={"spec":{"caBundle":%q}}`,
 			base64.StdEncoding.EncodeToString([]byte("no certificate"))))
 		env.expectHealth("dca/bad-ca", "InvalidCABundle", failed)
+		env.kubectl("patch", "dca", "no-ca", "--type=merge", `--patch={"spec":{"caBundleRef":{"kind":"ConfigMap","name":"corp-ca"}}}`)
+		env.expectHealth("dca/no-ca", "CABundleNotFound", inProgress)
 
 		env.deepcall.Script(deepcalltest.Code(1501).ForAgent("7").Times(-1))
 		env.kubectl("delete", "agm/usable", "dca/usable", "--wait=false")

@@ -141,6 +141,21 @@ func (m *manager) metric(name, labels string) int {
 	return sumSamples(text, name, labels)
 }
 
+// unlabelled returns the value of a metric without labels.
+func (m *manager) unlabelled(name string) int {
+	GinkgoHelper()
+	_, text := httpGet(m.metrics, "/metrics")
+	for line := range strings.Lines(text) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+" "); found {
+			number, err := strconv.Atoi(value)
+			Expect(err).NotTo(HaveOccurred())
+			return number
+		}
+	}
+	Fail("no metric " + name)
+	return 0
+}
+
 // idleReconciles returns the number of reconciled agents, or 0 while the queue isn't empty.
 func (m *manager) idleReconciles() int {
 	GinkgoHelper()

@@ -17,7 +17,7 @@ func startControllerManager() {
 	GinkgoHelper()
 	binary := filepath.Join(filepath.Dir(controlPlane.Kubectl), "kube-controller-manager")
 	if _, err := os.Stat(binary); err != nil {
-		Fail("no " + binary + "; run hack/controller-manager.sh")
+		Fail("no " + binary + "; run hack/kubernetes-binaries.sh kube-controller-manager")
 	}
 	start(exec.Command(binary, "--kubeconfig="+controlPlane.Kubeconfig, "--leader-elect=false",
 		"--controllers=namespace-controller,garbage-collector-controller", "--secure-port=0"))
@@ -37,7 +37,7 @@ var _ = Describe("The deletion of a namespace", func() {
 		Expect(env.deepcall.Agent("8")).To(Equal(map[string]string{"90": "N", "91": "N"}))
 	})
 
-	It("ends without credentials and counts the abandoned removal", func() {
+	It("ends without credentials and reports the abandoned removal by event, log and metric", func() {
 		startControllerManager()
 		env := newTestEnv()
 		m := startManager()
@@ -48,8 +48,11 @@ var _ = Describe("The deletion of a namespace", func() {
 		next := startManager()
 		expectGone(namespaceObject(env.namespace))
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
-		_, metrics := httpGet(next.metrics, "/metrics")
-		Expect(metrics).To(ContainSubstring("deepcall_removals_abandoned_total 1"))
+		Expect(next.unlabelled("deepcall_removals_abandoned_total")).To(Equal(1))
+		Expect(next.Session).To(haveLogged(`"agent":"7","groups":["90"]`))
+		Eventually(func() string {
+			return kubectl("get", "events", "--namespace=default", "--field-selector=reason=RemovalAbandoned,involvedObject.name="+env.namespace)
+		}).Should(ContainSubstring("Agent 7 can still receive calls of group 90"))
 	})
 })
 

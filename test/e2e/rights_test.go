@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -77,6 +78,37 @@ var _ = Describe("The deployed manager uses exactly its permissions", func() {
 		}
 		expectExactRights(namespacedManager, usedRights())
 	})
+
+	It("except those for ConfigMaps without a reference to one, and works without them", func() {
+		const role, revoke = "role/deepcall-operator-manager-role", `--patch=[{"op":"replace","path":"/rules/0/resources","value":["secrets"]}]`
+		env := newTestEnvIn(namespacedManager.namespace)
+		env.kubectl("patch", role, "--type=json", revoke)
+		grant := func() {
+			env.kubectl("patch", role, "--type=json", strings.Replace(revoke, `"secrets"`, `"configmaps","secrets"`, 1))
+		}
+		DeferCleanup(grant)
+		usedRights := recordUsedRights(namespacedManager)
+		m := startFromDeployment(namespacedManager)
+		env.applySynced("asha", "7", "90=Y")
+		Expect(usedRights()).NotTo(ContainElement(HaveField("Resource", "configmaps")))
+
+		By("referencing a ConfigMap")
+		env.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"caBundleRef":{"kind":"ConfigMap","name":"corp-ca"}}}`)
+		env.waitForReason("dca/acme", "CABundleForbidden")
+		env.apply(strings.ReplaceAll(env.secret()+env.account()+env.mapping("bela", "8", "90=Y"), "acme", "other"))
+		env.waitForReason("agm/bela", "Synced")
+		status, _ := httpGet(m.probes, "/readyz")
+		Expect(status).To(Equal(http.StatusOK))
+
+		By("granting the permission")
+		grant()
+		Eventually(func() string { // the authorizer can lag, and the operator retries after a minute by itself
+			env.kubectl("annotate", "dca", "acme", "--overwrite", fmt.Sprint("telephony.deepcall.com/reconcile-requested-at=", time.Now().UnixNano()))
+			_, reason, _ := readyCondition(env.object("dca/acme"))
+			return reason
+		}).WithPolling(500 * time.Millisecond).Should(Equal("CABundleNotFound"))
+		m.stop()
+	})
 })
 
 // exerciseMappings creates a mapping that is rejected twice for the same reason, edited and deleted, and another one
@@ -96,7 +128,22 @@ func (env *testEnv) exerciseMappings() {
 	}).Should(Equal(2))
 	env.apply(strings.Replace(env.mapping("no-account", "9", "90=Y"), "{name: acme}", "{name: missing}", 1))
 	env.waitForReason("agm/no-account", "AccountNotFound")
+	env.referenceCABundle()
+	env.apply(env.mapping("asha", "7", "90=Y"))
+	env.waitForReason("agm/asha", "Synced")
 	env.kubectl("delete", "agm", "asha", "no-account", "--timeout=20s")
+}
+
+// referenceCABundle lets the account use a CA bundle in a ConfigMap, which it creates afterwards.
+func (env *testEnv) referenceCABundle() {
+	GinkgoHelper()
+	env.kubectl("patch", "dca", "acme", "--type=merge", `--patch={"spec":{"caBundleRef":{"kind":"ConfigMap","name":"corp-ca"}}}`)
+	env.waitForReason("dca/acme", "CABundleNotFound")
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	DeferCleanup(func() { env.kubectl("delete", "configmap", "corp-ca", "--ignore-not-found") })
+	env.kubectl("create", "configmap", "corp-ca", "--from-literal=ca.crt="+string(certificateOf(server)))
+	env.waitForReason("dca/acme", "Usable")
 }
 
 // withoutWatchList disables streaming lists, as with API servers that don't support them.

@@ -21,7 +21,7 @@ var _ = Describe("A manager that is terminated", func() {
 		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"))
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		Expect(env.deepcall.WaitForInFlight(ctx, 1)).To(Succeed())
+		Expect(env.deepcall.WaitForHanging(ctx, 1)).To(Succeed())
 
 		m.Terminate()
 		Eventually(m.Err).Should(gbytes.Say("Stopping and waiting for"))

@@ -34,7 +34,7 @@ var (
 	auditLog      string // the path of the API server's audit log
 )
 
-func TestEndToEnd(t *testing.T) {
+func TestSpecs(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "End to end")
 }

@@ -22,6 +22,9 @@ var skipped = map[string]map[string]string{
 		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=0": "the control plane runs no Pods",
 		"kubectl scale deployment/deepcall-operator-controller-manager -n deepcall-operator-system --replicas=1": "the control plane runs no Pods",
 	},
+	"docs/how-to/preview-changes.md": {
+		"mkdir base": "the checkout of this test is no git repository; test/plugin runs the same commands in the job for GitHub Actions",
+	},
 	"docs/how-to/upgrade.md": {
 		"kubectl rollout status deployment/deepcall-operator-controller-manager -n deepcall-operator-system": "the control plane runs no Pods",
 		"helm rollback deepcall-operator -n deepcall-operator-system":                                        "test/chart runs the command of docs/install-helm.md",
@@ -29,6 +32,31 @@ var skipped = map[string]map[string]string{
 	"docs/how-to/uninstall.md": {
 		"helm uninstall deepcall-operator -n deepcall-operator-system":                         "test/chart runs the command of docs/install-helm.md",
 		`kubectl patch agm asha -n support --type=merge -p '{"metadata":{"finalizers":null}}'`: "only needed without the operator",
+	},
+	"docs/how-to/use-a-proxy.md": {
+		"helm upgrade deepcall-operator config/chart -n deepcall-operator-system --reset-then-reuse-values \\": "Helm is not installed; test/chart renders this value",
+	},
+	"docs/how-to/openshift.md": {
+		`oc get pods -n deepcall-operator-system -o jsonpath='{.items[*].metadata.annotations.openshift\.io/scc}{"\n"}'`: "needs OpenShift",
+		"cat > openshift.yaml <<'END'":        "Helm is not installed",
+		"kubectl create configmap trusted-ca": "needs OpenShift, which writes the certificates",
+	},
+	"docs/how-to/guard.md": {
+		"helm upgrade deepcall-operator config/chart -n deepcall-operator-system --reset-then-reuse-values --set policies.enabled=true": "test/chart runs the command of docs/install-helm.md",
+	},
+	"docs/how-to/validate-manifests.md": {
+		"mkdir schemas": "the checkout of this test has no Go code; hack/schemas tests the schemas",
+		"kubeconform -summary -skip Secret -schema-location 'schemas/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json' config/samples/account.yaml config/samples/mapping.yaml": "kubeconform is not installed; hack/schemas tests the schemas",
+	},
+	"docs/how-to/verify-release.md": {
+		"gh release download v0.1.0 --repo deepcall/deepcall-operator --dir release":                     "needs a release",
+		"gh attestation verify kubectl-deepcall-linux-amd64.tar.gz --repo deepcall/deepcall-operator \\": "needs a release",
+		"cosign verify ghcr.io/deepcall/deepcall-operator:v0.1.0 \\":                                     "needs a release",
+		"cosign verify ghcr.io/deepcall/charts/deepcall-operator:0.1.0 \\":                               "needs a release",
+		"cosign verify-attestation ghcr.io/deepcall/deepcall-operator:v0.1.0 --type cyclonedx \\":        "needs a release",
+		"GOTOOLCHAIN=go$(sed -n 's/^ARG GO_VERSION=//p' Dockerfile) make release-artifacts":              "takes minutes; make release-rehearsal runs it",
+		"diff dist/release/checksums.txt release/checksums.txt":                                          "needs a release",
+		"id=$(docker create --platform linux/amd64 ghcr.io/deepcall/deepcall-operator:v0.1.0)":           "needs a release",
 	},
 	"docs/gitops.md": {
 		"kubectl apply -f config/flux/sync.yaml": "the control plane has no Flux; test/flux tests the file",
@@ -44,10 +72,14 @@ func TestTutorial(t *testing.T) {
 	newTerminal(t).follow(t, "docs/tutorial.md")
 }
 
-// setupMapping creates the objects that most how-to pages start with: the account acme, and agent 7 in two groups.
+// setupMapping creates the objects that most how-to pages start with.
 const setupMapping = `
 kubectl delete agm,dca,secrets --all
 curl -sf -X POST "$DEEPCALL/_sim/reset"
+` + applyMapping
+
+// applyMapping applies the account acme, and agent 7 in two groups.
+const applyMapping = `
 kubectl apply -f - <<END
 apiVersion: v1
 kind: Secret
@@ -73,6 +105,12 @@ kubectl wait agm/asha --for=condition=Ready --timeout=60s
 // setupNewToken makes DeepCall accept the new credentials of docs/how-to/rotate-credentials.md.
 const setupNewToken = setupMapping + `
 curl -sf -X PUT "$DEEPCALL/_sim/accounts" -d '{"userId":"1001","token":"n3w","sessions":["s3ss10n"]}'
+`
+
+// setupBundle creates a file with the certificates of a CA, here that of the API server.
+const setupBundle = setupMapping + `
+kubectl config view --raw --flatten -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt
+grep -q CERTIFICATE ca.crt
 `
 
 // setupSamples creates the files of the demo, whose output README.md shows.
@@ -111,18 +149,60 @@ kubectl create namespace argocd
 kubectl create configmap argocd-cm -n argocd
 `
 
+// setupRejected adds a mapping that DeepCall rejects.
+const setupRejected = setupMapping + `
+kubectl apply -f - <<END
+apiVersion: telephony.deepcall.com/v1alpha1
+kind: AgentGroupMapping
+metadata: {name: ben}
+spec:
+  accountRef: {name: acme}
+  agentID: "7"
+  groups: [{groupID: "92", receiveCall: true}, {groupID: "99", receiveCall: true}]
+END
+kubectl wait agm/ben --for=condition=Stalled --timeout=60s
+`
+
+// setupRunning creates the objects of config/default, and sets their status and lease as the operator's Pod would.
+const setupRunning = setupMapping + `
+kubectl apply -k "$(readlink config)/default"
+kubectl patch deployment deepcall-operator-controller-manager -n deepcall-operator-system --subresource=status --type=merge \
+  -p '{"status":{"observedGeneration":99,"replicas":1,"readyReplicas":1,"updatedReplicas":1}}'
+kubectl delete lease --all -n deepcall-operator-system
+kubectl create -f - <<END
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: deepcall-operator.telephony.deepcall.com, namespace: deepcall-operator-system}
+spec: {holderIdentity: pod-1_0b1c2d3e, leaseDurationSeconds: 3600, renewTime: "$(date -u +%FT%T.000000Z)"}
+END
+`
+
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	pages := []struct{ page, setup string }{
 		{"README.md", setupSamples},
 		{"docs/how-to/rotate-credentials.md", setupNewToken},
+		{"docs/how-to/trust-a-private-ca.md", setupBundle},
+		{"docs/how-to/preview-changes.md", setupMapping},
 		{"docs/how-to/share-an-agent.md", setupMapping},
 		{"docs/how-to/move-agents.md", "true"}, // continues after the previous page
 		{"docs/how-to/pause.md", "kubectl delete agm --all -n sales\n" + setupMapping},
 		{"docs/how-to/change-account.md", setupMapping},
+		{"docs/how-to/back-up-and-restore.md", setupMapping},
+		{"docs/how-to/second-cluster.md", applyMapping + setupMapping}, // first applies the objects that the previous page restored
+		{"docs/how-to/share-the-roster.md", setupMapping},
+		{"docs/how-to/import-a-roster.md", setupMapping + "curl -sf -X PUT \"$DEEPCALL/_sim/agents/9\""},
 		{"docs/how-to/upgrade.md", setupMapping},
 		{"docs/alerts.md", setupInstallation},
+		{"docs/how-to/guard.md", setupMapping},
+		{"docs/plugin/status.md", setupRejected},
+		{"docs/plugin/check.md", setupRunning},
+		{"docs/troubleshooting.md", setupRunning},
+		{"docs/how-to/use-a-proxy.md", setupRunning},
 		{"docs/gitops.md", "true"}, // these pages need no setup
+		{"docs/how-to/validate-manifests.md", "true"},
+		{"docs/how-to/verify-release.md", "true"}, // needs a release
+		{"docs/how-to/openshift.md", "true"},      // needs OpenShift
 		{"docs/metrics.md", "true"},
 		{"docs/tracing.md", "true"},
 		{"docs/how-to/uninstall.md", setupMapping}, // deletes the CRDs

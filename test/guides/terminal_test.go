@@ -105,7 +105,7 @@ func (r *terminal) mustRun(t *testing.T, commands string) {
 }
 
 // readOnly matches commands that can be repeated until the operator has reached the state that the page shows.
-var readOnly = regexp.MustCompile(`^(kubectl (get|describe|api-resources) |kubectl deepcall roster|curl )`)
+var readOnly = regexp.MustCompile(`^(kubectl (get|describe|api-resources) |kubectl deepcall (roster|status|check)|curl )`)
 
 // expectOutput runs a command and expects it to succeed with the output that the page shows.
 func (r *terminal) expectOutput(t *testing.T, command, shown string) {
@@ -127,6 +127,8 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d\d:\d\d:\d\d\.\d{3}`), "TIME"},
 	{regexp.MustCompile(`\b(\d+m)?\d+s\b|\b\d+ms\b`), "AGE"},
+	{regexp.MustCompile(`\babout \d+m\b`), "about AGE"},
+	{regexp.MustCompile(`Kubernetes +v1\.\d+\.\d+`), "Kubernetes VERSION"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{16}\b`), "HASH"},

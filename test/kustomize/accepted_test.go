@@ -65,11 +65,19 @@ var _ = Describe("The API server accepts", Ordered, func() {
 		kubectlWith(text, append(apply, "--dry-run=server")...)
 		kubectlWith(text, apply...)
 		kubectlWith(text, apply...) // stores the default status
+		for _, object := range objects(text) {
+			if object.Object["type"] == string(corev1.SecretTypeServiceAccountToken) {
+				kubectl("wait", "secret/"+object.GetName(), "--namespace="+object.GetNamespace(), "--for=jsonpath={.data.token}", "--timeout=20s")
+			}
+		}
 		versions := append([]string{"get", "--output=jsonpath={.items[*].metadata.resourceVersion}"}, flags...)
 		before := kubectlWith(text, versions...)
 		kubectlWith(text, apply...)
 		Expect(kubectlWith(text, versions...)).To(Equal(before), "applying again changes nothing")
-		DeferCleanup(func() { kubectlWith(text, append([]string{"delete", "--timeout=60s"}, flags...)...) })
+		// A token's Secret is deleted with its ServiceAccount.
+		DeferCleanup(func() {
+			kubectlWith(text, append([]string{"delete", "--ignore-not-found", "--timeout=60s"}, flags...)...)
+		})
 	}
 
 	It("config/samples", func() {

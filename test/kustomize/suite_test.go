@@ -36,7 +36,7 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallMonitoringCRDs()).To(Succeed())
-	stop, err := plane.StartNamespaceController()
+	stop, err := plane.StartControllers()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(stop)
 })

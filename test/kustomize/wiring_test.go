@@ -11,8 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -21,10 +24,14 @@ type serviceMonitor struct {
 	Spec struct {
 		Selector  metav1.LabelSelector `json:"selector"`
 		Endpoints []struct {
-			Port      string `json:"port"`
-			Scheme    string `json:"scheme"`
+			Port          string `json:"port"`
+			Scheme        string `json:"scheme"`
+			Authorization struct {
+				Type        string                   `json:"type"`
+				Credentials corev1.SecretKeySelector `json:"credentials"`
+			} `json:"authorization"`
 			TLSConfig struct {
-				ServerName string `json:"serverName"`
+				InsecureSkipVerify bool `json:"insecureSkipVerify"`
 			} `json:"tlsConfig"`
 		} `json:"endpoints"`
 	} `json:"spec"`
@@ -52,8 +59,13 @@ var _ = DescribeTable("The objects refer to each other",
 			ports[port.Name] = fmt.Sprintf(":%d", port.ContainerPort)
 		}
 		Expect(container.Args).To(ContainElements("--metrics-bind-address="+ports["metrics"], "--health-probe-bind-address="+ports["health"]))
-		Expect(container.LivenessProbe.HTTPGet.Port.String()).To(Equal("health"))
-		Expect(container.ReadinessProbe.HTTPGet.Port.String()).To(Equal("health"))
+		for path, probes := range map[string][]*corev1.Probe{
+			"/healthz": {container.StartupProbe, container.LivenessProbe}, "/readyz": {container.ReadinessProbe},
+		} {
+			for _, probe := range probes {
+				Expect(probe.HTTPGet).To(HaveValue(Equal(corev1.HTTPGetAction{Path: path, Port: intstr.FromString("health")})))
+			}
+		}
 		Expect(strings.Contains(strings.Join(container.Args, " "), "--metrics-secure=false")).To(Equal(scheme == "http"))
 		Expect(objects(text)).To(HaveKey("ServiceAccount/" + template.Spec.ServiceAccountName))
 		expectMatch(*template.Spec.TopologySpreadConstraints[0].LabelSelector, template.Labels)
@@ -69,17 +81,26 @@ var _ = DescribeTable("The objects refer to each other",
 		By("the ServiceMonitor")
 		monitor := object[serviceMonitor](text, "ServiceMonitor").Spec
 		expectMatch(monitor.Selector, service.Labels)
-		matching := 0
-		for _, endpoint := range monitor.Endpoints {
-			if endpoint.Port == service.Spec.Ports[0].Name {
-				matching++
-				Expect(endpoint.Scheme).To(Equal(scheme))
-			}
-			if folder == "full" && endpoint.Scheme == "https" {
-				Expect(endpoint.TLSConfig.ServerName).To(Equal(service.Name + "." + service.Namespace + ".svc"))
-			}
+		Expect(monitor.Endpoints).To(HaveExactElements(SatisfyAll(
+			HaveField("Port", service.Spec.Ports[0].Name), HaveField("Scheme", scheme), HaveField("TLSConfig.InsecureSkipVerify", scheme == "https"),
+		)))
+		authorization := monitor.Endpoints[0].Authorization
+		if scheme == "http" {
+			Expect(authorization).To(BeZero())
+			Expect(text).NotTo(ContainSubstring("metrics-reader"))
+		} else {
+			By("the account of the ServiceMonitor")
+			Expect(authorization.Type).To(Equal("Bearer"))
+			secret := object[corev1.Secret](text, "Secret")
+			Expect(authorization.Credentials.Name).To(Equal(secret.Name))
+			Expect(authorization.Credentials.Key).To(Equal(corev1.ServiceAccountTokenKey))
+			Expect(secret.Type).To(Equal(corev1.SecretTypeServiceAccountToken))
+			account := secret.Annotations[corev1.ServiceAccountNameKey]
+			Expect(objects(text)).To(HaveKey("ServiceAccount/" + account))
+			binding := asBinding(objects(text)["ClusterRoleBinding/deepcall-operator-metrics-readers"])
+			Expect(binding.Subjects).To(ConsistOf(rbacv1.Subject{Kind: "ServiceAccount", Name: account, Namespace: secret.Namespace}))
+			Expect(objects(text)).To(HaveKey(binding.RoleRef.Kind + "/" + binding.RoleRef.Name))
 		}
-		Expect(matching).To(Equal(1))
 
 		By("the network policy")
 		policy := object[networkingv1.NetworkPolicy](text, "NetworkPolicy")
@@ -102,14 +123,23 @@ var _ = DescribeTable("The objects refer to each other",
 	Entry("for selected namespaces", "namespaced", "http"),
 )
 
-var _ = Describe("config/namespaced", func() {
-	It("contains no cluster-scoped object except its namespace", func() {
+// asBinding converts an object to a ClusterRoleBinding.
+func asBinding(object unstructured.Unstructured) (binding rbacv1.ClusterRoleBinding) {
+	GinkgoHelper()
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &binding)).To(Succeed())
+	return binding
+}
+
+var _ = DescribeTable("No cluster-scoped object except the namespace is in",
+	func(folder string, want ...string) {
 		var kinds []string
-		for _, object := range objects(build(filepath.Join(config, "namespaced"))) {
+		for _, object := range objects(build(filepath.Join(config, folder))) {
 			if object.GetNamespace() == "" {
 				kinds = append(kinds, object.GetKind())
 			}
 		}
-		Expect(kinds).To(ConsistOf("Namespace"))
-	})
-})
+		Expect(kinds).To(ConsistOf(want))
+	},
+	Entry(nil, "namespaced", "Namespace"),
+	Entry(nil, "namespaced/prometheus"),
+)

@@ -59,7 +59,7 @@ func (d dataset) stop(r replica, from, to int) dataset {
 }
 
 // leaderMetrics are the metrics that only the leader exports.
-var leaderMetrics = []string{"deepcall_mappings{", "deepcall_account_state{", "deepcall_resync_lag_seconds{"}
+var leaderMetrics = []string{"deepcall_mappings{", "deepcall_account_state{", "deepcall_resync_lag_seconds{", "deepcall_group_receivers{"}
 
 // handOver stops the leader at a minute, and makes the standby the leader.
 func (d dataset) handOver(at int) dataset {
@@ -99,6 +99,11 @@ func (d dataset) account(account, state string, from, to int) dataset {
 // mappings sets the number of mappings with a readiness.
 func (d dataset) mappings(ready, reason string, samples []string) dataset {
 	return d.set(leader, "deepcall_mappings", fmt.Sprintf(`ready=%q, reason=%q`, ready, reason), samples)
+}
+
+// receivers sets the number of agents that receive calls for a group.
+func (d dataset) receivers(account, group string, samples []string) dataset {
+	return d.set(leader, "deepcall_group_receivers", account+`, group="`+group+`"`, samples)
 }
 
 // requests adds 10 requests per minute of an account, with a duration in seconds.
@@ -163,6 +168,7 @@ func healthy() dataset {
 		d.set(r, "deepcall_build_info", `version="v0.1.0", revision="abc", goversion="go1.26"`, gauge(phase{minutes, 1}))
 		d.set(r, "process_start_time_seconds", "", gauge(phase{minutes, -86400}))
 		d.set(r, "deepcall_removals_abandoned_total", "", gauge(phase{minutes, 0}))
+		d.set(r, "deepcall_foreign_status_writes_total", "", gauge(phase{minutes, 0}))
 		d.set(r, "deepcall_writes_rejected_total", `part="status"`, gauge(phase{minutes, 0}))
 		for _, controller := range []string{"agent", "account"} {
 			d.workers(r, controller, 0, 0)
@@ -178,6 +184,7 @@ func healthy() dataset {
 		d.set(leader, "deepcall_resync_lag_seconds", account, gauge(phase{minutes, 20}))
 		d.requests(account, phase{minutes, 0.3})
 		d.waits(account, phase{minutes, 0.01})
+		d.receivers(account, "90", gauge(phase{minutes, 3}))
 	}
 	d.mappings("True", "Synced", gauge(phase{minutes, 9000}))
 	d.mappings("False", "Suspended", gauge(phase{minutes, 1}))
@@ -189,7 +196,7 @@ func healthy() dataset {
 	return d
 }
 
-// workers sets the number of active workers, of 16, and of waiting objects, a third of which have low priority.
+// workers sets how many of a controller's 16 workers are active, and how many objects wait, a third of them with low priority.
 func (d dataset) workers(r replica, controller string, active, waiting float64) dataset {
 	label := `controller="` + controller + `"`
 	d.set(r, "controller_runtime_max_concurrent_reconciles", label, gauge(phase{minutes, 16}))

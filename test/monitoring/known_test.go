@@ -57,6 +57,7 @@ func ownMetrics() *prometheus.Registry {
 		IsLeader: func() bool { return true },
 		Accounts: accounts{acme: {State: dispatch.Usable}},
 		Mappings: mappings{{Ready: "True", Reason: "Synced"}: 1},
+		Groups:   groups{{Account: acme, ID: "90"}: 1},
 	})
 	_, _ = m.ObserveRequest(context.Background(), acme, func(context.Context) (deepcall.Answer, error) {
 		return deepcall.Answer{Code: 200}, nil
@@ -80,6 +81,10 @@ func (a accounts) Has(account types.NamespacedName) bool {
 type mappings map[metrics.Readiness]int
 
 func (m mappings) CountByReadiness() map[metrics.Readiness]int { return m }
+
+type groups map[metrics.Group]int
+
+func (g groups) ReceiversByGroup() map[metrics.Group]int { return g }
 
 // gather adds the metrics that have series.
 func gather(known map[string]metric, registry *prometheus.Registry) {

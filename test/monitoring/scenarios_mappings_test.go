@@ -95,9 +95,9 @@ func removalScenarios() []scenario {
 		alert:   "DeepCallRemovalAbandoned",
 		summary: "A mapping was released without removing its groups from DeepCall.",
 		description: "Within the last hour a namespace was deleted after its DeepCall credentials, so the operator could not stop " +
-			"the calls of the agents mapped in it. These agents can still receive calls. The operator logs the mapping and " +
-			"its groups: search for \"without removing its groups\", and remove the agents from these groups in " +
-			"DeepCall.",
+			"the calls of the agents mapped in it. These agents can still receive calls. The operator logs the agent and " +
+			"the groups: search for \"without removing its groups\", or list the events with kubectl get events -n default " +
+			"--field-selector reason=RemovalAbandoned. Remove the agents from these groups in DeepCall.",
 	}
 	const metric = "deepcall_removals_abandoned_total"
 	return []scenario{

@@ -10,7 +10,8 @@ var accountLabels = map[string]string{"account_namespace": "support", "account":
 func scenarios() []scenario {
 	return slices.Concat(
 		[]scenario{{name: "the operator is healthy", data: healthy()}},
-		operatorScenarios(), accountScenarios(), requestScenarios(), mappingScenarios(), writeScenarios(), removalScenarios(), reconcilerScenarios(),
+		operatorScenarios(), accountScenarios(), requestScenarios(), mappingScenarios(), groupScenarios(), writeScenarios(), removalScenarios(),
+		secondOperatorScenarios(), reconcilerScenarios(),
 	)
 }
 
@@ -63,6 +64,27 @@ func operatorScenarios() []scenario {
 		{
 			name: "a single replica runs without leader election", near: []string{"DeepCallNoLeader"},
 			data: healthy().stop(standby, 0, minutes).drop("leader_election_master_status"),
+		},
+	}
+}
+
+func secondOperatorScenarios() []scenario {
+	second := firing{
+		alert:   "DeepCallSecondOperator",
+		summary: "Two DeepCall operators work on the same objects.",
+		description: "Within the last 2 hours another operator wrote the status of mappings or accounts that this one works on. " +
+			"Requests of the two can overlap, so agents can get outdated groups until the next resync. Find both with kubectl get pods -A -l " +
+			"app.kubernetes.io/name=deepcall-operator, and uninstall one of them, or let them watch different namespaces or labels.",
+	}
+	const metric = "deepcall_foreign_status_writes_total"
+	return []scenario{
+		{
+			name: "another operator writes a status", from: faultAt, fires: []firing{second},
+			data: healthy().set(leader, metric, "", counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})),
+		},
+		{
+			name: "another operator wrote a status long ago", near: []string{"DeepCallSecondOperator"},
+			data: healthy().set(leader, metric, "", gauge(phase{minutes, 3})),
 		},
 	}
 }

@@ -21,7 +21,7 @@ var _ = Describe("docs/kubectl-plugin.md", func() {
 		Expect(os.Symlink(programs, filepath.Join(u.dir, "bin"))).To(Succeed())
 
 		blocks := testenv.Blocks(GinkgoTB(), "docs/kubectl-plugin.md", "sh", "console")
-		Expect(len(blocks)).To(BeNumerically(">", 12))
+		Expect(len(blocks)).To(BeNumerically(">", 10))
 		for _, block := range blocks {
 			By(block.Text)
 			if block.Language == "sh" {

@@ -38,13 +38,76 @@ var _ = Describe("kubectl deepcall resync", func() {
 			object + "asha: Ready, Synced: DeepCall confirmed the declared groups\n" + object + "ben: Ready, Synced: DeepCall confirmed the declared groups\n"))
 	})
 
-	It("refers to the account if a resync waits for it", func() {
+	It("sends all mappings of an account, and waits for them", func() {
+		u, team := newUser("resync-account"), newUser("resync-team")
+		u.mustRun(`kubectl patch dca acme --type=merge -p '{"spec":{"allowedNamespaces":{"from":"All"}}}'`)
+		u.createMapping(testenv.Mapping("asha").Group("90", true), "Synced")
+		team.createMapping(testenv.Mapping("ben").AccountIn("resync-account", "acme").Agent("8").Group("90", true), "Synced")
+		team.createMapping(testenv.Mapping("cara").Agent("9").Group("90", true), "Synced")
+		u.deepcall.SetAgent("7", map[string]string{"90": "N"})
+		requests := len(u.deepcall.Requests())
+
+		const account = "deepcallaccount.telephony.deepcall.com/acme"
+		Expect(u.run("kubectl deepcall resync account/acme --wait")).To(Equal(result{
+			out: account + " resync requested\n" + account + ": 2 of 2 mappings Ready\n",
+		}))
+		Expect(u.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+		Expect(u.deepcall.Requests()).To(HaveLen(requests + 2))
+		Expect(team.deepcall.Requests()).To(HaveLen(1))
+
+		u.createMapping(testenv.Mapping("dan").Agent("10").Group("99", true), "InvalidGroupData")
+		Expect(u.run("kubectl deepcall resync dca/acme dca/gone asha --wait")).To(Equal(result{
+			out: account + " resync requested\n" + object + "asha resync requested\n" + object + "asha: Ready, Synced: DeepCall confirmed the declared groups\n",
+			err: "deepcallaccounts.telephony.deepcall.com \"gone\" not found in namespace \"resync-account\"\n" +
+				object + "dan -n resync-account: not Ready, InvalidGroupData: DeepCall error 1505: Invalid group data\n" +
+				account + ": 2 of 3 mappings Ready\nerror: 2 of 3 objects failed\n",
+			status: 1,
+		}))
+		Expect(u.mustRun("kubectl deepcall resync dca/acme asha --dry-run -o name")).To(Equal(account + "\n" + object + "asha\n"))
+		Expect(u.mustRun("kubectl deepcall resync asha dan --dry-run -o yaml | kubectl get -o name -f -")).To(Equal(object + "asha\n" + object + "dan\n"))
+	})
+
+	It("waits for a slow answer with the rights of one namespace", func() {
+		u := newUser("resync-role")
+		u.createMapping(testenv.Mapping("asha").Group("90", true), "Synced")
+		u.mustRun("kubectl create role editor --verb=get,list,watch,patch --resource=agentgroupmappings.telephony.deepcall.com,deepcallaccounts.telephony.deepcall.com && " +
+			"kubectl create rolebinding editor --role=editor --user=editor")
+		u.deepcall.Script(deepcalltest.Drip(40 * time.Millisecond))
+		started := time.Now()
+		Expect(u.run("kubectl deepcall resync account/acme --wait --as editor")).To(Equal(result{
+			out: "deepcallaccount.telephony.deepcall.com/acme resync requested\ndeepcallaccount.telephony.deepcall.com/acme: 1 of 1 mapping Ready\n",
+			err: "warning: waiting only for mappings in namespace \"resync-role\": needs the right to list and watch agentgroupmappings in all namespaces\n",
+		}))
+		Expect(time.Since(started)).To(BeNumerically(">", 3*time.Second))
+	})
+
+	It("reports at once that an account is denied", func() {
 		u := newUser("resync-denied")
 		u.createMapping(testenv.Mapping("asha").Orphan().Group("90", true), "Synced")
-		u.deepcall.Script(deepcalltest.Code(1014).ForAgent("7").Times(-1))
-		u.mustRun("kubectl deepcall resync asha && kubectl wait dca --all --for=condition=Ready=False --timeout=20s")
+		u.deepcall.Script(deepcalltest.Code(1014).Times(-1))
+		const denied = "not sent: account acme is InvalidToken: DeepCall error 1014: "
+		started := time.Now()
+		Expect(u.run("kubectl deepcall resync asha --wait").err).To(And(HavePrefix(object+"asha "+denied), HaveSuffix("\nerror: 1 of 1 mapping failed\n")))
+		Expect(u.run("kubectl deepcall resync asha --wait --timeout=1s").err).To(HavePrefix(object + "asha " + denied))
+		Expect(u.run("kubectl deepcall resync account/acme --wait").err).To(And(
+			HavePrefix("deepcallaccount.telephony.deepcall.com/acme: 1 mapping "+denied), HaveSuffix("\nerror: 1 of 1 object failed\n")))
+		Expect(time.Since(started)).To(BeNumerically("<", 20*time.Second))
+	})
+
+	It("reports mappings of an account that are not handled in time", func() {
+		u := newUser("resync-slow")
+		u.createMapping(testenv.Mapping("asha").Orphan().Group("90", true), "Synced")
+		u.deepcall.Script(deepcalltest.Drip(40 * time.Millisecond))
+		Expect(u.run("kubectl deepcall resync account/acme --wait --timeout=2s").err).To(Equal("deepcallaccount.telephony.deepcall.com/acme: 1 mapping not handled within 2s; " +
+			"check the account: kubectl describe dca acme -n resync-slow\nerror: 1 of 1 object failed\n"))
+	})
+
+	It("refers to the account if a resync waits for it", func() {
+		u := newUser("resync-waits")
+		u.createMapping(testenv.Mapping("asha").Orphan().Group("90", true), "Synced")
+		u.deepcall.Script(deepcalltest.Drip(40 * time.Millisecond))
 		Expect(u.run("kubectl deepcall resync asha --wait --timeout=1s").err).To(Equal(object + "asha was not handled within 1s; " +
-			"Ready, Synced: DeepCall confirmed the declared groups; check its account: kubectl describe dca acme -n resync-denied\n" +
+			"Ready, Synced: DeepCall confirmed the declared groups; check its account: kubectl describe dca acme -n resync-waits\n" +
 			"error: 1 of 1 mapping failed\n"))
 	})
 

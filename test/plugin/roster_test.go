@@ -50,6 +50,22 @@ roster-night   acme      8       90      yes        yes        ben
 			"omit --agent, --group and --not-in-sync to show all.\n"}))
 	})
 
+	It("counts receivers by group, and writes a page for people without kubectl", func() {
+		u := newUser("roster-page")
+		u.createMapping(testenv.Mapping("asha").Group("90", true).Group("91", false), "Synced")
+		u.createMapping(testenv.Mapping("ben").Agent("8").Group("90", true), "Synced")
+		u.createMapping(testenv.Mapping("night").Group("90", false), "Conflict")
+		Expect(u.mustRun("kubectl deepcall roster --summary")).To(Equal(`GROUP   RECEIVERS   AGENTS   NOT IN SYNC
+90      2           2        1
+91      0           1        0
+`))
+		Expect(u.mustRun("kubectl deepcall roster --summary --agent 8 -o csv")).To(Equal(
+			"account,group,receivers,agents,not_in_sync\nroster-page/acme,90,2,2,1\n"))
+		Expect(u.mustRun("kubectl deepcall roster --agent 8 -o html")).To(SatisfyAll(
+			HavePrefix("<!DOCTYPE html>"), ContainSubstring("for namespace roster-page, agent 8. Made on "),
+			ContainSubstring("2 of 2 agents receive calls"), ContainSubstring("roster-page/ben"), Not(ContainSubstring("/asha"))))
+	})
+
 	It("names the required role if access is forbidden", func() {
 		u := newUser("roster-forbidden")
 		got := u.run("kubectl deepcall roster --as stranger")

@@ -32,9 +32,11 @@ var (
 	plane    *testenv.ControlPlane
 	admin    client.Client
 	programs string // the directory of kubectl and the plugin
+	operator *gexec.Session
+	manager  string // the program
 )
 
-func TestPlugin(t *testing.T) {
+func TestSpecs(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "kubectl deepcall")
 }
@@ -61,37 +63,42 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(os.RemoveAll, programs)
 	Expect(os.Symlink(plugin, filepath.Join(programs, "kubectl-deepcall"))).To(Succeed())
 	Expect(os.Symlink(plane.Kubectl, filepath.Join(programs, "kubectl"))).To(Succeed())
+	manager, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd")
+	Expect(err).NotTo(HaveOccurred())
 	startManager()
+	DeferCleanup(stopManager)
 })
 
-// startManager starts the manager, and stops it after the suite.
 func startManager() {
 	GinkgoHelper()
-	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
-	Expect(err).NotTo(HaveOccurred())
-	session, err := gexec.Start(exec.CommandContext(context.Background(), program, "--kubeconfig="+plane.Kubeconfig, "--allow-insecure-endpoints",
+	var err error
+	operator, err = gexec.Start(exec.CommandContext(context.Background(), manager, "--kubeconfig="+plane.Kubeconfig, "--allow-insecure-endpoints",
 		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0"), GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { session.Terminate().Wait(20 * time.Second) })
+}
+
+func stopManager() {
+	operator.Terminate().Wait(20 * time.Second)
 }
 
 // user runs commands in a directory of their own. Their kubeconfig selects a namespace with the account acme.
 type user struct {
 	namespace, kubeconfig, dir string
 	deepcall                   *deepcalltest.Server
+	url                        string // of the simulator
 }
 
-// newUser creates the namespace of a user. Their DeepCall simulator has agents 7 to 10 and groups 90 to 92.
-func newUser(namespace string) *user {
+// newUser creates the namespace of a user. Their DeepCall simulator has agents 7 to 10 and groups 90 to 92, and those given.
+func newUser(namespace string, agents ...string) *user {
 	GinkgoHelper()
 	u := &user{namespace: namespace, dir: GinkgoT().TempDir()}
-	var url string
-	u.deepcall, url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{Agents: []string{"7", "8", "9", "10"}, Groups: []string{"90", "91", "92"}})
+	agents = append(agents, "7", "8", "9", "10")
+	u.deepcall, u.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{Agents: agents, Groups: []string{"90", "91", "92"}})
 	u.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	secret := testenv.UserToken("acme", "1001", "s3cr3t")
 	secret.Namespace = namespace
 	u.create(secret)
-	u.create(testenv.Account("acme", url).In(namespace).Limits(1000, 1000, 16).Build())
+	u.create(testenv.Account("acme", u.url).In(namespace).Limits(1000, 1000, 16).Build())
 
 	config, err := clientcmd.LoadFromFile(plane.Kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
@@ -143,6 +150,11 @@ type result struct {
 	status   int
 }
 
+// environment returns the environment variables of the user's commands.
+func (u *user) environment() []string {
+	return append(os.Environ(), "KUBECONFIG="+u.kubeconfig, "HOME="+u.dir, "PATH="+programs+":"+os.Getenv("PATH"))
+}
+
 // run runs a bash command line in the user's directory.
 func (u *user) run(line string) result {
 	GinkgoHelper()
@@ -150,7 +162,7 @@ func (u *user) run(line string) result {
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", line)
 	command.Dir = u.dir
-	command.Env = append(os.Environ(), "KUBECONFIG="+u.kubeconfig, "HOME="+u.dir, "PATH="+programs+":"+os.Getenv("PATH"))
+	command.Env = u.environment()
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	err := command.Run()
@@ -174,4 +186,12 @@ func (u *user) mustRun(format string, args ...any) string {
 func (u *user) writeFile(name string, lines ...string) {
 	GinkgoHelper()
 	Expect(os.WriteFile(filepath.Join(u.dir, name), []byte(strings.Join(lines, "\n")+"\n"), 0o600)).To(Succeed())
+}
+
+// stub creates a program in the directory bin that runs a shell command.
+func (u *user) stub(name, command string) {
+	GinkgoHelper()
+	u.mustRun("mkdir -p bin")
+	u.writeFile("bin/"+name, "#!/bin/sh", command)
+	u.mustRun("chmod +x bin/%s", name)
 }

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
 // expectation is the state to which a scenario converges.
@@ -99,6 +100,8 @@ func (env *environment) unmetMappings(expected expectation) []string {
 			unmet = append(unmet, fmt.Sprintf("I1: the mapping %s is %s instead of %s", name, mappingSummary(mapping), summary))
 		case summary == readySynced && len(mapping.Status.AppliedGroups) > 0 && lacksFinalizer(mapping):
 			unmet = append(unmet, fmt.Sprintf("I1: the mapping %s lacks the finalizer", name))
+		case summary == readySynced && plan.AttemptOf(mapping).Number > mapping.Status.AnsweredAttempt:
+			unmet = append(unmet, fmt.Sprintf("I1: the mapping %s has an attempt without an answer", name))
 		}
 	}
 	for key, mapping := range existing {

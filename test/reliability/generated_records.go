@@ -32,6 +32,7 @@ func (r *runner) copyMapping(original, name string) {
 	r.env.copyMapping(from, copied)
 	r.recordWrite(name, copied)
 	r.env.replaceStatus(r.env.key(name), from.Status)
+	r.model.triggers[copied.Spec.AgentID]++ // if the operator has sent the mapping before the user overwrites its status
 }
 
 // forgeRecord writes a record that the operator did not write. A group that no mapping declared before would be removed, which

@@ -94,6 +94,7 @@ var tenancyScenarios = []scenario{
 		setup:           withGuest,
 		steps: func(env *environment) {
 			env.allowNamespaces(v1alpha1.NamespacesFromSame)
+			env.waitStatus("1/lena", "Ready=False AccountNotPermitted Stalled")
 			env.edit("1/lena", setGroup("92", false))
 			env.edit("asha", setGroup("90", false))
 			env.waitStatus("1/lena", "Ready=False AccountNotPermitted Stalled")

@@ -39,8 +39,9 @@ func replayed[C any, R caseResult](t *testing.T, parse func(string) (C, error), 
 	return true
 }
 
-// runAll runs the cases concurrently and reports those that fail. It also fails if the faults of many cases were not
-// injected, since these cases prove nothing.
+// runAll runs the cases concurrently and reports those that fail. A case whose faults were not injected proves nothing: on
+// a busy machine the manager can take another order of steps. Such a case runs a second time, and runAll fails if many
+// miss their faults again.
 func runAll[C any, R caseResult](t *testing.T, title string, cases []C, run func(C) R) []R {
 	t.Helper()
 	results := make([]R, len(cases))
@@ -50,6 +51,9 @@ func runAll[C any, R caseResult](t *testing.T, title string, cases []C, run func
 		running.Go(func() {
 			for i := range next {
 				results[i] = run(cases[i])
+				if results[i].failure() == "" && !results[i].injected() {
+					results[i] = run(cases[i])
+				}
 				if failure := results[i].failure(); failure != "" {
 					t.Error(failure)
 				}

@@ -14,6 +14,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -117,6 +118,9 @@ func (b *bench) install(ctx context.Context) error {
 	if err := b.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		return fmt.Errorf("create the namespace: %w", err)
 	}
+	if err := b.permitFloor(ctx); err != nil {
+		return err
+	}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: managerNamespace, Name: managerAccount}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(24 * 60 * 60))}}
 	if err := b.admin.SubResource("token").Create(ctx, account, request); err != nil {
@@ -131,6 +135,22 @@ func (b *bench) install(ctx context.Context) error {
 	}
 	b.kubeconfig = filepath.Join(b.dir, "kubeconfig")
 	return clientcmd.WriteToFile(*config, b.kubeconfig)
+}
+
+// permitFloor adds the permissions for all ways in which the floor can write.
+func (b *bench) permitFloor(ctx context.Context) error {
+	meta := metav1.ObjectMeta{Name: "floor"}
+	rule := rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupVersion.Group}, Verbs: []string{"patch", "update"},
+		Resources: []string{"agentgroupmappings", "agentgroupmappings/status"},
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{rule}}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: meta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: managerNamespace, Name: managerAccount}},
+	}
+	return errors.Join(b.admin.Create(ctx, role), b.admin.Create(ctx, binding))
 }
 
 // recreateAccount replaces the account and its Secret, so that all rounds start alike.

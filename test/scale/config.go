@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,7 +24,10 @@ Usage: scale [flags]
   --latency 20ms      response time of DeepCall (default 20ms)
   --workers N         workers of the loop and the manager, and requests in flight (default 16)
   --groups N          groups per mapping, 1 to 500 (default 3)
-  --pairs N           alternating measurements of floor and operator, for the medians (default 5)
+  --pairs N           measurements of floor and operator, for the medians (default 9); the interval of the
+                      ratio needs 6
+  --seed N            seed for the random order of floor and operator in each pair (default random)
+  --floor-writes A,B  how the floor writes before and after a request: put, patch or apply (default patch,put)
   --scenarios LIST    comma-separated scenarios (default all but growth):
                         converge  new mappings until the last is Ready, floor and operator
                         idle      a minute without changes
@@ -64,6 +68,8 @@ type config struct {
 	Workers   int           `json:"workers"`
 	Groups    int           `json:"groups"`
 	Pairs     int           `json:"pairs"`
+	Seed      uint64        `json:"seed"`
+	Writes    string        `json:"floorWrites"`
 	Scenarios []string      `json:"scenarios"`
 	Sizes     []int         `json:"sizes"`
 	out       string
@@ -83,7 +89,9 @@ func parseFlags(args []string, stdout io.Writer) (config, error) {
 	flags.DurationVar(&c.Latency, "latency", 20*time.Millisecond, "")
 	flags.IntVar(&c.Workers, "workers", 16, "")
 	flags.IntVar(&c.Groups, "groups", 3, "")
-	flags.IntVar(&c.Pairs, "pairs", 5, "")
+	flags.IntVar(&c.Pairs, "pairs", 9, "")
+	flags.Uint64Var(&c.Seed, "seed", rand.Uint64(), "")
+	flags.StringVar(&c.Writes, "floor-writes", "patch,put", "")
 	flags.Func("scenarios", "", func(s string) error { c.Scenarios = strings.Split(s, ","); return nil })
 	flags.Func("sizes", "", c.parseSizes)
 	flags.StringVar(&c.out, "out", filepath.Join(testenv.Root(), "dist", "bench"), "")
@@ -133,7 +141,8 @@ func (c *config) validate(rest []string) error {
 	case c.Pairs < 1:
 		return errors.New("--pairs must be at least 1")
 	}
-	return nil
+	_, _, err := parseMethods(c.Writes)
+	return err
 }
 
 func (c *config) wants(scenario string) bool { return slices.Contains(c.Scenarios, scenario) }

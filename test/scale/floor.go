@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,14 +22,17 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// floor does the operator's work without a controller: for each mapping, a plain loop sends the same patch, request
-// and status update. It watches nothing, retries nothing and decides nothing.
+// floor does the operator's work without a controller: for each mapping, a plain loop makes the same two writes and sends
+// the same request. It watches nothing, retries nothing and decides nothing.
 type floor struct {
 	api      client.Client
 	http     *http.Client
 	endpoint string
+	// attempts and statuses are the methods of the writes before and after a request.
+	attempts, statuses method
 }
 
 // runFloor runs the floor as a separate process, so that its cost can be measured. After its work, the process waits
@@ -38,11 +42,15 @@ func runFloor(ctx context.Context, args []string) error {
 	kubeconfig := flags.String("kubeconfig", "", "")
 	endpoint := flags.String("endpoint", "", "")
 	workers := flags.Int("workers", 16, "")
+	methods := flags.String("writes", "", "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	f, err := newFloor(*kubeconfig, *endpoint, *workers)
 	if err != nil {
+		return err
+	}
+	if f.attempts, f.statuses, err = parseMethods(*methods); err != nil {
 		return err
 	}
 	var list v1alpha1.AgentGroupMappingList
@@ -114,21 +122,14 @@ func (f *floor) sync(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) e
 
 // recordAttempt does the write before a request.
 func (f *floor) recordAttempt(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {
-	attempt := struct {
-		Attempt int64    `json:"attempt"`
-		Groups  []string `json:"groups"`
-	}{Attempt: 1}
+	var groups []string
 	for _, group := range mapping.Spec.Groups {
-		attempt.Groups = append(attempt.Groups, group.GroupID)
-	}
-	text, err := json.Marshal(attempt)
-	if err != nil {
-		return err
+		groups = append(groups, group.GroupID)
 	}
 	before := mapping.DeepCopy()
 	mapping.Finalizers = append(mapping.Finalizers, v1alpha1.StopCallsFinalizer)
-	mapping.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: string(text)}
-	return f.api.Patch(ctx, mapping, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	mapping.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: plan.Record(mapping, groups)}
+	return f.attempts.write(ctx, f.api, mapping, before)
 }
 
 // send sends the request and returns DeepCall's message.
@@ -178,9 +179,13 @@ func (f *floor) send(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) (
 	return answer.Message, nil
 }
 
+// userHashLength is the length of Credentials.UserHash.
+const userHashLength = 25
+
 // updateStatus does the write after a request.
 func (f *floor) updateStatus(ctx context.Context, mapping *v1alpha1.AgentGroupMapping, message string) error {
 	mapping.ManagedFields = nil
+	before := mapping.DeepCopy()
 	now, receiving := time.Now(), 0
 	for _, group := range mapping.Spec.Groups {
 		if group.ReceiveCall {
@@ -188,9 +193,9 @@ func (f *floor) updateStatus(ctx context.Context, mapping *v1alpha1.AgentGroupMa
 		}
 	}
 	status := &mapping.Status
-	status.ObservedGeneration = mapping.Generation
+	status.ObservedGeneration, status.ObservedUID = mapping.Generation, string(mapping.UID)
 	status.AppliedGroups = mapping.Spec.Groups
-	status.AppliedEndpoint = f.endpoint
+	status.AppliedEndpoint, status.AppliedUserHash = f.endpoint, strings.Repeat("0", userHashLength)
 	status.AnsweredAttempt = 1
 	status.Receiving = fmt.Sprintf("%d/%d", receiving, len(mapping.Spec.Groups))
 	status.LastSyncTime = &metav1.MicroTime{Time: now}
@@ -200,5 +205,5 @@ func (f *floor) updateStatus(ctx context.Context, mapping *v1alpha1.AgentGroupMa
 		Message: "DeepCall confirmed the declared groups", ObservedGeneration: mapping.Generation,
 		LastTransitionTime: metav1.NewTime(now),
 	})
-	return f.api.Status().Update(ctx, mapping)
+	return f.statuses.writeStatus(ctx, f.api, mapping, before)
 }

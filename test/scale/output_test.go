@@ -33,10 +33,35 @@ func TestWriteTablePrintsMediansAndBothRatios(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 3, 12 and 4 to 2, 10 and 4: the medians are 4 and 4, the ratios of the pairs 1.5, 1.2 and 1.
-	expectLines(t, out.String(), `converge, 10 mappings     floor  operator  ratio  pair ratio
-time to converge       s  4      4         1      1.2
-writes                    -      10        -      -
-  PUT x/status            -      10        -      -`)
+	expectLines(t, out.String(), `converge, 10 mappings     floor  operator  ratio  pair ratio  from  to
+time to converge       s  4      4         1      1.2         -     -
+writes                    -      10        -      -           -     -
+  PUT x/status            -      10        -      -           -     -
+
+converge, 10 mappings: no conclusion: fewer than 6 pairs`)
+}
+
+func TestVerdictDependsOnTheInterval(t *testing.T) {
+	for _, c := range []struct {
+		seconds [6]float64 // of the operator, where the floor takes 10
+		want    string
+	}{
+		{[6]float64{10, 10.2, 10.4, 10.6, 10.8, 11}, "at most 1.10 times"},
+		{[6]float64{11.1, 11.2, 11.3, 11.4, 11.5, 20}, "more than 1.10 times"},
+		{[6]float64{10, 10.2, 10.4, 10.6, 10.8, 11.1}, "no conclusion: the machine was too noisy, so that 1.10 is within the interval of 1.000 to 1.110"},
+	} {
+		var rounds []round
+		for i, seconds := range c.seconds {
+			rounds = append(rounds, newRound(subjectFloor, i, 10), newRound(subjectOperator, i, seconds))
+		}
+		var out strings.Builder
+		if err := writeTable(&out, newRows(rounds)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%v: got %s, want %q", c.seconds, out.String(), c.want)
+		}
+	}
 }
 
 func TestComparePrintsEachCommonRow(t *testing.T) {

@@ -83,6 +83,7 @@ func TestParseFlagsValidates(t *testing.T) {
 		"--workers=0":               "1 to 1000",
 		"--mappings=0":              "at least 1",
 		"--pairs=0":                 "at least 1",
+		"--floor-writes=patch":      "two of put, patch and apply",
 		"more":                      `unexpected argument "more"`,
 	} {
 		if _, err := parseFlags([]string{arg}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), message) {

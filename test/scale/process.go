@@ -35,7 +35,7 @@ func (b *bench) startFloor(ctx context.Context) (*process, error) {
 		return nil, fmt.Errorf("find the executable: %w", err)
 	}
 	p := &process{command: exec.CommandContext(ctx, self, "floor", "--kubeconfig="+b.kubeconfig,
-		"--endpoint="+b.deepcall.url, fmt.Sprintf("--workers=%d", b.Workers))}
+		"--endpoint="+b.deepcall.url, "--writes="+b.Writes, fmt.Sprintf("--workers=%d", b.Workers))}
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("create the floor's stdin: %w", err)
 	}

@@ -30,6 +30,24 @@ func percentile(values []float64, p float64) float64 {
 	return sorted[max(rank, 1)-1]
 }
 
+// interval returns two of the values between which the median of their distribution is, with a confidence of at least
+// 95 %, whatever the distribution. Fewer than 6 values have no such interval.
+func interval(values []float64) (low, high float64, ok bool) {
+	const allowed = 0.05 / 2 // the chance that the median is beyond one end
+	n := len(values)
+	rank, chance, choices := 0, 0.0, math.Pow(2, -float64(n))
+	for rank < n/2 && chance+choices <= allowed {
+		chance += choices
+		choices *= float64(n-rank) / float64(rank+1)
+		rank++
+	}
+	if rank == 0 {
+		return 0, 0, false
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[rank-1], sorted[n-rank], true
+}
+
 // addLatency adds the distribution of samples in milliseconds.
 func (r *round) addLatency(name string, samples []float64) {
 	r.add(name+", p50", "ms", percentile(samples, 50))

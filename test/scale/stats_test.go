@@ -32,6 +32,23 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+func TestInterval(t *testing.T) {
+	// The ranks are those of tables for the sign test.
+	for n, rank := range map[int]int{0: 0, 5: 0, 6: 1, 8: 1, 9: 2, 11: 2, 12: 3, 15: 4, 20: 6, 25: 8} {
+		var values []float64
+		for i := n; i > 0; i-- {
+			values = append(values, float64(i))
+		}
+		low, high, ok := interval(values)
+		if rank == 0 && ok {
+			t.Errorf("%d values have an interval of %v to %v", n, low, high)
+		}
+		if rank > 0 && (!ok || low != float64(rank) || high != float64(n+1-rank)) {
+			t.Errorf("%d values: got %v to %v, want the values of rank %d", n, low, high, rank)
+		}
+	}
+}
+
 func TestSpreadVisitsEachMappingOnce(t *testing.T) {
 	for _, mappings := range []int{1, 7, 200, 10_000} {
 		visited := map[int]bool{}

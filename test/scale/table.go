@@ -19,9 +19,12 @@ type row struct {
 	Unit     string   `json:"unit,omitempty"`
 	Floor    *float64 `json:"floor,omitempty"`
 	Operator *float64 `json:"operator,omitempty"`
-	// Ratio is the ratio of the medians, PairRatio the median ratio of a pair.
+	// Ratio is the ratio of the medians, PairRatio the median ratio of a pair. Low and High are the ends of its 95 %
+	// confidence interval; fewer than 6 pairs have none.
 	Ratio     *float64 `json:"ratio,omitempty"`
 	PairRatio *float64 `json:"pairRatio,omitempty"`
+	Low       *float64 `json:"low,omitempty"`
+	High      *float64 `json:"high,omitempty"`
 }
 
 // rowKey identifies the same row in two results.
@@ -72,6 +75,9 @@ func (r *row) compute(rounds []round) {
 		}
 	}
 	r.PairRatio = new(median(ratios))
+	if low, high, ok := interval(ratios); ok {
+		r.Low, r.High = &low, &high
+	}
 }
 
 // values returns the values of a subject by pair.
@@ -103,11 +109,39 @@ func writeTable(out io.Writer, rows []row) error {
 	for _, r := range rows {
 		if title := r.title(); title != last {
 			last = title
-			fmt.Fprintf(w, "\n%s\t\tfloor\toperator\tratio\tpair ratio\n", title)
+			fmt.Fprintf(w, "\n%s\t\tfloor\toperator\tratio\tpair ratio\tfrom\tto\n", title)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Unit, formatNumbers(r.Floor, r.Operator, r.Ratio, r.PairRatio))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Unit, formatNumbers(r.Floor, r.Operator, r.Ratio, r.PairRatio, r.Low, r.High))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if text := r.verdict(); text != "" {
+			fmt.Fprintf(out, "\n%s: %s\n", r.title(), text)
+		}
+	}
+	return nil
+}
+
+// maxRatio is the largest ratio of the times to converge that this project accepts.
+const maxRatio = 1.10
+
+// verdict returns what the interval of the ratio of the times to converge says about maxRatio, or "" for other rows.
+func (r row) verdict() string {
+	switch {
+	case r.Name != timeToConverge || r.PairRatio == nil:
+		return ""
+	case r.Low == nil:
+		return "no conclusion: fewer than 6 pairs"
+	case *r.High <= maxRatio:
+		return fmt.Sprintf("the operator takes at most %.2f times as long as the floor", maxRatio)
+	case *r.Low > maxRatio:
+		return fmt.Sprintf("the operator takes more than %.2f times as long as the floor", maxRatio)
+	default:
+		return fmt.Sprintf("no conclusion: the machine was too noisy, so that %.2f is within the interval of %.3f to %.3f; use more --pairs",
+			maxRatio, *r.Low, *r.High)
+	}
 }
 
 // formatNumbers formats the values of a row with three digits, whole numbers with all digits, and nil as "-".

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,15 +31,31 @@ func (p *ControlPlane) InstallMonitoringCRDs() error {
 	if output, err := generate.CombinedOutput(); err != nil {
 		return fmt.Errorf("generate the CRDs of prometheus-operator: %w: %s", err, output)
 	}
-	_, err = envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{
-		Paths: []string{
-			filepath.Join(directory, "monitoring.coreos.com_servicemonitors.yaml"),
-			filepath.Join(directory, "monitoring.coreos.com_prometheusrules.yaml"),
-		},
-		ErrorIfPathMissing: true,
-	})
+	return p.installCRDs(
+		filepath.Join(directory, "monitoring.coreos.com_servicemonitors.yaml"),
+		filepath.Join(directory, "monitoring.coreos.com_prometheusrules.yaml"),
+	)
+}
+
+// InstallCertManagerCRDs installs the CRDs of Certificate and Issuer from the module of cert-manager that hack/monitoring pins.
+func (p *ControlPlane) InstallCertManagerCRDs() error {
+	download := exec.Command("go", "mod", "download", "-json", "github.com/cert-manager/cert-manager")
+	download.Dir = filepath.Join(Root(), "hack", "monitoring")
+	output, err := download.Output()
 	if err != nil {
-		return fmt.Errorf("install the CRDs of prometheus-operator: %w", err)
+		return fmt.Errorf("download the module of cert-manager: %w: %s", err, output)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(output, &module); err != nil {
+		return fmt.Errorf("find the module of cert-manager: %w", err)
+	}
+	crds := filepath.Join(module.Dir, "deploy", "crds")
+	return p.installCRDs(filepath.Join(crds, "cert-manager.io_certificates.yaml"), filepath.Join(crds, "cert-manager.io_issuers.yaml"))
+}
+
+func (p *ControlPlane) installCRDs(paths ...string) error {
+	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{Paths: paths, ErrorIfPathMissing: true}); err != nil {
+		return fmt.Errorf("install the CRDs %v: %w", paths, err)
 	}
 	return nil
 }

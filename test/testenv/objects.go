@@ -111,6 +111,12 @@ func (b *AccountBuilder) Allow(allowed v1alpha1.AllowedNamespaces) *AccountBuild
 	return b
 }
 
+// CABundle sets a reference to the key ca.crt of an object.
+func (b *AccountBuilder) CABundle(kind v1alpha1.CABundleKind, name string) *AccountBuilder {
+	b.account.Spec.CABundleRef = v1alpha1.CABundleReference{Kind: kind, Name: name, Key: "ca.crt"}
+	return b
+}
+
 // Build returns the account.
 func (b *AccountBuilder) Build() *v1alpha1.DeepCallAccount {
 	return b.account.DeepCopy()

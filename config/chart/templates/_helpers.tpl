@@ -73,26 +73,6 @@ control-plane: controller-manager
 {{- compact (default list .Values.watchNamespaces) | toJson }}
 {{- end }}
 
-{{/* "true" if the metrics are secure. Authorizing their readers needs a ClusterRole, so they can't be secure with
-watchNamespaces. */}}
-{{- define "deepcall-operator.metricsSecure" -}}
-{{- $secure := .Values.metrics.secure }}
-{{- $restricted := include "deepcall-operator.watchNamespaces" . | fromJsonArray }}
-{{- if and (kindIs "bool" $secure) $secure $restricted }}
-{{- fail "metrics.secure can't be true with watchNamespaces, because it needs a ClusterRole; remove metrics.secure to serve metrics over http" }}
-{{- end }}
-{{- if and .Values.metrics.enabled (not $restricted) (or (kindIs "invalid" $secure) $secure) }}true{{ end }}
-{{- end }}
-
-{{/* The scheme of the metrics, which is also the name of their port. */}}
-{{- define "deepcall-operator.metricsScheme" -}}
-{{- include "deepcall-operator.metricsSecure" . | empty | ternary "http" "https" }}
-{{- end }}
-
-{{- define "deepcall-operator.metricsPort" -}}
-{{- .Values.metrics.port | default (include "deepcall-operator.metricsSecure" . | empty | ternary 8080 8443) | int }}
-{{- end }}
-
 {{- define "deepcall-operator.image" -}}
 {{- $image := .Values.image }}
 {{- if $image.digest }}

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -16,7 +18,7 @@ import (
 // MaxRequestTimeout bounds a request. Lease and shutdown times must leave room for it (R14).
 const MaxRequestTimeout = 9 * time.Second
 
-// loadConfig returns the account's configuration, from its spec and its Secret.
+// loadConfig returns the account's configuration, from its spec, its Secret and its CA bundle.
 func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallAccount) (dispatch.Config, error) {
 	config := dispatch.Config{
 		UID:      account.UID,
@@ -28,10 +30,18 @@ func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallA
 			MaxInFlight:       int(account.Spec.Limits.MaxInFlight),
 		},
 	}
-	if before, ok := r.Dispatcher.Config(client.ObjectKeyFromObject(account)); ok && before.Revision == config.Revision {
+	before, _ := r.Dispatcher.Config(client.ObjectKeyFromObject(account))
+	bundleError, err := r.loadCABundle(ctx, account, &config, before)
+	if err != nil {
+		return dispatch.Config{}, err
+	}
+	switch {
+	case before.Revision == config.Revision && bytes.Equal(before.CABundle, config.CABundle):
 		config.Client, config.SpecError = before.Client, before.SpecError
-	} else {
-		config.Client, config.SpecError = r.newClient(account)
+	case config.CABundleRef.Name == "":
+		config.Client, config.SpecError = r.newClient(account, account.Spec.CABundle)
+	case len(config.CABundle) > 0: // else the client would trust the system's roots
+		config.Client, config.SpecError = r.newClient(account, config.CABundle)
 	}
 	data, secretError, err := r.readSecret(ctx, account)
 	if err != nil {
@@ -41,19 +51,16 @@ func (r *Reconciler) loadConfig(ctx context.Context, account *v1alpha1.DeepCallA
 		config.SecretHash = hashData(data)
 		config.Credentials, secretError = parseCredentials(account.Spec.CredentialsSecretRef.Name, data)
 	}
-	config.ConfigError = config.SpecError
-	if config.ConfigError == (dispatch.ConfigError{}) {
-		config.ConfigError = secretError
-	}
+	config.ConfigError = cmp.Or(bundleError, config.SpecError, secretError)
 	return config, nil
 }
 
-// newClient returns the account's client, or the error in its spec.
-func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Client, dispatch.ConfigError) {
+// newClient returns the account's client, or the error in its spec or CA bundle.
+func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount, bundle []byte) (*deepcall.Client, dispatch.ConfigError) {
 	config := deepcall.Config{
 		Endpoint:      account.Spec.Endpoint,
 		Timeout:       MaxRequestTimeout,
-		CABundle:      account.Spec.CABundle,
+		CABundle:      bundle,
 		AllowInsecure: r.AllowInsecureEndpoints,
 		Proxy:         r.Proxy,
 		WrapTransport: r.WrapTransport,
@@ -65,7 +72,7 @@ func (r *Reconciler) newClient(account *v1alpha1.DeepCallAccount) (*deepcall.Cli
 	}
 	made, err := deepcall.NewClient(config)
 	if caBundle, ok := errors.AsType[*deepcall.CABundleError](err); ok {
-		return nil, dispatch.ConfigError(reason.InvalidCABundle(caBundle.Problem))
+		return nil, dispatch.ConfigError(reason.InvalidCABundle(account.Spec.CABundleRef, caBundle.Problem))
 	}
 	if endpoint, ok := errors.AsType[*deepcall.EndpointError](err); ok {
 		return nil, dispatch.ConfigError(reason.InvalidEndpoint(endpoint.Problem))

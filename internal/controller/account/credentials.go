@@ -11,7 +11,9 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -22,21 +24,33 @@ import (
 // secretSeed makes the hashes of Secrets meaningless outside this process.
 var secretSeed = maphash.MakeSeed()
 
-// readSecret returns the data of the account's Secret from the API server, or why it can't be used. It reads without a
-// logger: client-go can log response bodies.
+// readSecret returns the data of the account's Secret from the API server, or why it can't be used.
 func (r *Reconciler) readSecret(ctx context.Context, account *v1alpha1.DeepCallAccount) (map[string][]byte, dispatch.ConfigError, error) {
-	name := account.Spec.CredentialsSecretRef.Name
 	var secret corev1.Secret
-	err := r.APIReader.Get(klog.NewContext(ctx, logr.Discard()), account.SecretKey(), &secret)
+	err := r.get(ctx, account.SecretKey(), &secret)
+	configError, err := unreadable(err, reason.SecretNotFound(account.Spec.CredentialsSecretRef.Name), reason.SecretForbidden())
+	return secret.Data, configError, err
+}
+
+// get reads an object that an account references from the API server. It reads without a logger: client-go can log response
+// bodies.
+func (r *Reconciler) get(ctx context.Context, name types.NamespacedName, obj client.Object) error {
+	if err := r.APIReader.Get(klog.NewContext(ctx, logr.Discard()), name, obj); err != nil {
+		return fmt.Errorf("get the %T %q: %w", obj, name.Name, err)
+	}
+	return nil
+}
+
+// unreadable returns what an account reports after an error of get. Errors that can pass by themselves are returned.
+func unreadable(err error, notFound, forbidden reason.Summary) (dispatch.ConfigError, error) {
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, dispatch.ConfigError(reason.SecretNotFound(name)), nil
+		return dispatch.ConfigError(notFound), nil
 	case apierrors.IsForbidden(err):
-		return nil, dispatch.ConfigError(reason.SecretForbidden()), nil
-	case err != nil:
-		return nil, dispatch.ConfigError{}, fmt.Errorf("get the Secret %q: %w", name, err)
+		return dispatch.ConfigError(forbidden), nil
+	default:
+		return dispatch.ConfigError{}, err
 	}
-	return secret.Data, dispatch.ConfigError{}, nil
 }
 
 // parseCredentials returns the credentials in a Secret's data, or why there are none.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +30,14 @@ type duplicates struct {
 // findDuplicates returns the duplicates of an account that is configured.
 func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepCallAccount) (duplicates, error) {
 	var d duplicates
+	hasCondition := meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionDuplicate) != nil
+	if hasCondition { // only an existing condition could be removed too early
+		var err error
+		// Before the duplicates are read: another account can be configured at any time.
+		if d.incomplete, err = r.lacksAccounts(ctx, account.Namespace); err != nil {
+			return duplicates{}, err
+		}
+	}
 	for _, other := range r.Dispatcher.Duplicates(client.ObjectKeyFromObject(account)) {
 		if other.Namespace == account.Namespace {
 			d.local = append(d.local, other.Name)
@@ -36,18 +45,19 @@ func (r *Reconciler) findDuplicates(ctx context.Context, account *v1alpha1.DeepC
 			d.foreign = true
 		}
 	}
-	if meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionDuplicate) == nil {
-		return d, nil // only an existing condition could be removed too early
-	}
-	var list v1alpha1.DeepCallAccountList
-	if err := r.Client.List(ctx, &list, client.InNamespace(account.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return duplicates{}, fmt.Errorf("list the accounts of the namespace: %w", err)
-	}
-	for i := range list.Items {
-		d.incomplete = d.incomplete || !r.Dispatcher.Has(client.ObjectKeyFromObject(&list.Items[i]))
-	}
-	d.ended = !d.incomplete && len(d.local) == 0
+	d.ended = hasCondition && !d.incomplete && len(d.local) == 0
 	return d, nil
+}
+
+// lacksAccounts reports whether the dispatcher lacks an account of the namespace.
+func (r *Reconciler) lacksAccounts(ctx context.Context, namespace string) (bool, error) {
+	var list v1alpha1.DeepCallAccountList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list the accounts of the namespace: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(account v1alpha1.DeepCallAccount) bool {
+		return !r.Dispatcher.Has(client.ObjectKeyFromObject(&account))
+	}), nil
 }
 
 // setCondition sets the condition Duplicate if there are any. It names only accounts of the same namespace. Only endDuplicate removes

@@ -26,15 +26,19 @@ import (
 const (
 	// countsRetryInterval is the delay while the mappings are not counted yet.
 	countsRetryInterval = 200 * time.Millisecond
-	// forbiddenRetryInterval is the delay after a forbidden read of a Secret. No watch reports that the permission was granted.
+	// forbiddenRetryInterval is the delay after a forbidden read of a Secret or a CA bundle, or while ConfigMaps can't be watched. No
+	// watch reports that the permission was granted.
 	forbiddenRetryInterval = time.Minute
+	// configMapsSyncTimeout bounds how long a reconcile waits for the watch of ConfigMaps.
+	configMapsSyncTimeout = 10 * time.Second
 	// duplicatesRetryInterval is the delay while an account's warning can't be verified.
 	duplicatesRetryInterval = time.Second
 )
 
 // Options are what a Reconciler depends on.
 type Options struct {
-	// Client reads from the cache and writes to the API server. APIReader reads Secrets from the API server; none is cached.
+	// Client reads from the cache and writes to the API server. APIReader reads Secrets and CA bundles from the API server;
+	// none is cached.
 	Client     client.Client
 	APIReader  client.Reader
 	Clock      clock.PassiveClock
@@ -66,6 +70,12 @@ type Reconciler struct {
 	announced sync.Map
 	// foreignDuplicates contains the accounts that had duplicates in other namespaces when they were last reconciled.
 	foreignDuplicates sync.Map
+	// configMaps starts the watch of ConfigMaps when the first account needs it. watch returns when the watch has synced.
+	configMaps struct {
+		sync.Mutex
+		watch   func(context.Context) error
+		watched bool
+	}
 }
 
 // NewReconciler returns a Reconciler.
@@ -73,7 +83,7 @@ func NewReconciler(options Options) *Reconciler {
 	return &Reconciler{Options: options}
 }
 
-// Reconcile reads the account and its Secret, configures the dispatcher, and writes the finalizer and the status.
+// Reconcile reads the account, its Secret and its CA bundle, configures the dispatcher, and writes the finalizer and the status.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	if !r.Tenancy.Watches(request.Namespace) {
 		return reconcile.Result{}, nil
@@ -122,11 +132,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, ignoreStale(recordErr)
 	}
 	r.reportForeign(account, found)
-	if health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden {
+	switch health.ConfigError.Reason {
+	case v1alpha1.ReasonSecretForbidden, v1alpha1.ReasonCABundleForbidden:
 		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
 	}
 	if found.incomplete {
 		return reconcile.Result{RequeueAfter: duplicatesRetryInterval}, nil
+	}
+	if r.missesCABundle(account) {
+		return reconcile.Result{RequeueAfter: forbiddenRetryInterval}, nil
 	}
 	return reconcile.Result{}, nil
 }

@@ -70,7 +70,7 @@ func (f *freshness) isCaughtUp() bool {
 
 // verify returns errStale unless the snapshot is known to be at least as new as this process's leadership.
 func (f *freshness) verify(ctx context.Context, snap *snapshot) error {
-	if err := f.ensureBaseline(ctx); err != nil {
+	if err := f.ensureBaseline(ctx, snap.account.Namespace); err != nil {
 		return err
 	}
 	if !snap.isFresh {
@@ -88,8 +88,8 @@ func (f *freshness) forget(key v1alpha1.AgentKey) {
 	delete(f.agents, key)
 }
 
-// ensureBaseline reads the present version of the API server, once.
-func (f *freshness) ensureBaseline(ctx context.Context) error {
+// ensureBaseline reads the present version of the API server, once, from a namespace: it is the same in all.
+func (f *freshness) ensureBaseline(ctx context.Context, namespace string) error {
 	f.mu.Lock()
 	known := f.baseline != ""
 	f.mu.Unlock()
@@ -98,9 +98,7 @@ func (f *freshness) ensureBaseline(ctx context.Context) error {
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-	options := &client.ListOptions{Limit: 1}
-	options.ApplyOptions(f.tenancy.ListOptions()[0])
-	if err := f.apiReader.List(ctx, list, options); err != nil {
+	if err := f.apiReader.List(ctx, list, client.InNamespace(f.tenancy.StreamOf(namespace)), client.Limit(1)); err != nil {
 		return fmt.Errorf("read the version of the API server: %w", err)
 	}
 	f.mu.Lock()
@@ -128,6 +126,14 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 	}
 	for _, options := range f.tenancy.ListOptions() {
 		live, err := f.listLive(ctx, snap.Key, options)
+		if namespace := namespaceOf(options); apierrors.IsForbidden(err) && f.isDispensable(ctx, snap, namespace) {
+			for _, m := range snap.Mappings {
+				if m.Namespace == namespace {
+					delete(versions, m.UID)
+				}
+			}
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("list the agent's mappings: %w", err)
 		}
@@ -157,6 +163,18 @@ func (f *freshness) verifyAgent(ctx context.Context, snap *snapshot) error {
 	defer f.mu.Unlock()
 	f.agents[snap.Key] = struct{}{}
 	return nil
+}
+
+// isDispensable reports whether requests can be sent although a watched namespace can't be read any more, for example because it
+// was deleted with the permissions in it: the account does not allow the namespace.
+func (f *freshness) isDispensable(ctx context.Context, snap *snapshot, namespace string) bool {
+	permitted, err := f.tenancy.Permits(ctx, snap.Key.Account, snap.account, namespace)
+	return namespace != "" && !permitted && err == nil
+}
+
+// namespaceOf returns the namespace of a list; empty for all.
+func namespaceOf(options []client.ListOption) string {
+	return (&client.ListOptions{}).ApplyOptions(options).Namespace
 }
 
 // listLive lists the mappings that may be the agent's. A CRD that is older than the operator has no selectable fields: then all

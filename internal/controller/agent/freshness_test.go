@@ -25,6 +25,8 @@ type apiServer struct {
 	account  *v1alpha1.DeepCallAccount // nil if there is none
 	err      error
 	reads    int
+	// forbidden is a namespace that can't be read any more; nil if all can.
+	forbidden *string
 	// unselectable reports that the CRD has no selectable fields.
 	unselectable bool
 }
@@ -44,6 +46,9 @@ func (s *apiServer) Get(_ context.Context, key client.ObjectKey, obj client.Obje
 func (s *apiServer) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	s.reads++
 	listOptions := (&client.ListOptions{}).ApplyOptions(options)
+	if s.forbidden != nil && listOptions.Namespace == *s.forbidden {
+		return apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no Role"))
+	}
 	list.SetResourceVersion(s.version)
 	full, ok := list.(*v1alpha1.AgentGroupMappingList)
 	if !ok {
@@ -178,6 +183,35 @@ func TestFreshness_works_with_a_CRD_without_selectable_fields(t *testing.T) {
 	}
 }
 
+// When a watched namespace is deleted, the permissions in it are deleted, too. Other namespaces must not wait for them.
+func TestFreshness_after_the_permissions_in_a_namespace_are_gone(t *testing.T) {
+	asha, guest := newMapping("asha", "1", "5"), inNamespace("sales", withApplied(newMapping("guest", "3", "9")))
+	shared := newAccount(1)
+	shared.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromAll
+	both := []string{"sales", "support"}
+	for name, c := range map[string]struct {
+		forbidden string
+		watched   []string
+		account   *v1alpha1.DeepCallAccount
+		cached    *snapshot
+		ok        bool
+	}{
+		"accepts a namespace that the account does not allow":        {"sales", both, newAccount(1), newTestSnapshot(asha), true},
+		"accepts the cached mappings of such a namespace":            {"sales", both, newAccount(1), newTestSnapshot(asha, guest), true},
+		"needs a namespace that the account allows":                  {"sales", both, shared, newTestSnapshot(asha), false},
+		"needs the account's own namespace":                          {"support", both, newAccount(1), newTestSnapshot(asha), false},
+		"needs the permission for all namespaces if all are watched": {"", nil, newAccount(1), newTestSnapshot(asha), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.cached.account = c.account
+			f := newTestFreshness(&apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{asha}, account: c.account, forbidden: &c.forbidden}, c.watched...)
+			if err := f.verify(t.Context(), c.cached); (err == nil) != c.ok || !c.ok && !apierrors.IsForbidden(err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestFreshness_reads_as_little_as_possible(t *testing.T) {
 	asha, lena := newMapping("asha", "1", "5"), ofAgent("8", newMapping("lena", "2", "6"))
 	live := &apiServer{version: "10", mappings: []*v1alpha1.AgentGroupMapping{asha, lena}, account: newAccount(1)}
@@ -210,7 +244,7 @@ func TestFreshness_reads_as_little_as_possible(t *testing.T) {
 
 func TestFreshness_waits_for_the_watch_of_every_namespace(t *testing.T) {
 	f := newTestFreshness(&apiServer{version: "10", account: newAccount(1)}, "support", "sales")
-	if err := f.ensureBaseline(t.Context()); err != nil {
+	if err := f.ensureBaseline(t.Context(), "support"); err != nil {
 		t.Fatal(err)
 	}
 	f.observe(newMapping("asha", "1", "11"))

@@ -19,6 +19,8 @@ type snapshot struct {
 	account *v1alpha1.DeepCallAccount // nil if there is none
 	// accountCached reports whether the cache has the account.
 	accountCached bool
+	// accountForbidden reports whether the permission for the account's Secret or CA bundle is missing.
+	accountForbidden bool
 	// configured reports whether the dispatcher has this version of the account. It is set if there is no account, since
 	// there is nothing to wait for.
 	configured bool
@@ -61,7 +63,7 @@ func (r *Reconciler) newMapping(ctx context.Context, snap *snapshot, mapping *v1
 	m := plan.NewMapping(mapping, permitted, snap.Now)
 	needsRemoval := !m.IsOutside() && mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan
 	// An account that can't be read, or not be used meanwhile, is not gone.
-	if mapping.DeletionTimestamp != nil && needsRemoval && !snap.Account.CanRemove && !r.Tenancy.Unreadable {
+	if mapping.DeletionTimestamp != nil && needsRemoval && !snap.Account.CanRemove && !r.Tenancy.Unreadable && !snap.accountForbidden {
 		m.NamespaceTerminating, err = r.isTerminating(ctx, mapping.Namespace)
 	}
 	return m, err
@@ -87,6 +89,7 @@ func (r *Reconciler) loadAccount(ctx context.Context, snap *snapshot) error {
 	config, ok := r.Dispatcher.Config(snap.Key.Account)
 	snap.configured = ok && config.Revision == snap.account.Revision()
 	health, _ := r.Dispatcher.Health(snap.Key.Account)
+	snap.accountForbidden = health.ConfigError.Reason == v1alpha1.ReasonSecretForbidden || health.ConfigError.Reason == v1alpha1.ReasonCABundleForbidden
 	snap.Account = plan.Account{
 		Exists: true, Deleting: snap.account.DeletionTimestamp != nil,
 		Endpoint: health.Endpoint, UserHash: health.UserHash, Misconfigured: health.ConfigError != dispatch.ConfigError{},

@@ -20,21 +20,25 @@ func (terminatingNamespaces) Get(_ context.Context, _ client.ObjectKey, obj clie
 	return nil
 }
 
-// A removal is abandoned only if the account is gone. One in a namespace that can't be read only seems to be.
+// A removal is abandoned only if the account or its credentials are gone. What the operator must not read only seems to be.
 func TestNewMapping_of_a_terminating_namespace(t *testing.T) {
-	for unreadable, want := range map[bool]bool{false: true, true: false} {
+	for name, c := range map[string]struct{ unreadable, forbidden, want bool }{
+		"is abandoned without the account":       {want: true},
+		"waits for an unreadable namespace":      {unreadable: true},
+		"waits for a permission for the account": {forbidden: true},
+	} {
 		r := NewReconciler(Options{
 			APIReader: terminatingNamespaces{},
-			Tenancy:   tenancy.New(nil, tenancy.Scope{Namespaces: []string{"support"}, Unreadable: unreadable}),
+			Tenancy:   tenancy.New(nil, tenancy.Scope{Namespaces: []string{"support"}, Unreadable: c.unreadable}),
 		})
 		deleted := metav1.Now()
 		mapping := newMapping("asha", "1", "1")
 		mapping.DeletionTimestamp = &deleted
-		snap := &snapshot{}
+		snap := &snapshot{accountForbidden: c.forbidden}
 		snap.Key, snap.Now = mapping.AgentKey(), deleted.Time
 		m, err := r.newMapping(t.Context(), snap, mapping)
-		if err != nil || m.NamespaceTerminating != want {
-			t.Errorf("with an unreadable namespace %v: got %v, want %v (%v)", unreadable, m.NamespaceTerminating, want, err)
+		if err != nil || m.NamespaceTerminating != c.want {
+			t.Errorf("%s: got %v, want %v (%v)", name, m.NamespaceTerminating, c.want, err)
 		}
 	}
 }

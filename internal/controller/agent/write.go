@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -57,14 +59,27 @@ func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan
 	})
 	if apierrors.IsNotFound(err) && m.DeletionTimestamp != nil {
 		controllerutil.RemoveFinalizer(m.AgentGroupMapping, v1alpha1.StopCallsFinalizer) // deleted already
-		return nil
+		err = nil
 	}
 	if err == nil && len(w.Abandoned) > 0 {
-		r.Metrics.RemovalsAbandoned.Inc()
-		log.FromContext(ctx).Info("Released a mapping without removing its groups, since its namespace is being deleted and the credentials are gone",
-			"mapping", client.ObjectKeyFromObject(m), "groups", w.Abandoned)
+		r.reportAbandoned(ctx, m, w.Abandoned)
 	}
 	return err
+}
+
+// reportAbandoned reports that the agent can still receive calls of the groups of a mapping that was released without a request.
+func (r *Reconciler) reportAbandoned(ctx context.Context, m *plan.Mapping, groups []string) {
+	r.Metrics.RemovalsAbandoned.Inc()
+	log.FromContext(ctx).Info("Released a mapping without removing its groups, since its namespace is being deleted and the credentials are gone: "+
+		"the agent can still receive their calls",
+		"mapping", client.ObjectKeyFromObject(m), "agent", m.Spec.AgentID, "groups", groups)
+	if !r.Tenancy.WatchesLabels() {
+		return // an operator of some namespaces has no permission for the namespace of the event
+	}
+	// The mapping's namespace accepts no events any more. One of the namespace itself is stored in the namespace "default".
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.Namespace}}
+	summary := reason.RemovalAbandoned(m.Spec.AgentID, groups)
+	r.Recorder.Eventf(namespace, m.AgentGroupMapping, corev1.EventTypeWarning, summary.Reason, "Sync", "%s", summary.Message)
 }
 
 // writeStatus updates the status of the version in the snapshot.

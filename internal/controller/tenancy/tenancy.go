@@ -104,29 +104,15 @@ func (t Tenancy) Validate(allowed v1alpha1.AllowedNamespaces) (reason.Summary, b
 // Permits reports whether mappings of the namespace can use the account, which is nil if it does not exist. A missing account
 // permits its own namespace only, as a new one does: nothing reveals whether an account exists in another namespace.
 func (t Tenancy) Permits(ctx context.Context, name types.NamespacedName, account *v1alpha1.DeepCallAccount, namespace string) (bool, error) {
-	if name.Namespace == namespace {
-		return true, nil
-	}
 	if account == nil {
-		return false, nil
+		return name.Namespace == namespace, nil
 	}
-	switch allowed := account.Spec.AllowedNamespaces; allowed.From {
-	case v1alpha1.NamespacesFromAll:
-		return true, nil
-	case v1alpha1.NamespacesFromSelector:
-		return t.selects(ctx, allowed.Selector, namespace)
-	default:
-		return false, nil
-	}
+	return account.Permits(namespace, func(selector labels.Selector) (bool, error) { return t.selects(ctx, selector, namespace) })
 }
 
-func (t Tenancy) selects(ctx context.Context, labelSelector *metav1.LabelSelector, namespace string) (bool, error) {
+func (t Tenancy) selects(ctx context.Context, selector labels.Selector, namespace string) (bool, error) {
 	if !t.WatchesLabels() {
 		return false, nil // reported by the account's conditions
-	}
-	selector, err := metav1.LabelSelectorAsSelector(labelSelector)
-	if err != nil {
-		return false, nil //nolint:nilerr // it matches nothing, as the account's conditions report
 	}
 	metadata := NamespaceMetadata()
 	if err := t.namespaces.Get(ctx, client.ObjectKey{Name: namespace}, metadata); err != nil {

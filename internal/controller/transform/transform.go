@@ -7,15 +7,24 @@ import (
 	"unique"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/foreign"
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
 // readAnnotations are the annotations that the operator reads.
 var readAnnotations = []string{v1alpha1.AttemptedGroupsAnnotation, v1alpha1.ReconcileRequestedAtAnnotation}
 
-// Mapping is a cache transform. It removes the parts of a mapping that the operator never reads, such as managedFields, and
-// shares strings between mappings. Writes don't remove these parts: a patch contains only the difference, and a status update
-// changes only the status.
+// Account is a cache transform. It removes those managedFields of an account that the operator never reads.
+func Account(obj any) (any, error) {
+	if account, ok := obj.(*v1alpha1.DeepCallAccount); ok { // not a tombstone
+		foreign.Strip(account)
+	}
+	return obj, nil
+}
+
+// Mapping is a cache transform. It removes the parts of a mapping that the operator never reads, such as labels, and shares
+// strings between mappings. Writes don't remove these parts: a patch contains only the difference, and a status update changes
+// only the status.
 func Mapping(obj any) (any, error) {
 	if mapping, ok := obj.(*v1alpha1.AgentGroupMapping); ok { // not a tombstone
 		StripUnused(mapping)
@@ -26,7 +35,8 @@ func Mapping(obj any) (any, error) {
 
 // StripUnused removes the parts of a mapping that the operator never reads.
 func StripUnused(mapping *v1alpha1.AgentGroupMapping) {
-	mapping.ManagedFields, mapping.Labels, mapping.OwnerReferences = nil, nil, nil
+	foreign.Strip(mapping)
+	mapping.Labels, mapping.OwnerReferences = nil, nil
 	answered := mapping.OwnsStatus() && plan.AttemptOf(mapping).Number <= mapping.Status.AnsweredAttempt
 	maps.DeleteFunc(mapping.Annotations, func(name, _ string) bool {
 		// An answered record adds nothing to the status, and every mapping has one.

@@ -25,11 +25,13 @@ func TestMapping_keeps_what_the_operator_reads(t *testing.T) {
 		},
 		Spec: v1alpha1.AgentGroupMappingSpec{AgentID: "7", Groups: []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}},
 	}
+	read.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "deepcall-operator", Subresource: "status", Time: &now}}
 	read.Status.ObservedUID, read.Status.Receiving, read.Status.AnsweredAttempt = "1", "1/1", 3
 
 	complete := read.DeepCopy()
 	complete.Labels = map[string]string{"team": "support"}
-	complete.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	complete.ManagedFields = append(complete.ManagedFields, metav1.ManagedFieldsEntry{Manager: "kubectl"})
+	complete.ManagedFields[0].Operation, complete.ManagedFields[0].FieldsV1 = metav1.ManagedFieldsOperationUpdate, &metav1.FieldsV1{}
 	complete.OwnerReferences = []metav1.OwnerReference{{Name: "roster"}}
 	maps.Copy(complete.Annotations, map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}"})
 	stripped, err := Mapping(complete)
@@ -60,6 +62,23 @@ func TestMapping_keeps_what_the_operator_reads(t *testing.T) {
 
 	gone := toolscache.DeletedFinalStateUnknown{Key: "support/asha"}
 	if same, err := Mapping(gone); err != nil || same != any(gone) {
+		t.Errorf("a tombstone becomes %v, %v", same, err)
+	}
+}
+
+func TestAccount_keeps_what_the_operator_reads(t *testing.T) {
+	now := metav1.Now()
+	account := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{
+		Name: "acme", Labels: map[string]string{"team": "support"},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", Time: &now}, {Manager: "deepcall-operator", Subresource: "status", Time: &now}},
+	}}
+	want := account.DeepCopy()
+	want.ManagedFields = want.ManagedFields[1:]
+	if stripped, err := Account(account); err != nil || !equality.Semantic.DeepEqual(stripped, want) {
+		t.Errorf("it keeps %+v, %v", stripped, err)
+	}
+	gone := toolscache.DeletedFinalStateUnknown{Key: "support/acme"}
+	if same, err := Account(gone); err != nil || same != any(gone) {
 		t.Errorf("a tombstone becomes %v, %v", same, err)
 	}
 }

@@ -192,7 +192,12 @@ func (s *Server) WaitForRequests(ctx context.Context, n int) ([]Request, error) 
 	return s.Requests(), err
 }
 
-// WaitForInFlight waits until n requests are in flight. Its error is the context's.
-func (s *Server) WaitForInFlight(ctx context.Context, n int) error {
-	return s.Wait(ctx, func() bool { return s.InFlight() >= n })
+// WaitForHanging waits until faults with Hang hold n requests. Its error is the context's.
+// A request in flight need not be one of them.
+func (s *Server) WaitForHanging(ctx context.Context, n int) error {
+	return s.Wait(ctx, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.hanging >= n
+	})
 }

@@ -87,7 +87,7 @@ func TestConcurrentRequestsForAnAgentOverlap(t *testing.T) {
 	done := make(chan result)
 	for i, agent := range []string{"7", "8", "7"} {
 		go func() { done <- post(t.Context(), url, bodyFor(agent, "90=Y")) }()
-		if err := sim.WaitForInFlight(t.Context(), i+1); err != nil {
+		if err := sim.WaitForHanging(t.Context(), i+1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,6 +160,29 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 	})
 }
 
+func TestWaitForHanging(t *testing.T) {
+	sim, url := Start(t, Options{})
+	sim.Script(Hang().ForAgent("7"))
+	sim.SetLatency(time.Minute, 0)
+	go post(t.Context(), url, bodyFor("8", "90=Y"))
+	if err := sim.Wait(t.Context(), func() bool { return sim.InFlight() == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	sim.SetLatency(0, 0)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := sim.WaitForHanging(ended, 1); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v for a request that is only slow", err)
+	}
+	done := make(chan result)
+	go func() { done <- post(t.Context(), url, bodyFor("7", "90=Y")) }()
+	if err := sim.WaitForHanging(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	sim.Release()
+	wantCode(t, <-done, 200)
+}
+
 func TestReset(t *testing.T) {
 	sim, url := Start(t, Options{Agents: []string{"7"}})
 	sim.AddAgents("8")
@@ -167,7 +190,7 @@ func TestReset(t *testing.T) {
 	sim.Script(Hang(), Code(1505))
 	done := make(chan result)
 	go func() { done <- post(t.Context(), url, body("90=Y")) }()
-	if err := sim.WaitForInFlight(t.Context(), 1); err != nil {
+	if err := sim.WaitForHanging(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	sim.Reset()

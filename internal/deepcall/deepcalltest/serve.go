@@ -92,6 +92,8 @@ func (s *Server) hang(ctx context.Context, e *exchange) {
 	if e.fault.Late {
 		gone = nil
 	}
+	s.update(func() { s.hanging++ })
+	defer s.update(func() { s.hanging-- })
 	select {
 	case <-e.release:
 	case <-gone:

@@ -65,6 +65,7 @@ type Server struct {
 	latency  time.Duration
 	jitter   time.Duration
 	random   *rand.Rand
+	hanging  int           // requests that faults with Hang hold
 	release  chan struct{} // closed and replaced by Release
 	changed  chan struct{} // closed and replaced by every change
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func manyLoopback() []string {
 }
 
 func TestResolvedAddresses(t *testing.T) {
-	s := &server{tlsConfig: trustedCA.server(func(c *x509.Certificate) { c.DNSNames = []string{"v4-api.deepcall.test"} })}
+	s := &server{tlsConfig: serverConfig(func(c *x509.Certificate) { c.DNSNames = []string{"v4-api.deepcall.test"} })}
 	var serverName atomic.Pointer[string]
 	s.tlsConfig.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		serverName.Store(&hello.ServerName)
@@ -97,13 +98,13 @@ func TestResolvedAddresses(t *testing.T) {
 
 	t.Run("are all allowed with AllowInsecure", func(t *testing.T) {
 		resolve(t, addresses("127.0.0.1"))
-		c := newTestClient(t, deepcall.Config{Endpoint: endpoint, AllowInsecure: true, CABundle: trustedCA.bundle, Timeout: longTimeout})
+		c := newTestClient(t, deepcall.Config{Endpoint: endpoint, AllowInsecure: true, CABundle: trustedBundle, Timeout: longTimeout})
 		expectHonest(t, c, "the request")
 	})
 	t.Run("are those of a name with a trailing dot, which the server doesn't get", func(t *testing.T) {
 		resolve(t, addresses("127.0.0.1"))
 		dotted := fmt.Sprintf("https://v4-api.deepcall.test.:%d", port)
-		c := newTestClient(t, deepcall.Config{Endpoint: dotted, AllowInsecure: true, CABundle: trustedCA.bundle, Timeout: longTimeout})
+		c := newTestClient(t, deepcall.Config{Endpoint: dotted, AllowInsecure: true, CABundle: trustedBundle, Timeout: longTimeout})
 		expectHonest(t, c, "the request")
 		if got, want := *s.lastHost.Load(), fmt.Sprintf("v4-api.deepcall.test:%d", port); got != want {
 			t.Errorf("the header Host is %s, want %s", got, want)
@@ -118,7 +119,7 @@ func TestResolvedAddresses(t *testing.T) {
 			closeConns := resolve(t, tc.answer)
 			withoutLeaks(t, func() {
 				defer closeConns()
-				cfg := deepcall.Config{Endpoint: endpoint, CABundle: trustedCA.bundle, Timeout: longTimeout}
+				cfg := deepcall.Config{Endpoint: endpoint, CABundle: trustedBundle, Timeout: longTimeout}
 				if tc.slow {
 					cfg.Timeout = shortTimeout
 				}
@@ -128,6 +129,9 @@ func TestResolvedAddresses(t *testing.T) {
 					t.Errorf("the request took %v", took)
 				}
 				attack{want: tc.want, certain: true}.expect(t, got, err)
+				if tc.want != notAllowed && !strings.Contains(err.Error(), "DNS does not resolve the host name") {
+					t.Errorf("the error does not name DNS: %v", err)
+				}
 			})
 		})
 	}
@@ -159,7 +163,7 @@ var hosts = map[string][]string{
 }
 
 func TestHosts(t *testing.T) {
-	s := &server{tlsConfig: trustedCA.server()}
+	s := &server{tlsConfig: serverConfig()}
 	s.start(t)
 	defer s.stop()
 	_, port, err := net.SplitHostPort(s.listener.Addr().String())
@@ -173,7 +177,7 @@ func TestHosts(t *testing.T) {
 			cases++
 			t.Run(host, func(t *testing.T) {
 				withoutLeaks(t, func() {
-					cfg := deepcall.Config{Endpoint: "https://" + host + ":" + port, CABundle: trustedCA.bundle, Timeout: longTimeout}
+					cfg := deepcall.Config{Endpoint: "https://" + host + ":" + port, CABundle: trustedBundle, Timeout: longTimeout}
 					var invalid *deepcall.EndpointError
 					if _, err := deepcall.NewClient(cfg); (want == "") != errors.As(err, &invalid) {
 						t.Fatalf("got %v", err)

@@ -141,13 +141,13 @@ func (a attack) run(t *testing.T, m mode) {
 	defer other.stop()
 	s := &server{attack: a, hostileHandshake: a.handshake, otherURL: other.url()}
 	if m.secure {
-		s.tlsConfig = trustedCA.server()
+		s.tlsConfig = serverConfig()
 	}
 	s.start(t)
 	stop := sync.OnceFunc(s.stop)
 	defer stop()
 	logged := captureLog(t)
-	c := newTestClient(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: longTimeout, CABundle: trustedCA.bundle})
+	c := newTestClient(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: longTimeout, CABundle: trustedBundle})
 	if a.large {
 		c.enlarge()
 	}

@@ -6,16 +6,23 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
+
+// present returns a handshake with a certificate.
+func present(certificate tls.Certificate) func(net.Conn, <-chan struct{}) net.Conn {
+	return handshakeWith(configWith(certificate))
+}
 
 // cert returns a handshake with a certificate that is changed before it is signed.
 func cert(change func(*x509.Certificate)) func(net.Conn, <-chan struct{}) net.Conn {
-	return handshakeWith(trustedCA.server(change))
+	return present(trustedCA.Issue(change))
 }
 
 // config returns a handshake with a valid certificate and a changed configuration.
 func config(change func(*tls.Config)) func(net.Conn, <-chan struct{}) net.Conn {
-	c := trustedCA.server()
+	c := serverConfig()
 	change(c)
 	return handshakeWith(c)
 }
@@ -43,12 +50,12 @@ var handshakes = append(failing(map[string]func(net.Conn, <-chan struct{}) net.C
 	"a wildcard for everything":           cert(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"*"} }),
 	"a certificate for clients":           cert(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }),
 	"an unknown critical extension":       cert(func(c *x509.Certificate) { c.ExtraExtensions = unknownExtension }),
-	"an unknown authority":                handshakeWith(otherCA.server()),
-	"an authority of the same name":       handshakeWith(newAuthority("Trusted").server()),
-	"a self-signed certificate":           handshakeWith(otherCA.selfSigned()),
-	"a certificate signed by another one": handshakeWith(trustedCA.serverWithBadChain(false)),
-	"a chain without its middle":          handshakeWith(trustedCA.serverWithBadChain(true)),
-	"another key than the certificate's":  handshakeWith(trustedCA.serverWithKeyOf(otherCA)),
+	"an unknown authority":                present(otherCA.Issue()),
+	"an authority of the same name":       present(testenv.NewCA("Trusted").Issue()),
+	"a self-signed certificate":           present(otherCA.Certificate),
+	"a certificate signed by another one": present(chain(trustedCA.Issue())),
+	"a chain without its middle":          present(chainWithoutMiddle(trustedCA.Issue(canSign))),
+	"another key than the certificate's":  present(withKeyOf(trustedCA.Issue(), otherCA.Certificate)),
 	"TLS 1.0 only":                        config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS10 }),
 	"TLS 1.1 only":                        config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }),
 	"weak ciphers only": config(func(c *tls.Config) {
@@ -90,7 +97,7 @@ var handshakes = append(failing(map[string]func(net.Conn, <-chan struct{}) net.C
 		handshake: config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), onConnect: func(c *serverConn) { c.send(token, "\r\n\r\n"); c.drain() },
 	},
 	{name: "TLS 1.2", onRequest: respond(answer(hostile)), handshake: config(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })},
-	{name: "a chain of two", onRequest: respond(answer(hostile)), handshake: handshakeWith(trustedCA.serverWithChain())},
+	{name: "a chain of two", onRequest: respond(answer(hostile)), handshake: present(chain(trustedCA.Issue(canSign)))},
 }...)
 
 // handshakeCauses are the causes that errors name. Those of other handshakes depend on the network.

@@ -38,12 +38,12 @@ func sendAfterTheAnswer(t *testing.T, m mode, after func(c *serverConn)) {
 		after(c)
 	}}}
 	if m.secure {
-		s.tlsConfig = trustedCA.server()
+		s.tlsConfig = serverConfig()
 	}
 	s.start(t)
 	defer s.stop()
 	logged := captureLog(t)
-	c := newTestClient(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: longTimeout, CABundle: trustedCA.bundle})
+	c := newTestClient(t, deepcall.Config{Endpoint: s.url(), AllowInsecure: true, Timeout: longTimeout, CABundle: trustedBundle})
 
 	s.armed.Store(true)
 	got, err := c.send()

@@ -3,17 +3,14 @@ package command
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/csvimport"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/text"
 )
 
 // applyResult is the effect of an apply request on a mapping.
@@ -25,25 +22,21 @@ const (
 	unchanged applyResult = "unchanged"
 )
 
-// applyAll applies all mappings of a manifest and continues after a failure. The error names the mappings that failed.
-func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.AgentGroupMapping, manifest io.Reader) error {
-	existing, err := o.list(false, "")
+// applyAll lists the calls that start and stop, and applies all mappings. It continues after a failure. The error names the mappings
+// that failed.
+func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.AgentGroupMapping, live *cluster) error {
+	lost, err := o.previewEffect(mappings, live)
 	if err != nil {
 		return err
 	}
-	o.warnDuplicateAgents(existing, mappings)
-	generations := map[string]int64{}
-	for _, mapping := range existing {
-		generations[mapping.Name] = mapping.Generation
+	if err := o.confirm(lost); err != nil {
+		return err
 	}
-	builder, err := o.builder(false)
+	infos, err := o.infosOf(mappings)
 	if err != nil {
 		return err
 	}
-	infos, err := builder.Unstructured().Stream(manifest, o.file).Do().Infos()
-	if err != nil {
-		return err
-	}
+	existing := csvimport.ByName(live.Mappings)
 
 	ctx, stop := interruptible(ctx)
 	defer stop()
@@ -54,7 +47,7 @@ func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.Agent
 		if ctx.Err() != nil {
 			break
 		}
-		result, err := o.applyOne(info, generations)
+		result, err := o.applyOne(info, existing[types.NamespacedName{Namespace: info.Namespace, Name: info.Name}])
 		bar.clear()
 		if err != nil {
 			fmt.Fprintf(o.ErrOut, "%s: %v\n", objectName(info.Name), withHint(err))
@@ -70,52 +63,22 @@ func (o *importOptions) applyAll(ctx context.Context, mappings []*v1alpha1.Agent
 		counts[created], counts[changed], counts[unchanged], len(failed), dryRunSuffix(o.dryRun))
 	switch remaining := bar.total - bar.done; {
 	case remaining > 0:
-		return fmt.Errorf("interrupted with %s remaining; run the command again to continue", count(remaining, "mapping"))
+		return fmt.Errorf("interrupted with %s remaining; run the command again to continue", text.Count(remaining, "mapping"))
 	case len(failed) > 0:
-		return fmt.Errorf("%d of %s failed: %s; run the command again to retry", len(failed), count(len(infos), "mapping"), strings.Join(failed, ", "))
+		return fmt.Errorf("%d of %s failed: %s", len(failed), text.Count(len(infos), "mapping"), strings.Join(failed, ", "))
 	}
 	return nil
 }
 
-// warnDuplicateAgents warns about agents that already have a mapping with another name, since the two could conflict.
-func (o *importOptions) warnDuplicateAgents(existing, mappings []*v1alpha1.AgentGroupMapping) {
-	names := map[v1alpha1.AgentKey][]string{}
-	for _, mapping := range existing {
-		names[mapping.AgentKey()] = append(names[mapping.AgentKey()], mapping.Name)
-	}
-	for _, mapping := range mappings {
-		for _, name := range names[mapping.AgentKey()] {
-			if name != mapping.Name {
-				fmt.Fprintf(o.ErrOut, "warning: agent %s already has mapping %s, which keeps the groups that both declare\n", mapping.Spec.AgentID, name)
-			}
-		}
-	}
-}
-
-// applyOne applies a mapping. Generations are those of the existing mappings, by name.
-func (o *importOptions) applyOne(info *resource.Info, generations map[string]int64) (applyResult, error) {
-	data, err := runtime.Encode(unstructured.UnstructuredJSONScheme, info.Object)
+// infosOf returns the mappings with clients for their resource.
+func (o *importOptions) infosOf(mappings []*v1alpha1.AgentGroupMapping) ([]*resource.Info, error) {
+	manifest, err := encodeYAML(mappings)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	applied, err := resource.NewHelper(info.Client, info.Mapping).
-		DryRun(o.dryRun == "server").
-		WithFieldManager(fieldManager).
-		Patch(info.Namespace, info.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &o.force})
-	if apierrors.IsConflict(err) {
-		return "", fmt.Errorf("%w; use --force-conflicts to take over these fields", err)
-	}
+	builder, err := o.builder(false)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	// Unlike the resource version, the generation changes only with the spec, also in a dry run.
-	before, exists := generations[info.Name]
-	switch {
-	case !exists:
-		return created, nil
-	case applied.(metav1.Object).GetGeneration() != before:
-		return changed, nil
-	default:
-		return unchanged, nil
-	}
+	return builder.Unstructured().Stream(manifest, o.file).Do().Infos()
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
 // result is the exit status and the output of a command.
@@ -39,7 +41,11 @@ func TestInvalidUsageFailsBeforeAnyRequest(t *testing.T) {
 		{"roster asha", `unknown command "asha"`},
 		{"roster --nope", "unknown flag: --nope; see kubectl deepcall roster --help"},
 		{"roster --by team", `invalid --by "team": must be one of group, agent`},
-		{"roster -o yaml", `invalid --output "yaml": must be one of table, wide, csv, json`},
+		{"roster -o xml", `invalid --output "xml": must be one of table, wide, csv, html, json, yaml`},
+		{"roster -w -o json", "--watch requires -o table or wide"},
+		{"roster --summary -o html", "--summary requires -o table, csv, or a format of kubectl other than name"},
+		{"roster --summary --by agent", "--summary requires --by=group"},
+		{"roster --summary --watch", "--summary excludes --watch and --exit-status"},
 		{"roster -l a===b", "--selector: "},
 		{"import", "specify the CSV file with -f FILE, or -f - for standard input"},
 		{"import -f -", "specify the agents' account with --account"},
@@ -47,7 +53,7 @@ func TestInvalidUsageFailsBeforeAnyRequest(t *testing.T) {
 		{"import -f - --account a/b/c", `invalid --account "a/b/c"`},
 		{"import -f - --account /b", `invalid --account "/b"`},
 		{"import -f - --account acme --removal-policy stop", `invalid --removal-policy "stop": must be one of StopCalls, Orphan`},
-		{"import -f - --account acme --dry-run=server", "--dry-run and --force-conflicts require --apply"},
+		{"import -f - --account acme --dry-run=server", "--dry-run, --force-conflicts and --yes require --apply"},
 		{"import -f - --account acme --apply --dry-run=client", `invalid --dry-run "client": must be one of none, server`},
 		{"import -f - --account acme --name-prefix Agent", `invalid --name-prefix "Agent"`},
 		{"import -f nowhere.csv --account acme", "open nowhere.csv"},
@@ -59,12 +65,40 @@ func TestInvalidUsageFailsBeforeAnyRequest(t *testing.T) {
 		{"resume asha -A", "-A requires --all or -l SELECTOR"},
 		{"resync asha --dry-run=maybe", `invalid --dry-run "maybe"`},
 		{"resync asha --wait --dry-run", "--wait and --dry-run=server are mutually exclusive"},
+		{"resync asha --wait -o yaml", "--wait and --output are mutually exclusive"},
+		{"suspend asha -o wide", `invalid --output "wide": must be one of json, yaml`},
+		{"suspend account/acme -s http://127.0.0.1:1", `"account/acme" is not an AgentGroupMapping`},
 		{"resync secret/asha -s http://127.0.0.1:1", `"secret/asha" is not an AgentGroupMapping`},
 		{"code 1505 1506", "accepts at most 1 arg"},
 		{"code 1531", "similar codes are 1530 (InvalidAgentTiming)"},
 	} {
 		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).expectError(t, c.want) })
 	}
+}
+
+func TestErrorsHaveExitStatusTwoIfOneIsAResult(t *testing.T) {
+	for args, want := range map[string]string{
+		"status":                         "specify a mapping; kubectl deepcall roster --agent ID lists an agent's mappings",
+		"status asha -o wide":            `invalid --output "wide": must be one of json, yaml`,
+		"status asha -w -o yaml":         "--watch and --output are mutually exclusive",
+		"status account/acme":            `"account/acme" is not an AgentGroupMapping`,
+		"status asha --nope":             "unknown flag: --nope; see kubectl deepcall status --help",
+		"check -o name":                  `invalid --output "name": must be one of json, yaml`,
+		"check -s http://127.0.0.1:1":    "connection refused; check the network, --context and --kubeconfig",
+		"roster --exit-status --by team": `invalid --by "team"`,
+		"roster --exit-status --watch":   "--watch requires -o table or wide, and excludes --exit-status",
+	} {
+		t.Run(args, func(t *testing.T) {
+			got := execute(t, "", strings.Fields(args)...)
+			if got.status != 2 || got.out != "" || !strings.HasPrefix(got.err, "error: ") || !strings.Contains(got.err, want) {
+				t.Errorf("got status %d, output %q and error %q; want %q", got.status, got.out, got.err, want)
+			}
+		})
+	}
+}
+
+func TestExitStatusFlagCanBeFalse(t *testing.T) {
+	execute(t, "", "roster", "--exit-status=false", "--by", "team").expectError(t, `invalid --by "team"`)
 }
 
 func TestImportOfAnInvalidFilePrintsOnlyProblems(t *testing.T) {
@@ -96,6 +130,17 @@ func TestImportPrintsYAML(t *testing.T) {
 	}
 }
 
+func TestImportRequiresAnAccountUnlessTheFileNamesIt(t *testing.T) {
+	const file = "mapping,account,agent,group,receives\nasha,support/acme,7,90,yes\n"
+	if got := execute(t, file, "import", "-f", "-", "-n", "support"); got.status != 0 || !strings.Contains(got.out, "  name: asha\n") || got.err != "" {
+		t.Errorf("got %+v", got)
+	}
+	got := execute(t, file, "import", "-f", "-", "-n", "support", "--account", "other")
+	if got.status != 1 || !strings.HasPrefix(got.err, "line 2: account is support/acme, but --account is support/other") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestCodeNeedsNoCluster(t *testing.T) {
 	got := execute(t, "", "code", "1014")
 	want := `Code:        1014
@@ -103,7 +148,7 @@ Reason:      InvalidToken
 Message:     DeepCall error 1014: Invalid token (invalid or expired)
 Class:       Denied
 Meaning:     DeepCall does not accept the token, or it has expired.
-Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once and resync all mappings of the account: kubectl annotate --overwrite dca NAME telephony.deepcall.com/reconcile-requested-at="$(date +%s)"
+Operator:    It sends no request with the account until the Secret or the account changes, except for single probes, 5 minutes to 1 hour apart. If only one agent is denied, it retries that agent's mappings alone, 5 minutes to 1 hour apart. After the cause was fixed in DeepCall, retry at once and resync all mappings of the account: kubectl deepcall resync account/NAME
 What to do:  The account's owner puts a new token into the Secret that spec.credentialsSecretRef names.
 `
 	if got != (result{0, want, ""}) {
@@ -123,7 +168,11 @@ func TestVersion(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, name := range []string{"", "roster", "import", "resync", "suspend", "resume", "code", "version"} {
+	names := []string{""}
+	for _, command := range newRoot(Build{}, genericiooptions.NewTestIOStreamsDiscard()).Commands() {
+		names = append(names, command.Name())
+	}
+	for _, name := range names {
 		got := execute(t, "", strings.Fields(name+" --help")...)
 		if got.status != 0 || got.err != "" || !strings.Contains(got.out, "Examples:\n") || !strings.Contains(got.out, "  kubectl deepcall "+name) ||
 			!strings.Contains(got.out, "--context string") {
@@ -132,10 +181,17 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	}
 }
 
+// formats are kubectl's output formats.
+func formats(name string) string {
+	return "json\nyaml\nkyaml\n" + name + "go-template\ngo-template-file\ntemplate\ntemplatefile\njsonpath\njsonpath-as-json\njsonpath-file\n"
+}
+
 func TestShellCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"roster --by ":             "group\nagent\n",
-		"roster -o ":               "table\nwide\ncsv\njson\n",
+		"roster -o ":               "table\nwide\ncsv\nhtml\n" + formats("name\n"),
+		"status asha -o ":          formats("name\n"),
+		"check -o ":                formats(""),
 		"import --removal-policy ": "StopCalls\nOrphan\n",
 		"resync --dry-run=":        "none\nserver\n",
 		"code 150":                 "1501\n1502\n1503\n1504\n1505\n1506\n1507\n1508\n1509\n",

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
@@ -28,8 +30,10 @@ const (
 var (
 	scheme      = runtime.NewScheme()
 	mappingKind = v1alpha1.GroupVersion.WithKind("AgentGroupMapping")
-	// mappingResource is the resource argument of Builders.
-	mappingResource = mappingKind.GroupKind().String()
+	accountKind = v1alpha1.GroupVersion.WithKind("DeepCallAccount")
+	// mappingType and accountType are the resource arguments of Builders.
+	mappingType = mappingKind.GroupKind().String()
+	accountType = accountKind.GroupKind().String()
 )
 
 func init() {
@@ -53,16 +57,17 @@ func newFactory(streams genericiooptions.IOStreams) *factory {
 
 // builder returns a Builder for mappings in the selected namespace, or in all.
 func (f *factory) builder(allNamespaces bool) (*resource.Builder, error) {
-	namespace, _, err := f.ToRawKubeConfigLoader().Namespace()
+	namespace, err := f.namespace()
 	if err != nil {
 		return nil, err
 	}
-	mapper, err := f.ToRESTMapper()
-	if err != nil {
-		return nil, err
-	}
+	return f.builderIn(namespace, allNamespaces)
+}
+
+// builderIn returns a Builder for mappings in a namespace, or in all.
+func (f *factory) builderIn(namespace string, allNamespaces bool) (*resource.Builder, error) {
 	// The Builder's own error does not match meta.IsNoMatchError.
-	if _, err := mapper.RESTMapping(mappingKind.GroupKind(), mappingKind.Version); err != nil {
+	if err := f.requireCRDs(); err != nil {
 		return nil, err
 	}
 	return resource.NewBuilder(f).
@@ -77,11 +82,11 @@ func (f *factory) list(allNamespaces bool, selector string) ([]*v1alpha1.AgentGr
 		return nil, err
 	}
 	infos, err := builder.WithScheme(scheme, v1alpha1.GroupVersion).
-		ResourceTypes(mappingResource).
+		ResourceTypes(mappingType).
 		LabelSelectorParam(selector).SelectAllParam(selector == "").
 		Do().Infos()
 	if err != nil {
-		return nil, err
+		return nil, withNamespaceHint(err, allNamespaces)
 	}
 	var mappings []*v1alpha1.AgentGroupMapping
 	for _, info := range infos { // one per page
@@ -93,12 +98,27 @@ func (f *factory) list(allNamespaces bool, selector string) ([]*v1alpha1.AgentGr
 	return mappings, nil
 }
 
+// completeNames completes the names of mappings in the selected namespace.
+func (f *factory) completeNames(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	mappings, err := f.list(false, "")
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, mapping := range mappings {
+		if strings.HasPrefix(mapping.Name, prefix) {
+			names = append(names, mapping.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // inNamespace describes in messages which namespaces a command searched.
 func (f *factory) inNamespace(allNamespaces bool) string {
 	if allNamespaces {
 		return "in any namespace"
 	}
-	name, _, _ := f.ToRawKubeConfigLoader().Namespace()
+	name, _ := f.namespace()
 	return fmt.Sprintf("in namespace %q", name)
 }
 
@@ -107,6 +127,14 @@ func validateSelector(selector string) error {
 		return fmt.Errorf("--selector: %w", err)
 	}
 	return nil
+}
+
+// withNamespaceHint adds to an error about all namespaces how to do without the missing right.
+func withNamespaceHint(err error, allNamespaces bool) error {
+	if allNamespaces && apierrors.IsForbidden(err) {
+		return fmt.Errorf("%w; omit -A for the mappings of one namespace", err)
+	}
+	return err
 }
 
 // withHint adds to an error how to resolve it.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -15,46 +14,56 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/csvimport"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/text"
 )
 
 type importOptions struct {
 	*factory
 	file, account, removalPolicy, prefix string
-	apply, force                         bool
+	apply, force, forceConflicts, yes    bool
 	dryRun                               string
 }
 
 func newImportCommand(f *factory) *cobra.Command {
 	o := &importOptions{factory: f}
 	cmd := &cobra.Command{
-		Use:   "import -f FILE --account ACCOUNT",
+		Use:   "import -f FILE [--account ACCOUNT]",
 		Short: "Convert a CSV file with the columns agent, group and receives to mappings",
-		Long: `Convert a CSV file with the columns agent, group and receives to mappings, one per agent.
+		Long: `Convert a CSV file with the columns agent, group and receives to mappings. It can be saved by a spreadsheet, or be an edited
+export of "kubectl deepcall roster -o csv".
 
-The file can use commas, semicolons or tabs. Its first line names the columns, in any order; other columns are ignored.
-receives is yes or no (or true, false, Y, N, 1, 0).
+The first line names the columns, in any order. receives is yes or no (or true, false, Y, N, 1, 0). These columns are optional:
+mapping and namespace name the mapping of a line, account its account. declared, in_sync and complete come from an export: a group
+that was changed since, or that was not in sync, is not imported, and neither is a roster that lacks groups. Other columns are ignored.
 
-The mappings are printed as YAML, or applied with --apply. If any line is invalid, all problems are printed with their
-line numbers, and nothing is printed or applied. The mapping of an agent that is not in the file is not changed.`,
+The mappings are printed as YAML, or applied with --apply, which lists the calls that start and stop. If any line is invalid, all
+problems are printed with their line numbers, and nothing is printed or applied. A group that is no longer in the file is removed
+from its mapping. The mapping of an agent that is not in the file is not changed.`,
 		Example: `  # Print the mappings
   kubectl deepcall import -f roster.csv --account acme
 
   # Save the mappings for kubectl apply or GitOps
   kubectl deepcall import -f roster.csv --account acme -n support > mappings.yaml
 
-  # Validate the mappings on the API server, then apply them
+  # List the calls that would start and stop, then apply the mappings
   kubectl deepcall import -f roster.csv --account acme --apply --dry-run=server
-  kubectl deepcall import -f roster.csv --account acme --apply`,
+  kubectl deepcall import -f roster.csv --account acme --apply
+
+  # Edit an exported roster and import it
+  kubectl deepcall roster -o csv > roster.csv
+  kubectl deepcall import -f roster.csv --apply`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "filename", "f", "", "The CSV file, or - for standard input.")
-	flags.StringVar(&o.account, "account", "", "The DeepCallAccount of the agents: NAME or NAMESPACE/NAME.")
-	flags.StringVar(&o.removalPolicy, "removal-policy", "", "What happens to groups that are removed later: StopCalls or Orphan. Default: StopCalls.")
-	flags.StringVar(&o.prefix, "name-prefix", "agent-", "The prefix of the mappings' names; the agent's ID follows.")
+	flags.StringVar(&o.account, "account", "", "The DeepCallAccount of the agents: NAME or NAMESPACE/NAME. Required unless the file has the column account.")
+	flags.StringVar(&o.removalPolicy, "removal-policy", "", "What happens to groups that are removed later: StopCalls or Orphan. Default: StopCalls for new mappings.")
+	flags.StringVar(&o.prefix, "name-prefix", "agent-", "The prefix of the names of mappings that the file does not name; the agent's ID follows.")
+	flags.BoolVar(&o.force, "force", false, "Import also what does not fit: groups that are not in sync or were changed since the export, a roster that lacks groups, agents of another account or namespace, an account that does not exist, a second mapping of an agent.")
 	flags.BoolVar(&o.apply, "apply", false, "Apply the mappings with server-side apply.")
-	flags.BoolVar(&o.force, "force-conflicts", false, "With --apply, take over fields that are owned by others, such as kubectl apply.")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "With --apply, do not ask before the last agent of a group stops receiving its calls.")
+	flags.BoolVar(&o.forceConflicts, "force-conflicts", false, "With --apply, take over fields that are owned by others, such as kubectl apply.")
 	flags.StringVar(&o.dryRun, "dry-run", "none", "With --apply. Must be none or server. If server, the API server validates the mappings without persisting them.")
 	registerChoices(cmd, "removal-policy", string(v1alpha1.RemovalPolicyStopCalls), string(v1alpha1.RemovalPolicyOrphan))
 	registerChoices(cmd, "dry-run", "none", "server")
@@ -70,19 +79,27 @@ func (o *importOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mappings, problems := csvimport.Mappings(data, options)
+	if o.account == "" && !csvimport.NamesAccounts(data) {
+		return errors.New("specify the agents' account with --account; kubectl get dca lists accounts")
+	}
+	table, problems := csvimport.Read(data, options)
 	if len(problems) > 0 {
-		for _, problem := range problems {
-			fmt.Fprintln(o.ErrOut, problem)
-		}
-		return fmt.Errorf("the file has %s; nothing was imported", count(len(problems), "problem"))
+		return o.invalidFile(problems)
+	}
+	live, err := o.readLive(table)
+	if err != nil {
+		return err
+	}
+	if err := o.check(table, live); err != nil {
+		return err
+	}
+	mappings := table.Mappings(live.Mappings)
+	if o.apply {
+		return o.applyAll(ctx, mappings, live)
 	}
 	manifest, err := encodeYAML(mappings)
 	if err != nil {
 		return err
-	}
-	if o.apply {
-		return o.applyAll(ctx, mappings, manifest)
 	}
 	_, err = manifest.WriteTo(o.Out)
 	return err
@@ -94,9 +111,13 @@ func (o *importOptions) complete() (csvimport.Options, error) {
 	if o.file == "" {
 		return none, errors.New("specify the CSV file with -f FILE, or -f - for standard input")
 	}
-	account, err := parseAccount(o.account)
-	if err != nil {
-		return none, err
+	var account v1alpha1.AccountReference
+	if o.account != "" {
+		ref, ok := csvimport.ParseAccount(o.account)
+		if !ok {
+			return none, fmt.Errorf("invalid --account %q: must be NAME or NAMESPACE/NAME", o.account)
+		}
+		account = ref
 	}
 	if o.removalPolicy != "" {
 		if err := validateChoice("removal-policy", o.removalPolicy, string(v1alpha1.RemovalPolicyStopCalls), string(v1alpha1.RemovalPolicyOrphan)); err != nil {
@@ -106,8 +127,8 @@ func (o *importOptions) complete() (csvimport.Options, error) {
 	if err := validateChoice("dry-run", o.dryRun, "none", "server"); err != nil {
 		return none, err
 	}
-	if !o.apply && (o.dryRun != "none" || o.force) {
-		return none, errors.New("--dry-run and --force-conflicts require --apply")
+	if !o.apply && (o.dryRun != "none" || o.forceConflicts || o.yes) {
+		return none, errors.New("--dry-run, --force-conflicts and --yes require --apply")
 	}
 	if errs := validation.IsDNS1123Subdomain(o.prefix + "x"); len(errs) > 0 || len(o.prefix) > 63 {
 		return none, fmt.Errorf("invalid --name-prefix %q: must consist of up to 63 lower-case letters, digits, - and ., and start with a letter or digit", o.prefix)
@@ -116,28 +137,11 @@ func (o *importOptions) complete() (csvimport.Options, error) {
 	if err != nil {
 		return none, err
 	}
-	if !explicit && !o.apply {
-		namespace = "" // chosen when the YAML is applied
-	}
 	return csvimport.Options{
-		Namespace: namespace, Account: account, RemovalPolicy: v1alpha1.RemovalPolicy(o.removalPolicy), NamePrefix: o.prefix,
+		Namespace: namespace, Explicit: explicit,
+		OmitNamespace: !explicit && !o.apply, // chosen when the YAML is applied
+		Account:       account, RemovalPolicy: v1alpha1.RemovalPolicy(o.removalPolicy), NamePrefix: o.prefix, Force: o.force,
 	}, nil
-}
-
-// parseAccount parses NAME or NAMESPACE/NAME.
-func parseAccount(text string) (v1alpha1.AccountReference, error) {
-	var ref v1alpha1.AccountReference
-	if text == "" {
-		return ref, errors.New("specify the agents' account with --account; kubectl get dca lists accounts")
-	}
-	namespace, name, ok := strings.Cut(text, "/")
-	if !ok {
-		namespace, name = "", text
-	}
-	if len(validation.IsDNS1123Subdomain(name)) > 0 || (ok && len(validation.IsDNS1123Label(namespace)) > 0) {
-		return ref, fmt.Errorf("invalid --account %q: must be NAME or NAMESPACE/NAME", text)
-	}
-	return v1alpha1.AccountReference{Namespace: namespace, Name: name}, nil
 }
 
 func (o *importOptions) read() ([]byte, error) {
@@ -149,6 +153,14 @@ func (o *importOptions) read() ([]byte, error) {
 		return data, nil
 	}
 	return os.ReadFile(o.file)
+}
+
+// invalidFile prints the problems, and returns the error.
+func (o *importOptions) invalidFile(problems []csvimport.Problem) error {
+	for _, problem := range problems {
+		fmt.Fprintln(o.ErrOut, problem)
+	}
+	return fmt.Errorf("the file has %s; nothing was imported", text.Count(len(problems), "problem"))
 }
 
 func encodeYAML(mappings []*v1alpha1.AgentGroupMapping) (*bytes.Buffer, error) {

@@ -3,6 +3,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -17,11 +18,11 @@ func Run(args []string, build Build, in io.Reader, out, errOut io.Writer) int {
 	klog.SetLogger(logr.Discard()) // client-go also logs the errors that it returns
 	root := newRoot(build, genericiooptions.IOStreams{In: in, Out: out, ErrOut: errOut})
 	root.SetArgs(args)
-	if err := root.ExecuteContext(context.Background()); err != nil {
+	cmd, err := root.ExecuteContextC(context.Background())
+	if err != nil && !errors.Is(err, errNotOK) {
 		fmt.Fprintf(errOut, "error: %v\n", withHint(err))
-		return 1
 	}
-	return 0
+	return exitStatus(cmd, err)
 }
 
 func newRoot(build Build, streams genericiooptions.IOStreams) *cobra.Command {
@@ -33,9 +34,12 @@ func newRoot(build Build, streams genericiooptions.IOStreams) *cobra.Command {
 		Long: `Show and change which agents receive calls for which groups in DeepCall.
 
 The DeepCall operator applies the AgentGroupMappings (agm) of the cluster to DeepCall. These commands show the confirmed
-state, create mappings from a CSV file, and resync, suspend and resume mappings.`,
+state, preview changes, create mappings from a CSV file, and resync, suspend and resume mappings.`,
 		Example: `  # Show why agent 7 receives no calls
   kubectl deepcall roster --agent 7
+
+  # Show everything about one mapping: the reason, the remedy, and what happens next
+  kubectl deepcall status asha
 
   # Show everything that is not in sync, in all namespaces
   kubectl deepcall roster -A --not-in-sync
@@ -57,9 +61,9 @@ state, create mappings from a CSV file, and resync, suspend and resume mappings.
 	})
 	f.AddFlags(root.PersistentFlags())
 	root.AddCommand(
-		newRosterCommand(f), newImportCommand(f),
+		newRosterCommand(f), newStatusCommand(f), newDiffCommand(f), newImportCommand(f),
 		newResyncCommand(f), newSuspendCommand(f), newResumeCommand(f),
-		newCodeCommand(streams), newVersionCommand(root.Version, streams),
+		newCheckCommand(f, build.complete().Version), newCodeCommand(streams), newVersionCommand(root.Version, streams),
 	)
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/utils/ptr"
 )
 
 func newSuspendCommand(f *factory) *cobra.Command {
@@ -38,7 +39,7 @@ func newResumeCommand(f *factory) *cobra.Command {
 
 // completeSuspendCommand completes a command that sets spec.suspend.
 func completeSuspendCommand(f *factory, suspend bool, operation string, cmd *cobra.Command) *cobra.Command {
-	o := &targetOptions{factory: f}
+	o := ptr.To(newTargetOptions(f))
 	patch := fmt.Appendf(nil, `{"spec":{"suspend":%t}}`, suspend)
 	cmd.RunE = func(_ *cobra.Command, names []string) error { return o.run(names, operation, patch) }
 	o.addFlags(cmd)
@@ -54,5 +55,5 @@ func (o *targetOptions) run(names []string, operation string, patch []byte) erro
 		return err
 	}
 	_, failed := o.patchAll(found, operation, patch)
-	return failedError(failed+missing, len(found)+missing)
+	return failedError(failed+missing, len(found)+missing, "mapping")
 }

@@ -8,23 +8,31 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/text"
 )
 
 // targetOptions select the mappings that a command patches: by name, by label, or all.
 type targetOptions struct {
 	*factory
+	output             *outputFlags
 	selector           string
 	all, allNamespaces bool
 	dryRun             string
 }
 
+func newTargetOptions(f *factory) targetOptions {
+	return targetOptions{factory: f, output: newOutputFlags("")}
+}
+
 func (o *targetOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	o.output.addFlags(cmd)
 	flags.StringVarP(&o.selector, "selector", "l", "", "Select mappings by label, such as team=support.")
 	flags.BoolVar(&o.all, "all", false, "Select all mappings in the namespace.")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or --selector, select mappings in all namespaces.")
@@ -52,10 +60,13 @@ func (o *targetOptions) validate(names []string) error {
 	if err := validateSelector(o.selector); err != nil {
 		return err
 	}
+	if err := o.output.validate(); err != nil {
+		return err
+	}
 	return validateChoice("dry-run", o.dryRun, "none", "server")
 }
 
-// find returns the selected mappings. It reports and counts names that do not exist.
+// find returns the selected mappings. It counts names that do not exist.
 func (o *targetOptions) find(names []string) (found []*resource.Info, missing int, err error) {
 	names, err = bareNames(names)
 	if err != nil {
@@ -66,10 +77,30 @@ func (o *targetOptions) find(names []string) (found []*resource.Info, missing in
 		return nil, 0, err
 	}
 	if len(names) > 0 {
-		builder.ResourceNames(mappingResource, names...)
+		builder.ResourceNames(mappingType, names...)
 	} else {
-		builder.ResourceTypes(mappingResource).LabelSelectorParam(o.selector).SelectAllParam(o.all)
+		builder.ResourceTypes(mappingType).LabelSelectorParam(o.selector).SelectAllParam(o.all)
 	}
+	if found, missing, err = o.infos(builder); err == nil && len(found)+missing == 0 {
+		fmt.Fprintf(o.ErrOut, "No matching mappings %s.\n", o.inNamespace(o.allNamespaces))
+	}
+	return found, missing, withNamespaceHint(err, o.allNamespaces)
+}
+
+// findAccounts returns the accounts with these names. It counts names that do not exist.
+func (o *targetOptions) findAccounts(names []string) (found []*resource.Info, missing int, err error) {
+	if len(names) == 0 {
+		return nil, 0, nil
+	}
+	builder, err := o.builder(false)
+	if err != nil {
+		return nil, 0, err
+	}
+	return o.infos(builder.ResourceNames(accountType, names...))
+}
+
+// infos returns the objects of a Builder. It reports and counts names that do not exist.
+func (o *targetOptions) infos(builder *resource.Builder) (found []*resource.Info, missing int, err error) {
 	found, err = builder.WithScheme(scheme, v1alpha1.GroupVersion).ContinueOnError().Flatten().Do().Infos()
 	if err != nil {
 		for _, err := range utilerrors.Flatten(utilerrors.NewAggregate([]error{err})).Errors() {
@@ -79,9 +110,6 @@ func (o *targetOptions) find(names []string) (found []*resource.Info, missing in
 			fmt.Fprintf(o.ErrOut, "%v %s\n", err, o.inNamespace(false))
 			missing++
 		}
-	}
-	if len(found)+missing == 0 {
-		fmt.Fprintf(o.ErrOut, "No matching mappings %s.\n", o.inNamespace(o.allNamespaces))
 	}
 	return found, missing, nil
 }
@@ -106,33 +134,20 @@ func bareNames(args []string) ([]string, error) {
 	return names, nil
 }
 
-func (o *targetOptions) completeNames(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	mappings, err := o.list(false, "")
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, mapping := range mappings {
-		if strings.HasPrefix(mapping.Name, prefix) {
-			names = append(names, mapping.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// displayName returns the name of a mapping in messages, with its namespace if mappings in several are selected.
+// displayName returns the name of an object in messages, with its namespace if objects in several are selected.
 func (o *targetOptions) displayName(info *resource.Info) string {
+	name := strings.ToLower(info.Mapping.GroupVersionKind.GroupKind().String()) + "/" + info.Name
 	if o.allNamespaces {
-		return fmt.Sprintf("%s -n %s", objectName(info.Name), info.Namespace)
+		return fmt.Sprintf("%s -n %s", name, info.Namespace)
 	}
-	return objectName(info.Name)
+	return name
 }
 
-// patchAll applies a merge patch to every mapping and continues after a failure. Operation is the past participle in the
-// message about each mapping.
+// patchAll applies a merge patch to every object and continues after a failure. Operation is the past participle in the
+// message about each object.
 func (o *targetOptions) patchAll(found []*resource.Info, operation string, patch []byte) (patched []*resource.Info, failed int) {
 	for _, info := range found {
-		before := mappingOf(info)
+		before := info.Object.(metav1.Object)
 		object, err := resource.NewHelper(info.Client, info.Mapping).
 			DryRun(o.dryRun == "server").
 			WithFieldManager(fieldManager).
@@ -143,15 +158,29 @@ func (o *targetOptions) patchAll(found []*resource.Info, operation string, patch
 			continue
 		}
 		info.Object = object
-		after := mappingOf(info)
-		if after.Generation == before.Generation && after.Annotations[requestedAt] == before.Annotations[requestedAt] {
-			fmt.Fprintf(o.Out, "%s already %s%s\n", o.displayName(info), operation, dryRunSuffix(o.dryRun))
-		} else {
-			fmt.Fprintf(o.Out, "%s %s%s\n", o.displayName(info), operation, dryRunSuffix(o.dryRun))
+		if err := o.printPatched(info, before, operation); err != nil {
+			fmt.Fprintf(o.ErrOut, "%s: %v\n", o.displayName(info), err)
+			failed++
+			continue
 		}
 		patched = append(patched, info)
 	}
 	return patched, failed
+}
+
+// printPatched prints an object that was patched, or a message about it.
+func (o *targetOptions) printPatched(info *resource.Info, before metav1.Object, operation string) error {
+	if !o.output.isOneOf("") {
+		return o.output.printObject(o.Out, info.Object)
+	}
+	after := info.Object.(metav1.Object)
+	if after.GetGeneration() == before.GetGeneration() && after.GetAnnotations()[requestedAt] == before.GetAnnotations()[requestedAt] {
+		operation = "already " + operation
+	}
+	if _, err := fmt.Fprintf(o.Out, "%s %s%s\n", o.displayName(info), operation, dryRunSuffix(o.dryRun)); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
 }
 
 // mappingOf returns the object of an Info that was built with the scheme.
@@ -159,10 +188,10 @@ func mappingOf(info *resource.Info) *v1alpha1.AgentGroupMapping {
 	return info.Object.(*v1alpha1.AgentGroupMapping)
 }
 
-// failedError returns an error if any mapping failed.
-func failedError(failed, total int) error {
+// failedError returns an error if any of the objects failed. The noun describes one of them.
+func failedError(failed, total int, noun string) error {
 	if failed == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %s failed", failed, count(total, "mapping"))
+	return fmt.Errorf("%d of %s failed", min(failed, total), text.Count(total, noun))
 }

@@ -2,22 +2,31 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/check"
+	"github.com/deepcall/deepcall-operator/internal/reason"
 )
 
-const pollInterval = 300 * time.Millisecond
+const (
+	pollInterval = 300 * time.Millisecond
+	// settleTime is longer than a change of an account or its Secret takes to be in force.
+	settleTime = 3 * time.Second
+)
 
 // interruptible returns a context that the first SIGINT or SIGTERM cancels. The second one terminates the process.
 func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
@@ -28,9 +37,24 @@ func interruptible(parent context.Context) (context.Context, context.CancelFunc)
 
 // waitForAll waits until the operator has handled all resync requests. It reports each result and returns the number of
 // mappings that are not Ready.
-func (o *resyncOptions) waitForAll(ctx context.Context, waiting []*resource.Info) (failed int) {
+func (o *resyncOptions) waitForAll(ctx context.Context, requested []*resource.Info) (failed int) {
 	ctx, stop := interruptible(ctx)
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	var mappings []*resource.Info
+	for _, info := range requested {
+		if _, ok := info.Object.(*v1alpha1.DeepCallAccount); ok {
+			failed += o.waitForAccount(ctx, info)
+		} else {
+			mappings = append(mappings, info)
+		}
+	}
+	return failed + o.waitForMappings(ctx, mappings)
+}
+
+func (o *resyncOptions) waitForMappings(ctx context.Context, waiting []*resource.Info) (failed int) {
+	start, problems := time.Now(), map[types.NamespacedName]string{}
 	poll := func(ctx context.Context) (bool, error) {
 		var remaining []*resource.Info
 		for _, info := range waiting {
@@ -42,19 +66,51 @@ func (o *resyncOptions) waitForAll(ctx context.Context, waiting []*resource.Info
 			}
 		}
 		waiting = remaining
-		return len(waiting) == 0, nil
+		readProblems(ctx, waiting, problems)
+		canBeSent := func(info *resource.Info) bool { return problems[mappingOf(info).AccountKey()] == "" }
+		return len(waiting) == 0 || time.Since(start) >= settleTime && !slices.ContainsFunc(waiting, canBeSent), nil
 	}
-	if err := wait.PollUntilContextTimeout(ctx, pollInterval, o.timeout, true, poll); err == nil {
-		return failed
-	}
-	when := "within " + o.timeout.String()
-	if ctx.Err() != nil {
-		when = "before the interrupt"
-	}
+	_ = wait.PollUntilContextCancel(ctx, pollInterval, true, poll) // the rest is reported
 	for _, info := range waiting {
-		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.displayName(info), when, describeReady(mappingOf(info)), accountHint(mappingOf(info)))
+		if problem := problems[mappingOf(info).AccountKey()]; problem != "" {
+			fmt.Fprintf(o.ErrOut, "%s not sent: %s\n", o.displayName(info), problem)
+			continue
+		}
+		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.displayName(info), o.whenEnded(ctx), describeReady(mappingOf(info)), accountHint(mappingOf(info)))
 	}
 	return failed + len(waiting)
+}
+
+// readProblems updates the problems of the accounts of mappings, as far as the accounts can be read.
+func readProblems(ctx context.Context, mappings []*resource.Info, problems map[types.NamespacedName]string) {
+	read := map[types.NamespacedName]bool{}
+	for _, info := range mappings {
+		key, account := mappingOf(info).AccountKey(), &v1alpha1.DeepCallAccount{}
+		if read[key] {
+			continue
+		}
+		read[key] = true
+		if err := info.Client.Get().Namespace(key.Namespace).Resource(accountsResource).Name(key.Name).Do(ctx).Into(account); err == nil {
+			problems[key] = problemOf(account)
+		}
+	}
+}
+
+// problemOf describes why an account sends nothing until someone acts; empty if that is not so.
+func problemOf(account *v1alpha1.DeepCallAccount) string {
+	state := reason.Of(account.Status.Conditions, account.Generation)
+	if !account.OwnsStatus() || slices.Contains(check.Passing, state.Reason) || !meta.IsStatusConditionFalse(account.Status.Conditions, v1alpha1.ConditionReady) {
+		return ""
+	}
+	return fmt.Sprintf("account %s is %s: %s", account.Name, state.Reason, state.Message)
+}
+
+// whenEnded describes the end of a wait without a result.
+func (o *resyncOptions) whenEnded(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "within " + o.timeout.String()
+	}
+	return "before the interrupt"
 }
 
 // refresh reads a mapping again. Unlike Info.Get, it can be canceled.

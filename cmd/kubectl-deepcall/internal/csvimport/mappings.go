@@ -1,5 +1,5 @@
-// Package csvimport converts a CSV file with the columns agent, group and receives, as exported by a spreadsheet, to
-// mappings. It does no I/O.
+// Package csvimport converts a table with the columns agent, group and receives, as saved by a spreadsheet or as exported by the
+// roster, to mappings. It does no I/O.
 package csvimport
 
 import (
@@ -12,20 +12,29 @@ import (
 	"strings"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/natsort"
 )
 
-// Options are the fields that all mappings of a file have in common.
+// Options apply to all mappings of a file.
 type Options struct {
-	// Namespace of the mappings; optional.
+	// Namespace is that of mappings for which the file contains none.
 	Namespace string
-	Account   v1alpha1.AccountReference
-	// RemovalPolicy is optional; the API server defaults it.
+	// Explicit reports whether all mappings must be in that namespace.
+	Explicit bool
+	// OmitNamespace leaves the namespace out of the mappings for which the file contains none.
+	OmitNamespace bool
+	// Account is that of all agents. It is optional if the file contains it.
+	Account v1alpha1.AccountReference
+	// RemovalPolicy is optional. It defaults to that of the live mapping, or to the default of the API server.
 	RemovalPolicy v1alpha1.RemovalPolicy
-	// NamePrefix is the prefix of the mappings' names.
+	// NamePrefix is the prefix of the names of mappings that the file does not name.
 	NamePrefix string
+	// Force imports a file in spite of groups that are not in sync or missing, another namespace or account, or a second mapping of an
+	// agent.
+	Force bool
 }
 
-// Problem is an error in a line of the file.
+// Problem is an error or a warning about a line of the file.
 type Problem struct {
 	// Line counts from 1.
 	Line int
@@ -34,34 +43,34 @@ type Problem struct {
 
 func (p Problem) String() string { return fmt.Sprintf("line %d: %s", p.Line, p.Text) }
 
-// Mappings returns one mapping per agent, sorted by agent ID. If the file has any problem, it returns no mapping, and
-// all problems sorted by line.
-func Mappings(data []byte, o Options) ([]*v1alpha1.AgentGroupMapping, []Problem) {
-	rows, problems := parseRows(data)
-	agents, invalid := validate(rows)
-	problems = append(problems, invalid...)
-	if len(rows)+len(problems) == 0 {
-		problems = []Problem{{1, "the file contains no agents"}}
+// object returns the mapping as it is applied. Live is the existing mapping of the same name and account, or nil.
+func (m *mapping) object(o Options, live *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
+	object := &v1alpha1.AgentGroupMapping{}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMapping"))
+	object.Name = m.name
+	if !m.omitNamespace {
+		object.Namespace = m.namespace
 	}
-	if len(problems) > 0 {
-		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, problems
+	object.Spec = v1alpha1.AgentGroupMappingSpec{
+		AccountRef: m.account, AgentID: m.agent, Groups: []v1alpha1.AgentGroup{}, RemovalPolicy: o.RemovalPolicy,
 	}
-	mappings := make([]*v1alpha1.AgentGroupMapping, len(agents))
-	for i, a := range agents {
-		mappings[i] = newMapping(a, o)
+	positions := map[string]int{}
+	if live != nil {
+		for i, g := range live.Spec.Groups {
+			positions[g.GroupID] = i - len(live.Spec.Groups) // before new groups
+		}
+		object.Spec.AccountRef = live.Spec.AccountRef
+		if o.RemovalPolicy == "" && live.Spec.RemovalPolicy == v1alpha1.RemovalPolicyOrphan {
+			object.Spec.RemovalPolicy = live.Spec.RemovalPolicy // server-side apply would reset it
+		}
 	}
-	return mappings, nil
-}
-
-func newMapping(a *agent, o Options) *v1alpha1.AgentGroupMapping {
-	mapping := &v1alpha1.AgentGroupMapping{}
-	mapping.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMapping"))
-	mapping.Name, mapping.Namespace = o.NamePrefix+nameFor(a.id), o.Namespace
-	mapping.Spec = v1alpha1.AgentGroupMappingSpec{
-		AccountRef: o.Account, AgentID: a.id, Groups: a.groups, RemovalPolicy: o.RemovalPolicy,
+	for _, g := range m.groups {
+		object.Spec.Groups = append(object.Spec.Groups, g.AgentGroup)
 	}
-	return mapping
+	slices.SortFunc(object.Spec.Groups, func(a, b v1alpha1.AgentGroup) int {
+		return cmp.Or(cmp.Compare(positions[a.GroupID], positions[b.GroupID]), natsort.Compare(a.GroupID, b.GroupID))
+	})
+	return object
 }
 
 // validName matches IDs that can be part of a name unchanged. They contain no dot.

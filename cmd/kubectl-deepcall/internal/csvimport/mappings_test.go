@@ -55,7 +55,7 @@ func TestMappingsKeepIDsAsStringsInYAML(t *testing.T) {
 	special := rapid.SampledFrom([]string{"Y", "no", "on", "null", "1e5", "0x1F", "1_000", "7.0", "-", ".", "007", "2026-01-01", "nan", ".inf", "---", "..."})
 	rapid.Check(t, func(t *rapid.T) {
 		id, group := rapid.OneOf(ids, special).Draw(t, "agent"), rapid.OneOf(ids, special).Draw(t, "group")
-		mappings, problems := Mappings([]byte("agent,group,receives\n"+id+","+group+",no\n"), acme)
+		mappings, problems := convert([]byte("agent,group,receives\n"+id+","+group+",no\n"), acme)
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -118,7 +118,7 @@ spec:
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			mappings, problems := Mappings(file, c.options)
+			mappings, problems := convert(file, c.options)
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
@@ -136,14 +136,16 @@ spec:
 func FuzzMappings(f *testing.F) {
 	f.Add([]byte("agent,group,receives\n7,90,yes\n"))
 	f.Add([]byte("\ufeffreceives;agent;group\r\n\"y\";7;\"9\n"))
+	f.Add([]byte("\xff\xfea\x00g\x00e\x00n\x00t\x00"))
+	f.Add([]byte("sep=\t\rmapping\tagent\tgroup\treceives\tin_sync\ra\t1E5\t1.2.2026\tWAHR\r"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		mappings, problems := Mappings(file, acme)
+		mappings, problems := convert(file, acme)
 		if (len(mappings) == 0) == (len(problems) == 0) {
 			t.Fatalf("got %d mappings and %d problems", len(mappings), len(problems))
 		}
 		names := map[string]bool{}
 		for _, m := range mappings {
-			if names[m.Name] || !idPattern.MatchString(m.Spec.AgentID) || len(m.Spec.Groups) == 0 || len(m.Spec.Groups) > maxGroups {
+			if names[m.Name] || !idPattern.MatchString(m.Spec.AgentID) || len(m.Spec.Groups) > maxGroups {
 				t.Fatalf("%+v", m.Spec)
 			}
 			names[m.Name] = true

@@ -7,29 +7,48 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
+)
+
+// The columns that are imported. The required ones are first; the others are those of an exported roster.
+const (
+	columnAgent     = "agent"
+	columnGroup     = "group"
+	columnReceives  = "receives"
+	columnNamespace = "namespace"
+	columnMapping   = "mapping"
+	columnAccount   = "account"
+	columnDeclared  = "declared"
+	columnInSync    = "in_sync"
+	columnComplete  = "complete"
+)
+
+var (
+	requiredColumns = []string{columnAgent, columnGroup, columnReceives}
+	knownColumns    = append(slices.Clone(requiredColumns), columnNamespace, columnMapping, columnAccount, columnDeclared, columnInSync, columnComplete)
 )
 
 // row is one line of the file, not validated yet.
 type row struct {
-	line                   int
-	agent, group, receives string
+	line int
+	// cells are the cells of the known columns that are not empty, without surrounding spaces.
+	cells map[string]string
 }
 
-// The required columns.
-const (
-	columnAgent    = "agent"
-	columnGroup    = "group"
-	columnReceives = "receives"
-)
+// NamesAccounts reports whether the file has a column with the accounts of the agents.
+func NamesAccounts(data []byte) bool {
+	text, _ := decode(data)
+	text = blankSeparatorLine(text)
+	return slices.Contains(normalize(firstRecord(text, detectSeparator(text))), columnAccount)
+}
 
 // parseRows parses the file into rows. Problems with the file as a whole are reported for its first line.
 func parseRows(data []byte) ([]row, []Problem) {
-	data, problem := decodeUTF8(data)
+	text, problem := decode(data)
 	if problem != "" {
 		return nil, []Problem{{1, problem}}
 	}
-	records := readRecords(data, detectComma(data))
+	text = blankSeparatorLine(text)
+	records := readRecords(text, detectSeparator(text))
 	if len(records) == 0 {
 		return nil, []Problem{{1, "the file is empty: the first line must be agent,group,receives"}}
 	}
@@ -44,18 +63,39 @@ func parseRows(data []byte) ([]row, []Problem) {
 	var rows []row
 	var problems []Problem
 	for _, r := range records[1:] {
-		switch {
+		switch width := len(trimEnd(r.fields)); {
 		case r.malformed:
 			problems = append(problems, Problem{r.line, malformedQuotes})
-		case isBlank(r.fields): // spreadsheets export such lines below a table
-		case len(r.fields) != len(header.fields):
-			problems = append(problems, Problem{r.line, fmt.Sprintf("got %d columns, but the first line has %d", len(r.fields), len(header.fields))})
+		case width > len(header.fields):
+			problems = append(problems, Problem{r.line, fmt.Sprintf("got %d columns, but the first line has %d", width, len(header.fields))})
+		case isRemark(r.fields, header.fields): // below or beside the table
 		default:
-			field := func(column string) string { return strings.TrimSpace(r.fields[columns[column]]) }
-			rows = append(rows, row{r.line, field(columnAgent), field(columnGroup), field(columnReceives)})
+			rows = append(rows, newRow(r, columns))
 		}
 	}
 	return rows, problems
+}
+
+// isRemark reports whether only columns without a heading have contents.
+func isRemark(fields, header []string) bool {
+	for i, field := range trimEnd(fields) {
+		if strings.TrimSpace(field) != "" && strings.TrimSpace(header[i]) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func newRow(r record, columns map[string]int) row {
+	cells := map[string]string{}
+	for column, i := range columns {
+		if i < len(r.fields) {
+			if cell := strings.TrimSpace(r.fields[i]); cell != "" {
+				cells[column] = cell
+			}
+		}
+	}
+	return row{r.line, cells}
 }
 
 // record is a CSV record, or the start of one that can't be parsed.
@@ -67,33 +107,40 @@ type record struct {
 
 const malformedQuotes = `a quote (") must enclose a whole field`
 
-// readRecords reads all records. After a malformed record it continues on the next line, so that an unclosed quote does
-// not hide the problems below it.
-func readRecords(data []byte, comma rune) []record {
+// readRecords reads all records that are not blank. After a malformed record it continues on the next line, so that an unclosed
+// quote does not hide the problems below it.
+func readRecords(text []byte, separator rune) []record {
 	var records []record
 	for offset := 0; ; {
-		read, malformed := readUntilMalformed(data, comma)
+		read, malformed := readUntilMalformed(text, separator)
 		for _, r := range read {
 			r.line += offset
 			records = append(records, r)
 		}
 		if malformed == 0 {
-			return records
+			return slices.DeleteFunc(records, func(r record) bool { return isBlank(r.fields) && !r.malformed })
 		}
-		records = append(records, record{line: offset + malformed, malformed: true})
+		var line []byte
 		for range malformed {
-			_, data, _ = bytes.Cut(data, []byte("\n"))
+			line, text, _ = bytes.Cut(text, []byte("\n"))
 		}
 		offset += malformed
+		records = append(records, unreadable(offset, string(line), separator))
 	}
 }
 
+// unreadable returns the record of a line with malformed quotes. Between tabs, it splits the line regardless of them, because
+// spreadsheets copy cells, and Google Sheets exports them, without adding quotes.
+func unreadable(number int, line string, separator rune) record {
+	if separator == '\t' {
+		return record{line: number, fields: strings.Split(line, "\t")}
+	}
+	return record{line: number, malformed: true}
+}
+
 // readUntilMalformed returns the records before the first malformed one, and the line of that, or 0.
-func readUntilMalformed(data []byte, comma rune) (records []record, malformed int) {
-	reader := csv.NewReader(bytes.NewReader(data))
-	reader.Comma = comma
-	reader.FieldsPerRecord = -1 // parseRows checks it
-	reader.TrimLeadingSpace = comma != '\t'
+func readUntilMalformed(text []byte, separator rune) (records []record, malformed int) {
+	reader := newReader(text, separator)
 	for {
 		fields, err := reader.Read()
 		var parseErr *csv.ParseError
@@ -108,38 +155,71 @@ func readUntilMalformed(data []byte, comma rune) (records []record, malformed in
 	}
 }
 
-// decodeUTF8 removes a byte order mark. It returns a problem if the data is not UTF-8.
-func decodeUTF8(data []byte) ([]byte, string) {
-	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
-		return nil, "the file is encoded in UTF-16: save it as CSV UTF-8"
-	}
-	for i, line := range bytes.Split(data, []byte("\n")) {
-		if !utf8.Valid(line) {
-			return nil, fmt.Sprintf("the file is not encoded in UTF-8 (see line %d): save it as CSV UTF-8", i+1)
-		}
-	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), ""
+func newReader(text []byte, separator rune) *csv.Reader {
+	reader := csv.NewReader(bytes.NewReader(text))
+	reader.Comma = separator
+	reader.FieldsPerRecord = -1 // parseRows checks it
+	reader.TrimLeadingSpace = separator != '\t'
+	return reader
 }
 
-// detectComma returns the most frequent separator of the first line. Spreadsheets use semicolons in some locales, and
-// tabs when cells are copied.
-func detectComma(data []byte) rune {
-	header, _, _ := bytes.Cut(bytes.TrimLeft(data, "\r\n"), []byte("\n"))
-	best := ','
-	for _, candidate := range ";\t" {
-		if strings.Count(string(header), string(candidate)) > strings.Count(string(header), string(best)) {
-			best = candidate
+func isBlank(fields []string) bool { return len(trimEnd(fields)) == 0 }
+
+// trimEnd removes empty fields at the end: spreadsheets write as many as the widest line has, or fewer.
+func trimEnd(fields []string) []string {
+	for len(fields) > 0 && strings.TrimSpace(fields[len(fields)-1]) == "" {
+		fields = fields[:len(fields)-1]
+	}
+	return fields
+}
+
+// separators are those that spreadsheets write: semicolons where the decimal separator is a comma, and tabs if cells are copied.
+const separators = ",;\t|"
+
+// detectSeparator returns the separator with which the first line has most of the required columns. It does not count
+// characters, because a heading can contain any of them.
+func detectSeparator(text []byte) rune {
+	best, most := ',', 0
+	for _, separator := range separators {
+		found := 0
+		for _, name := range normalize(firstRecord(text, separator)) {
+			if slices.Contains(requiredColumns, name) {
+				found++
+			}
+		}
+		if found > most {
+			best, most = separator, found
 		}
 	}
 	return best
 }
 
-// findColumns returns the indexes of the required columns, which may be in any order and case. It ignores others.
+// firstRecord returns the fields of the first record that is not blank. It returns none if the record can't be parsed.
+func firstRecord(text []byte, separator rune) []string {
+	for reader := newReader(text, separator); ; {
+		fields, err := reader.Read()
+		switch {
+		case err != nil:
+			return nil
+		case !isBlank(fields):
+			return fields
+		}
+	}
+}
+
+func normalize(header []string) []string {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.ToLower(strings.TrimSpace(name))
+	}
+	return names
+}
+
+// findColumns returns the indexes of the known columns, which may be in any order and case. It ignores others.
 func findColumns(header []string) (map[string]int, string) {
 	columns := map[string]int{}
-	for i, name := range header {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if !slices.Contains([]string{columnAgent, columnGroup, columnReceives}, name) {
+	for i, name := range normalize(header) {
+		if !slices.Contains(knownColumns, name) {
 			continue
 		}
 		if _, exists := columns[name]; exists {
@@ -148,7 +228,7 @@ func findColumns(header []string) (map[string]int, string) {
 		columns[name] = i
 	}
 	var missing []string
-	for _, name := range []string{columnAgent, columnGroup, columnReceives} {
+	for _, name := range requiredColumns {
 		if _, ok := columns[name]; !ok {
 			missing = append(missing, name)
 		}
@@ -157,8 +237,4 @@ func findColumns(header []string) (map[string]int, string) {
 		return nil, fmt.Sprintf("missing column %s: the first line must name the columns agent, group and receives", strings.Join(missing, ", "))
 	}
 	return columns, ""
-}
-
-func isBlank(fields []string) bool {
-	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
 }

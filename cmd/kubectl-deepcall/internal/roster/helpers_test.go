@@ -65,6 +65,12 @@ func (b *builder) deleting() *builder {
 	return b
 }
 
+// copied gives the status to another mapping.
+func (b *builder) copied() *builder {
+	b.UID = "another"
+	return b
+}
+
 func (b *builder) uncertain() *builder {
 	b.Status.Uncertain = true
 	return b

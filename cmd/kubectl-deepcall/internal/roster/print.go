@@ -3,16 +3,14 @@ package roster
 import (
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/text"
 )
 
 // Table prints a roster as a table.
@@ -34,29 +32,18 @@ type column struct {
 // Print prints the table.
 func (t Table) Print(w io.Writer, entries []Entry) error {
 	columns := t.columns(entries)
-	var text strings.Builder
-	out := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	headers := make([]string, len(columns))
-	for i, c := range columns {
-		headers[i] = c.header
+	rows := make([][]string, 1, 1+len(entries))
+	for _, c := range columns {
+		rows[0] = append(rows[0], c.header)
 	}
-	fmt.Fprintln(out, strings.Join(headers, "\t"))
 	for _, e := range entries {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
-			cells[i] = singleLine(c.cell(e))
+			cells[i] = c.cell(e)
 		}
-		fmt.Fprintln(out, strings.Join(cells, "\t"))
+		rows = append(rows, cells)
 	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("format the table: %w", err)
-	}
-	for line := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return fmt.Errorf("write the table: %w", err)
-		}
-	}
-	return nil
+	return text.WriteTable(w, rows)
 }
 
 func (t Table) columns(entries []Entry) []column {
@@ -73,12 +60,12 @@ func (t Table) columns(entries []Entry) []column {
 		group, agent = agent, group
 	}
 	columns = append(columns, group, agent,
-		column{"RECEIVES", func(e Entry) string { return yesNo(e.Receives) }},
-		column{"DECLARED", func(e Entry) string { return yesNo(e.Declared) }},
+		column{"RECEIVES", func(e Entry) string { return text.YesNo(e.Receives) }},
+		column{"DECLARED", func(e Entry) string { return text.YesNo(e.Declared) }},
 		column{"MAPPING", func(e Entry) string { return e.Mapping }})
 	if t.Wide {
 		columns = append(columns,
-			column{"SUSPENDED", func(e Entry) string { return yesNo(&e.Suspended) }},
+			column{"SUSPENDED", func(e Entry) string { return text.YesNo(&e.Suspended) }},
 			column{"CONFIRMED", func(e Entry) string { return t.age(e.LastSyncTime) }})
 	}
 	return append(columns, column{"NOT IN SYNC", t.notInSync})
@@ -88,7 +75,7 @@ func (t Table) notInSync(e Entry) string {
 	if e.InSync {
 		return ""
 	}
-	message := singleLine(e.Message)
+	message := text.SingleLine(e.Message)
 	if !t.Wide {
 		message = truncate(message)
 	}
@@ -124,32 +111,11 @@ func truncate(message string) string {
 	return message
 }
 
-// singleLine replaces line breaks by spaces, and removes control characters, which a terminal would interpret.
-func singleLine(text string) string {
-	printable := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || unicode.IsSpace(r) {
-			return r
-		}
-		return -1
-	}, text)
-	return strings.Join(strings.Fields(printable), " ")
-}
-
-func yesNo(value *bool) string {
-	switch {
-	case value == nil:
-		return "-"
-	case *value:
-		return "yes"
-	default:
-		return "no"
-	}
-}
-
-// PrintCSV prints one line per entry. The import command reads its columns agent, group and receives.
-func PrintCSV(w io.Writer, entries []Entry) error {
+// PrintCSV prints one line per entry that the filter selected. The import command reads it.
+func PrintCSV(w io.Writer, entries []Entry, filter Filter) error {
+	complete := filter.keepsMappings()
 	out := csv.NewWriter(w)
-	records := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time"}}
+	records := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time", "complete"}}
 	for _, e := range entries {
 		lastSync := ""
 		if e.LastSyncTime != nil {
@@ -157,34 +123,36 @@ func PrintCSV(w io.Writer, entries []Entry) error {
 		}
 		records = append(records, []string{
 			e.Namespace, e.Mapping, e.Account.Namespace + "/" + e.Account.Name, e.AgentID, e.GroupID,
-			yesNoOrEmpty(e.Receives), yesNoOrEmpty(e.Declared), yesNoOrEmpty(&e.InSync), yesNoOrEmpty(&e.Suspended), e.Reason, singleLine(e.Message), lastSync,
+			yesNoOrEmpty(e.Receives), yesNoOrEmpty(e.Declared), yesNoOrEmpty(&e.InSync), yesNoOrEmpty(&e.Suspended), e.Reason, withoutFormula(text.SingleLine(e.Message)), lastSync, text.YesNo(&complete),
 		})
 	}
 	return out.WriteAll(records)
+}
+
+// withoutFormula returns a text that a spreadsheet does not evaluate. Names and IDs can call no function.
+func withoutFormula(text string) string {
+	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }
 
 func yesNoOrEmpty(value *bool) string {
 	if value == nil {
 		return ""
 	}
-	return yesNo(value)
+	return text.YesNo(value)
 }
 
-// document is the JSON representation of a roster.
-type document struct {
+// Document is a roster as JSON or YAML. Version 1 is stable: fields are added to it, but not changed or removed.
+type Document struct {
 	Kind    string  `json:"kind"`
 	Version string  `json:"version"`
 	By      SortBy  `json:"by"`
 	Entries []Entry `json:"entries"`
 }
 
-// PrintJSON prints the entries as one document. Version 1 is stable: fields are added to it, but not changed or removed.
-func PrintJSON(w io.Writer, by SortBy, entries []Entry) error {
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	if err := out.Encode(document{Kind: "Roster", Version: "1", By: by, Entries: entries}); err != nil {
-		return fmt.Errorf("write the roster as JSON: %w", err)
-	}
-	return nil
+// NewDocument returns the document with these entries.
+func NewDocument(by SortBy, entries []Entry) Document {
+	return Document{Kind: "Roster", Version: "1", By: by, Entries: entries}
 }

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -72,24 +73,43 @@ acme            90      7       yes        yes        asha
 
 func TestPrintCSV(t *testing.T) {
 	var text strings.Builder
-	if err := PrintCSV(&text, teamEntries()); err != nil {
+	if err := PrintCSV(&text, teamEntries(), Filter{Agent: "7"}); err != nil {
 		t.Fatal(err)
 	}
 	expectText(t, text.String(), `
-namespace,mapping,account,agent,group,receives,declared,in_sync,suspended,reason,message,last_sync_time
-support,asha,support/acme,7,90,yes,yes,yes,no,,,2026-03-01T12:00:00Z
-support,a-longer-name,support/acme,10,90,,yes,no,no,Conflict,Another mapping of this agent holds group 90; take it out of one of the two[31m and more,
-support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z
+namespace,mapping,account,agent,group,receives,declared,in_sync,suspended,reason,message,last_sync_time,complete
+support,asha,support/acme,7,90,yes,yes,yes,no,,,2026-03-01T12:00:00Z,yes
+support,a-longer-name,support/acme,10,90,,yes,no,no,Conflict,Another mapping of this agent holds group 90; take it out of one of the two[31m and more,,yes
+support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z,yes
 `)
+	for _, filter := range []Filter{{Group: "90"}, {NotInSync: true}} {
+		text.Reset()
+		if err := PrintCSV(&text, teamEntries()[:1], filter); err != nil || !strings.HasSuffix(text.String(), ",no\n") {
+			t.Errorf("%+v: got %s, %v", filter, text.String(), err)
+		}
+	}
 }
 
-func TestPrintJSON(t *testing.T) {
-	var text strings.Builder
-	entries := Entries(mappings(withStatus(testenv.Mapping("asha").Suspended().Group("90", true)).confirmed("90", false).notReady("Suspended", "<set it>")), ByAgent, Filter{})
-	if err := PrintJSON(&text, ByAgent, entries); err != nil {
+func TestPrintCSV_writes_no_formula(t *testing.T) {
+	for message, want := range map[string]string{
+		`=HYPERLINK("https://evil.example")`: `"'=HYPERLINK(""https://evil.example"")"`, "\n+1": "'+1", "\t-1": "'-1", "@a": "'@a", "1=1": "1=1",
+	} {
+		entries := teamEntries()[1:2]
+		entries[0].Message = message
+		var text strings.Builder
+		if err := PrintCSV(&text, entries, Filter{}); err != nil || !strings.Contains(text.String(), ",Conflict,"+want+",") {
+			t.Errorf("%q: got %s, %v", message, text.String(), err)
+		}
+	}
+}
+
+func TestDocument(t *testing.T) {
+	entries := Entries(mappings(withStatus(testenv.Mapping("asha").Suspended().Group("90", true)).confirmed("90", false).notReady("Suspended", "set it")), ByAgent, Filter{})
+	text, err := json.MarshalIndent(NewDocument(ByAgent, entries), "", "  ")
+	if err != nil {
 		t.Fatal(err)
 	}
-	expectText(t, text.String(), `
+	expectText(t, string(text)+"\n", `
 {
   "kind": "Roster",
   "version": "1",
@@ -109,20 +129,10 @@ func TestPrintJSON(t *testing.T) {
       "inSync": false,
       "suspended": true,
       "reason": "Suspended",
-      "message": "<set it>",
+      "message": "set it",
       "lastSyncTime": "2026-03-01T12:00:00Z"
     }
   ]
 }
 `)
-}
-
-func TestPrintJSONWithoutEntriesHasAnEmptyList(t *testing.T) {
-	var text strings.Builder
-	if err := PrintJSON(&text, ByGroup, Entries(nil, ByGroup, Filter{})); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(text.String(), `"entries": []`) {
-		t.Errorf("got %s", text.String())
-	}
 }

@@ -32,6 +32,10 @@ type Account struct {
 	Name      string `json:"name"`
 }
 
+func (a Account) compare(b Account) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
 // Entry is one group of one agent in one mapping. Its JSON is documented in docs/kubectl-plugin.md.
 type Entry struct {
 	// Namespace and Mapping identify the AgentGroupMapping.
@@ -70,6 +74,11 @@ func (f Filter) matches(e Entry) bool {
 		(!f.NotInSync || !e.InSync)
 }
 
+// keepsMappings reports whether the filter selects all entries of a mapping or none.
+func (f Filter) keepsMappings() bool {
+	return f.Group == "" && !f.NotInSync
+}
+
 // Entries returns the entries of the mappings that match the filter, sorted by account, IDs and names.
 func Entries(mappings []*v1alpha1.AgentGroupMapping, by SortBy, filter Filter) []Entry {
 	entries := []Entry{}
@@ -80,19 +89,23 @@ func Entries(mappings []*v1alpha1.AgentGroupMapping, by SortBy, filter Filter) [
 			}
 		}
 	}
+	sortEntries(entries, by)
+	return entries
+}
+
+func sortEntries(entries []Entry, by SortBy) {
 	slices.SortFunc(entries, func(a, b Entry) int {
 		first, second := natsort.Compare(a.GroupID, b.GroupID), natsort.Compare(a.AgentID, b.AgentID)
 		if by == ByAgent {
 			first, second = second, first
 		}
 		// Accounts before IDs, since the same ID in another account is another agent or group.
-		return cmp.Or(cmp.Compare(a.Account.Namespace, b.Account.Namespace), cmp.Compare(a.Account.Name, b.Account.Name),
-			first, second, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
+		return cmp.Or(a.Account.compare(b.Account), first, second, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Mapping, b.Mapping))
 	})
-	return entries
 }
 
 func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
+	mapping = mapping.WithoutCopiedStatus()
 	declared := map[string]*bool{}
 	if mapping.DeletionTimestamp == nil {
 		declared = byGroupID(mapping.Spec.Groups)

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall/internal/text"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // format formats an entry as AGENT@GROUP MAPPING RECEIVES/DECLARED, followed by "in sync" or the reason.
 func format(e Entry) string {
-	text := e.AgentID + "@" + e.GroupID + " " + e.Mapping + " " + yesNo(e.Receives) + "/" + yesNo(e.Declared)
+	text := e.AgentID + "@" + e.GroupID + " " + e.Mapping + " " + text.YesNo(e.Receives) + "/" + text.YesNo(e.Declared)
 	if e.InSync {
 		return text + " in sync" + e.Reason + e.Message
 	}
@@ -93,6 +94,7 @@ func TestEntriesOfAMapping(t *testing.T) {
 			"being deleted while the account is not ready", asha().synced().deleting().notReady("AccountNotReady", "The deletion waits"),
 			[]string{"7@90 asha yes/- AccountNotReady"},
 		},
+		{"with a copied status", asha().synced().notReady("InvalidGroupData", "of another mapping").copied(), []string{"7@90 asha -/yes Pending"}},
 		{"an agent without groups", withStatus(testenv.Mapping("asha")).synced(), []string{"7@ asha -/- in sync"}},
 		{"an agent without groups, not reconciled yet", withStatus(testenv.Mapping("asha")), []string{"7@ asha -/- Pending"}},
 	} {
