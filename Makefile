@@ -115,7 +115,7 @@ test-long: control-plane ## Run the long tests: 50 failovers, stopped leaders, t
 		./internal/controller ./test/e2e -ginkgo.focus='50 times|large scale|longer than its lease|different namespaces' -ginkgo.v
 
 .PHONY: test-cluster
-test-cluster: control-plane $(HELM) ## Test the operator in a cluster with Pods: with kind, or without Docker on this machine as root (30 minutes).
+test-cluster: ## Test the operator in a cluster with Pods: with kind, or without Docker on this machine as root (30 minutes).
 	@hack/test-cluster.sh $(TESTFLAGS)
 
 .PHONY: reliability

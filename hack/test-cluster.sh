@@ -3,6 +3,7 @@
 #
 # BACKEND=kind starts it with kind, which needs Docker. BACKEND=node starts it on this machine, in its own namespaces
 # and without a container engine; it needs root and Debian's packages below. The default is kind if Docker is running.
+# All this is checked before anything is built.
 #
 # K8S_IMAGE is the node image of kind, PREVIOUS the commit from which the tests upgrade. KEEP_LOGS=1 keeps the logs of a
 # node on this machine after a failure. Further arguments are passed to the test binary, such as -ginkgo.focus=upgraded.
@@ -99,6 +100,18 @@ check_machine() {
 	esac
 }
 
+# find_previous sets $previous to the commit from which the tests upgrade: the last one before this one that changed the
+# chart.
+previous=''
+find_previous() {
+	if [[ -n ${PREVIOUS:-} ]]; then
+		previous=$(git rev-parse --verify --quiet "$PREVIOUS^{commit}") || die "PREVIOUS=$PREVIOUS is not a commit in the git history"
+		return
+	fi
+	previous=$(git log --max-count=1 --format=%H HEAD^ -- config/chart 2>/dev/null) || true
+	[[ -n $previous ]] || die 'the git history has no commit to upgrade from: fetch the whole history, or set PREVIOUS'
+}
+
 # build NAME DIRECTORY PACKAGE builds a static program of a module.
 build() {
 	CGO_ENABLED=0 hack/with-progress.sh "build $1" go build -C "$2" -trimpath -buildvcs=false -ldflags '-s -w' -o "$bin/$1" "$3"
@@ -110,6 +123,7 @@ build_manager() {
 }
 
 build_programs() {
+	make --no-print-directory control-plane bin/helm
 	mkdir -p "$bin"/{operator,previous}
 	build simulator . ./test/simulator
 	hack/with-progress.sh 'build tests' go test -c -tags=cluster -o "$bin/cluster.test" ./test/cluster
@@ -124,15 +138,11 @@ build_programs() {
 	hack/kubernetes-binaries.sh kubelet kube-scheduler kube-proxy kube-controller-manager
 }
 
-# export_previous writes the chart and the manager from which the tests upgrade: those of the last commit before this
-# one that changed the chart.
+# export_previous writes the chart and the manager from which the tests upgrade.
 export_previous() {
-	local commit
-	commit=${PREVIOUS:-$(git log --max-count=1 --format=%H HEAD^ -- config/chart)}
-	[[ -n $commit ]] || die 'the git history has no commit to upgrade from: fetch the whole history, or set PREVIOUS'
 	mkdir "$work/previous"
-	git archive "$commit" | tar --extract --directory="$work/previous"
-	build_manager "$work/previous" "$bin/previous" "${commit:0:12}"
+	git archive "$previous" | tar --extract --directory="$work/previous"
+	build_manager "$work/previous" "$bin/previous" "${previous:0:12}"
 }
 
 # write_images writes the images to files. With Docker, the operator's is built from the Dockerfile, as for a release.
@@ -171,6 +181,7 @@ run_node() {
 }
 
 check_machine
+find_previous
 build_programs
 export_previous
 write_images
