@@ -54,18 +54,3 @@ var _ = Describe("The page about installing with kustomize", func() {
 		Expect(regexp.MustCompile(".*deepcall.*").FindAllString(left, -1)).To(BeEmpty(), "leaves no objects")
 	})
 })
-
-var _ = Describe("The pages about installing", func() {
-	It("describe the deletion of a watched namespace and two operators in one namespace in the same words", func() {
-		for _, name := range []string{"install-kustomize.md", "install-helm.md"} {
-			page, err := os.ReadFile(filepath.Join(testenv.Root(), "docs", name))
-			Expect(err).NotTo(HaveOccurred())
-			Expect(strings.Join(strings.Fields(string(page)), " ")).To(SatisfyAll(
-				ContainSubstring("- Deleting a watched namespace also deletes the operator's Roles in it, so mappings that still exist can "+
-					"block the deletion. Delete the mappings first, and wait until they are gone."),
-				MatchRegexp("Two (operators|releases) must not watch the same namespace, because both would send requests for the same mappings."),
-				ContainSubstring("two in the same namespace share a lease, so the second remains on standby."),
-			), name)
-		}
-	})
-})
