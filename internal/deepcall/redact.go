@@ -16,11 +16,10 @@ const (
 )
 
 var (
-	plainText       = regexp.MustCompile(`^[A-Za-z0-9 .,:;!?'"()/_-]*$`) // has no escape sequences
-	encodedText     = regexp.MustCompile(`[A-Za-z0-9]{25}`)              // is too long for a word
-	shortNumber     = regexp.MustCompile(`^[0-9]{1,7}$`)                 // is often a part of other numbers
-	wordOrNumber    = regexp.MustCompile(`[a-z]+|[0-9]+`)
-	notAlphanumeric = regexp.MustCompile(`[^a-z0-9]+`)
+	plainText    = regexp.MustCompile(`^[A-Za-z0-9 .,:;!?'"()/_-]*$`) // has no escape sequences
+	encodedText  = regexp.MustCompile(`[A-Za-z0-9]{25}`)              // is too long for a word
+	shortNumber  = regexp.MustCompile(`^[0-9]{1,7}$`)                 // is often a part of other numbers
+	wordOrNumber = regexp.MustCompile(`[a-z]+|[0-9]+`)
 )
 
 // redact returns DeepCall's text as one line of at most 256 printable characters, or "[redacted]" if the text can hold
@@ -41,6 +40,10 @@ func (c Credentials) redact(text string) string {
 // If encoded, one of at least minPart digits is found anywhere.
 func (s secrets) canBeIn(text string) bool {
 	condensed, words := condense(text), splitWords(text)
+	parts := map[string]bool{}
+	for i := range len(condensed) - maxPart + 1 {
+		parts[condensed[i:i+maxPart]] = true
+	}
 	for _, secret := range []string{s.ssid, s.token, s.userID} {
 		if secret == "" {
 			continue
@@ -51,7 +54,7 @@ func (s secrets) canBeIn(text string) bool {
 		}
 		for i, encoding := range encodings(secret) {
 			whole := short && (i == 0 || len(secret) < minPart)
-			if whole && strings.Contains(words, splitWords(encoding)) || !whole && sharePart(condensed, condense(encoding)) {
+			if whole && strings.Contains(words, splitWords(encoding)) || !whole && sharePart(condensed, parts, condense(encoding)) {
 				return true
 			}
 		}
@@ -73,14 +76,13 @@ func encodings(secret string) []string {
 	return out
 }
 
-// sharePart reports whether the text holds the secret, or maxPart characters of it in a row.
-func sharePart(text, secret string) bool {
-	n, parts := min(len(secret), maxPart), map[string]bool{}
-	for i := range len(text) - n + 1 {
-		parts[text[i:i+n]] = true
+// sharePart reports whether the text, whose parts of maxPart characters are given, holds the secret, or such a part of it.
+func sharePart(text string, parts map[string]bool, secret string) bool {
+	if len(secret) < maxPart {
+		return secret != "" && strings.Contains(text, secret)
 	}
-	for i := range len(secret) - n + 1 {
-		if n > 0 && parts[secret[i:i+n]] {
+	for i := range len(secret) - maxPart + 1 {
+		if parts[secret[i:i+maxPart]] {
 			return true
 		}
 	}
@@ -89,7 +91,12 @@ func sharePart(text, secret string) bool {
 
 // condense returns the letters and digits of a text, in lower case.
 func condense(text string) string {
-	return notAlphanumeric.ReplaceAllString(strings.ToLower(text), "")
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(text))
 }
 
 // splitWords returns the words and numbers of a text between spaces, in lower case.
