@@ -34,6 +34,7 @@ Usage: scale [flags]
                         edits     time from an edit to its request, one edit at a time
                         backlog   the same, while all mappings wait for their resync
                         restart   a restart of the manager
+                        failover  a crash of the leader, with a standby and an edit
                         rotation  a change of the Secret
                         outage    DeepCall responds 503 for half a minute, with edits
                         growth    new mappings in each of --sizes, operator only
@@ -53,13 +54,14 @@ const (
 	idle     = "idle"
 	edits    = "edits"
 	restart  = "restart"
+	failover = "failover"
 	rotation = "rotation"
 	outage   = "outage"
 	backlog  = "backlog"
 	growth   = "growth"
 )
 
-var scenarios = []string{converge, idle, edits, restart, rotation, outage, backlog, growth}
+var scenarios = []string{converge, idle, edits, restart, failover, rotation, outage, backlog, growth}
 
 // config holds the command-line options.
 type config struct {

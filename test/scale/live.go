@@ -26,6 +26,7 @@ func (b *bench) live(ctx context.Context) error {
 		{idle, (*liveRun).idle},
 		{edits, (*liveRun).edits},
 		{restart, (*liveRun).restart},
+		{failover, (*liveRun).failover},
 		{rotation, (*liveRun).rotation},
 		{outage, (*liveRun).outage},
 		{backlog, (*liveRun).backlog},
