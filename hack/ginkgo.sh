@@ -10,6 +10,9 @@ races=$(mktemp -d)
 trap 'rm -rf "$races"' EXIT
 export GORACE="log_path=$races/race"
 
+# client-go panics if an object of a cache is changed in place.
+export KUBE_CACHE_MUTATION_DETECTOR=true
+
 # The processes run only the specs: the other tests of the packages need no control plane and run once, by go test. Output is
 # not intercepted, because the interceptor's goroutines look like a leak of the manager's.
 status=0

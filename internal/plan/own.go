@@ -13,8 +13,9 @@ import (
 // NewMapping returns the mapping with what the planner can trust of the object. Users and their tools can copy, restore and
 // edit everything but the status, and restore even that. So a status of another object, by its UID, counts as none; IDs that
 // the CRD rejects are dropped; times in the future count as now. Without permission only the status counts, which only the
-// operator writes: a record of an attempt could send requests through an account of another namespace. It changes object.
+// operator writes: a record of an attempt could send requests through an account of another namespace. The mapping is a copy.
 func NewMapping(object *v1alpha1.AgentGroupMapping, permitted bool, now time.Time) Mapping {
+	object = object.DeepCopy()
 	m := Mapping{AgentGroupMapping: object, Permitted: permitted}
 	status := &object.Status
 	if !object.OwnsStatus() {

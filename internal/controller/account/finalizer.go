@@ -69,7 +69,7 @@ func (r *Reconciler) updateFinalizer(ctx context.Context, account *v1alpha1.Deep
 	if err := r.Client.Patch(ctx, updated, patch); err != nil {
 		return nil, fmt.Errorf("patch the account's finalizer: %w", err)
 	}
-	r.Accounts.Assume(updated.DeepCopy())
+	r.Accounts.Assume(updated)
 	// Agents that saw the account without its finalizer are waiting: enqueue them even if nothing else changed.
 	r.announced.Delete(client.ObjectKeyFromObject(updated))
 	return updated, nil

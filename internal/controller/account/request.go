@@ -46,7 +46,7 @@ func (r *Reconciler) recordResync(ctx context.Context, before, updated *v1alpha1
 	if err := r.Client.Status().Update(ctx, updated); err != nil {
 		return before, fmt.Errorf("record the requested resync: %w", err)
 	}
-	r.Accounts.Assume(updated.DeepCopy())
+	r.Accounts.Assume(updated)
 	return updated, nil
 }
 

@@ -35,7 +35,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, account *v1alpha1.DeepCall
 		return fmt.Errorf("update the account's status: %w", err)
 	}
 	r.recordEvent(account, updated)
-	r.Accounts.Assume(updated.DeepCopy())
+	r.Accounts.Assume(updated)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (r *Reconciler) loadSnapshot(ctx context.Context, key v1alpha1.AgentKey) (*
 	snap.Key, snap.Now = key, r.Clock.Now()
 	assumed := r.Mappings.ByKey(key.String())
 	var list v1alpha1.AgentGroupMappingList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{agentIndex: key.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the agent's mappings: %w", err)
 	}
 	if err := r.loadAccount(ctx, snap); err != nil {

@@ -58,6 +58,7 @@ func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan
 		}
 	})
 	if apierrors.IsNotFound(err) && m.DeletionTimestamp != nil {
+		m.AgentGroupMapping = m.DeepCopy()
 		controllerutil.RemoveFinalizer(m.AgentGroupMapping, v1alpha1.StopCallsFinalizer) // deleted already
 		err = nil
 	}
@@ -85,7 +86,7 @@ func (r *Reconciler) reportAbandoned(ctx context.Context, m *plan.Mapping, group
 // writeStatus updates the status of the version in the snapshot.
 func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v1alpha1.AgentGroupMappingStatus) error {
 	updated := m.DeepCopy()
-	updated.Status = *status.DeepCopy()
+	updated.Status = *status.DeepCopy() // the API server's answer is decoded into it
 	if err := r.Client.Status().Update(ctx, updated); err != nil {
 		return fmt.Errorf("update the status of %s: %w", client.ObjectKeyFromObject(m), err)
 	}
@@ -98,19 +99,30 @@ func (r *Reconciler) writeStatus(ctx context.Context, m *plan.Mapping, status *v
 func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1alpha1.AgentGroupMapping)) error {
 	updated := m.DeepCopy()
 	change(updated)
-	patch := client.MergeFromWithOptions(m.AgentGroupMapping, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Patch(ctx, updated, patch); err != nil {
+	patch, err := metadataPatch(m.AgentGroupMapping, updated)
+	if err == nil {
+		err = r.Client.Patch(ctx, updated, patch)
+	}
+	if err != nil {
 		return fmt.Errorf("patch %s: %w", client.ObjectKeyFromObject(m), err)
 	}
 	r.assume(m, updated)
 	return nil
 }
 
+// metadataPatch returns the difference of the metadata, for the version before. Comparing only the metadata costs half as much as
+// comparing the objects.
+func metadataPatch(before, after *v1alpha1.AgentGroupMapping) (client.Patch, error) {
+	from := client.MergeFromWithOptions(&metav1.PartialObjectMetadata{ObjectMeta: before.ObjectMeta}, client.MergeFromWithOptimisticLock{})
+	data, err := from.Data(&metav1.PartialObjectMetadata{ObjectMeta: after.ObjectMeta})
+	return client.RawPatch(from.Type(), data), err
+}
+
 // assume puts the result of a write into this snapshot, and into later ones until the cache has it.
 func (r *Reconciler) assume(m *plan.Mapping, updated *v1alpha1.AgentGroupMapping) {
 	transform.StripUnused(updated)
 	m.AgentGroupMapping = updated
-	r.Mappings.Assume(updated.DeepCopy())
+	r.Mappings.Assume(updated)
 }
 
 // recordEvent records an event if the mapping's conditions changed in a way that concerns its owner.

@@ -29,7 +29,7 @@ func New[T client.Object](inCache func(T) bool, keys func(T) []string) *Cache[T]
 	return &Cache[T]{inCache: inCache, keys: keys, objects: map[types.UID]T{}, byKey: map[string]map[types.UID]T{}}
 }
 
-// Assume adds the result of a write. The cache owns the object from now on.
+// Assume adds the result of a write, which must not be changed afterwards.
 func (c *Cache[T]) Assume(obj T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,13 +56,13 @@ func (c *Cache[T]) ByKey(key string) Assumed[T] {
 	return maps.Clone(c.byKey[key])
 }
 
-// Latest returns the newer version of a cached object and its assumed object. The caller owns the result.
+// Latest returns the newer version of a cached object and its assumed object. The result is shared: copy it before a change.
 func (a Assumed[T]) Latest(cached T) T {
 	assumed, ok := a[cached.GetUID()]
 	if !ok || isCurrent(cached, assumed) {
 		return cached
 	}
-	return assumed.DeepCopyObject().(T) // a deep copy has the same type
+	return assumed
 }
 
 // Observe drops and returns the assumed object if the informer's cache has caught up with it.

@@ -104,13 +104,4 @@ func TestCache(t *testing.T) {
 			t.Errorf("keeps %d objects", len(c.objects))
 		}
 	})
-
-	t.Run("returns a copy", func(t *testing.T) {
-		c := newTestCache(always)
-		c.Assume(version("12"))
-		c.ByKey(key).Latest(version("9")).Name = "changed"
-		if got := c.ByKey(key).Latest(version("9")).Name; got != "asha" {
-			t.Errorf("its name is %s now", got)
-		}
-	})
 }
