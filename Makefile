@@ -53,6 +53,7 @@ HELM := bin/helm
 HELM_DOCS := bin/helm-docs
 KUSTOMIZE := bin/kustomize
 PROMTOOL := bin/promtool
+PROMETHEUS := bin/prometheus
 GOVULNCHECK := bin/govulncheck
 INDEXDB := bin/indexdb
 CYCLONEDX := bin/cyclonedx-gomod
@@ -306,6 +307,14 @@ generate: $(HELM_DOCS) ## Generate deepcopy code, CRDs, the manager's role, the 
 	@hack/with-progress.sh 'generate reference' go run ./hack/reference \
 		-out="$(OUT)/docs/reference" -role="$(OUT)/config/rbac/role.yaml"
 
+# Makes docs/dashboard.svg and docs/convergence.svg from runs that take eight and three minutes. PICTURES selects some of them.
+PICTURES = incidents convergence
+.PHONY: dashboard-picture
+dashboard-picture: control-plane build $(PROMETHEUS)
+	@for scenario in $(PICTURES); do \
+		KUBEBUILDER_ASSETS="$(ASSETS)" CGO_ENABLED=0 go run ./hack/dashboard -scenario="$$scenario"; \
+	done
+
 .PHONY: install-hooks
 install-hooks: ## Install a git hook that runs hack/pre-commit.sh before each commit.
 	@hook=$$(git rev-parse --git-path hooks)/pre-commit; \
@@ -341,10 +350,12 @@ $(HELM): STAMP := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/
 $(HELM_DOCS): TOOL := github.com/norwoodj/helm-docs/cmd/helm-docs
 $(KUSTOMIZE): TOOL := sigs.k8s.io/kustomize/kustomize/v5
 $(PROMTOOL): TOOL := github.com/prometheus/prometheus/cmd/promtool
+$(PROMETHEUS): TOOL := ./prometheus
+$(PROMETHEUS): hack/deploy/prometheus/main.go
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
 $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
-$(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
+$(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(PROMETHEUS) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building from hack/deploy (up to two minutes the first time)' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/with-progress.sh 'build $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \

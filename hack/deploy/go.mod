@@ -1,5 +1,5 @@
-// Pins the tools that tests and releases install, monitor, check and document the operator with. It has its
-// own module to keep their several hundred dependencies out of the operator's go.mod.
+// Pins the tools that tests and releases install, monitor, check and document the operator with, and contains the Prometheus
+// of hack/dashboard. It has its own module to keep their several hundred dependencies out of the operator's go.mod.
 module github.com/deepcall/deepcall-operator/hack/deploy
 
 go 1.26.0
@@ -12,6 +12,11 @@ tool (
 	golang.org/x/vulndb/cmd/indexdb
 	helm.sh/helm/v3/cmd/helm
 	sigs.k8s.io/kustomize/kustomize/v5
+)
+
+require (
+	github.com/prometheus/client_golang v1.24.0
+	github.com/prometheus/prometheus v0.313.5
 )
 
 require (
@@ -229,14 +234,12 @@ require (
 	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10 // indirect
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2 // indirect
 	github.com/prometheus/alertmanager v0.33.0 // indirect
-	github.com/prometheus/client_golang v1.24.0 // indirect
 	github.com/prometheus/client_golang/exp v0.0.0-20260602051030-3537b20ac86b // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/exporter-toolkit v0.16.0 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
-	github.com/prometheus/prometheus v0.313.5 // indirect
 	github.com/prometheus/sigv4 v0.4.1 // indirect
 	github.com/rs/zerolog v1.34.0 // indirect
 	github.com/rubenv/sql-migrate v1.8.1 // indirect
