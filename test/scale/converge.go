@@ -144,7 +144,8 @@ func (b *bench) measureConvergence(ctx context.Context, r *round, w *watcher, p 
 	r.addWrites(since.writes)
 	r.add("mapping size", "B", w.medianSize()) // equal if the floor does the same work
 	r.add("CPU", "s", used.cpu)
-	r.add("CPU of API server and etcd", "s", cpu-before.controlPlaneCPU)
+	r.add("CPU of kube-apiserver", "s", cpu.since(before.planeCPU).apiServer)
+	r.add("CPU of etcd", "s", cpu.since(before.planeCPU).etcd)
 	r.Curve = curve(times)
 	b.logf("%s %s: %d mappings in %.2f s, %d requests, %.0f writes", r.Scenario, r.Subject, r.Mappings, last, since.requests, since.writes.total())
 	return b.addSize(ctx, r, p)
@@ -176,9 +177,9 @@ func (b *bench) addSize(ctx context.Context, r *round, p *process) error {
 
 // counts are the counters outside of the measured process.
 type counts struct {
-	requests        int
-	writes          writes
-	controlPlaneCPU float64
+	requests int
+	writes   writes
+	planeCPU planeCPU
 }
 
 func (b *bench) count(ctx context.Context) (counts, error) {
@@ -187,7 +188,7 @@ func (b *bench) count(ctx context.Context) (counts, error) {
 		return counts{}, err
 	}
 	cpu, err := controlPlaneCPU()
-	return counts{requests: b.deepcall.total(), writes: written, controlPlaneCPU: cpu}, err
+	return counts{requests: b.deepcall.total(), writes: written, planeCPU: cpu}, err
 }
 
 // countAfter waits for d and returns the difference from an earlier count.
@@ -196,7 +197,7 @@ func (b *bench) countAfter(ctx context.Context, d time.Duration, before counts) 
 		return counts{}, err
 	}
 	now, err := b.count(ctx)
-	return counts{now.requests - before.requests, now.writes.since(before.writes), now.controlPlaneCPU - before.controlPlaneCPU}, err
+	return counts{now.requests - before.requests, now.writes.since(before.writes), now.planeCPU.since(before.planeCPU)}, err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

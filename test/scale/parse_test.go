@@ -54,15 +54,14 @@ func TestCPUSecondsAcceptsAnyProgramName(t *testing.T) {
 	}
 }
 
-func TestIsControlPlaneChecksNameAndParent(t *testing.T) {
+func TestIsChildChecksNameAndParent(t *testing.T) {
 	for stat, want := range map[string]bool{
-		"7 (kube-apiserver) S 42 7": true,
-		"7 (etcd) S 42 7":           true,
-		"7 (etcd) S 1 7":            false,
-		"7 (manager) S 42 7":        false,
-		"":                          false,
+		"7 (etcd) S 42 7":    true,
+		"7 (etcd) S 1 7":     false,
+		"7 (manager) S 42 7": false,
+		"":                   false,
 	} {
-		if got := isControlPlane(stat, 42); got != want {
+		if got := isChild(stat, "etcd", 42); got != want {
 			t.Errorf("%q: got %t, want %t", stat, got, want)
 		}
 	}

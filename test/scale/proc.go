@@ -66,8 +66,25 @@ func mebibytes(status, key string) float64 {
 	return 0
 }
 
+// planeCPU is the CPU time of the control plane, in seconds.
+type planeCPU struct{ apiServer, etcd float64 }
+
+func (c planeCPU) since(before planeCPU) planeCPU {
+	return planeCPU{c.apiServer - before.apiServer, c.etcd - before.etcd}
+}
+
 // controlPlaneCPU returns the CPU time of kube-apiserver and etcd, which are children of this process.
-func controlPlaneCPU() (float64, error) {
+func controlPlaneCPU() (planeCPU, error) {
+	apiServer, err := childCPU("kube-apiserver")
+	if err != nil {
+		return planeCPU{}, err
+	}
+	etcd, err := childCPU("etcd")
+	return planeCPU{apiServer, etcd}, err
+}
+
+// childCPU returns the CPU time of the children of this process with that name, in seconds.
+func childCPU(name string) (float64, error) {
 	found, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, err
@@ -78,7 +95,7 @@ func controlPlaneCPU() (float64, error) {
 		if err != nil {
 			continue // it has exited
 		}
-		if !isControlPlane(string(stat), os.Getpid()) {
+		if !isChild(string(stat), name, os.Getpid()) {
 			continue
 		}
 		seconds, err := cpuSeconds(string(stat))
@@ -90,14 +107,13 @@ func controlPlaneCPU() (float64, error) {
 	return total, nil
 }
 
-// isControlPlane reports whether a process is a kube-apiserver or etcd with that parent.
-func isControlPlane(stat string, parent int) bool {
+// isChild reports whether a process has that name and that parent.
+func isChild(stat, name string, parent int) bool {
 	_, rest, _ := strings.Cut(stat, "(")
 	end := strings.LastIndexByte(rest, ')')
 	if end < 0 {
 		return false
 	}
 	fields := strings.Fields(rest[end+1:])
-	name := rest[:end]
-	return (name == "kube-apiserver" || name == "etcd") && len(fields) > 1 && fields[1] == strconv.Itoa(parent)
+	return rest[:end] == name && len(fields) > 1 && fields[1] == strconv.Itoa(parent)
 }
