@@ -110,8 +110,8 @@ func (r *Reconciler) patch(ctx context.Context, m *plan.Mapping, change func(*v1
 	return nil
 }
 
-// metadataPatch returns the difference of the metadata, for the version before. Comparing only the metadata costs half as much as
-// comparing the objects.
+// metadataPatch returns a patch of the metadata, which the API server accepts only for the version before. Comparing only the
+// metadata costs half as much as comparing the objects.
 func metadataPatch(before, after *v1alpha1.AgentGroupMapping) (client.Patch, error) {
 	from := client.MergeFromWithOptions(&metav1.PartialObjectMetadata{ObjectMeta: before.ObjectMeta}, client.MergeFromWithOptimisticLock{})
 	data, err := from.Data(&metav1.PartialObjectMetadata{ObjectMeta: after.ObjectMeta})
