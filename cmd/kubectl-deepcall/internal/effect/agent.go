@@ -43,9 +43,9 @@ func (c *change) newAgent(key v1alpha1.AgentKey) *agent {
 	}
 	a.account = c.account(key.Account)
 	for _, m := range after {
-		m = m.DeepCopy()
-		m.Spec.ResyncInterval = nil // periodic resyncs are no effect of a change
-		a.mappings = append(a.mappings, plan.NewMapping(m, c.permits(key.Account, m.Namespace), c.Now))
+		mapping := plan.NewMapping(m, c.permits(key.Account, m.Namespace), c.Now)
+		mapping.Spec.ResyncInterval = nil // periodic resyncs are no effect of a change
+		a.mappings = append(a.mappings, mapping)
 	}
 	return a
 }
