@@ -55,7 +55,7 @@ func (a *agent) snapshot() Snapshot {
 	s := Snapshot{Now: a.now, Account: a.account}
 	for _, m := range a.live() {
 		s.Key = m.AgentKey()
-		s.Mappings = append(s.Mappings, NewMapping(m.DeepCopy(), !m.forbidden, a.now))
+		s.Mappings = append(s.Mappings, NewMapping(m.AgentGroupMapping, !m.forbidden, a.now))
 	}
 	return s
 }

@@ -29,7 +29,7 @@ func TestComputeOwners_agrees_with_ConfirmedGroups(t *testing.T) {
 				m.Status.LastSyncTime = &metav1.MicroTime{Time: day(2 + confirmed)}
 			}
 			mappings = append(mappings, m)
-			inputs = append(inputs, newInput(Snapshot{Now: day(9)}, NewMapping(m.DeepCopy(), true, day(9)), MappingState{}))
+			inputs = append(inputs, newInput(Snapshot{Now: day(9)}, NewMapping(m, true, day(9)), MappingState{}))
 		}
 		isApplied := slices.ContainsFunc(mappings, func(m *v1alpha1.AgentGroupMapping) bool {
 			return m.OwnsStatus() && m.Status.AppliedGroups[0].GroupID == "90"
