@@ -201,6 +201,7 @@ func TestGuides(t *testing.T) {
 		{"docs/how-to/use-a-proxy.md", setupRunning},
 		{"docs/gitops.md", "true"}, // these pages need no setup
 		{"docs/how-to/validate-manifests.md", "true"},
+		{"docs/how-to/without-kubectl.md", "true"},
 		{"docs/how-to/verify-release.md", "true"}, // needs a release
 		{"docs/how-to/openshift.md", "true"},      // needs OpenShift
 		{"docs/metrics.md", "true"},
