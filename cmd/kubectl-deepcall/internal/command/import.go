@@ -33,8 +33,9 @@ func newImportCommand(f *factory) *cobra.Command {
 export of "kubectl deepcall roster -o csv".
 
 The first line names the columns, in any order. receives is yes or no (or true, false, Y, N, 1, 0). These columns are optional:
-mapping and namespace name the mapping of a line, account its account. declared, in_sync and complete come from an export: a group
-that was changed since, or that was not in sync, is not imported, and neither is a roster that lacks groups. Other columns are ignored.
+mapping and namespace name the mapping of a line, account its account. declared, in_sync, generation and complete come from an export:
+a group that was changed since, or that was not in sync, is not imported, and neither is a roster that lacks groups. Other columns are
+ignored.
 
 The mappings are printed as YAML, or applied with --apply, which lists the calls that start and stop. If any line is invalid, all
 problems are printed with their line numbers, and nothing is printed or applied. A group that is no longer in the file is removed

@@ -67,6 +67,10 @@ func (m *mapping) compare(live *v1alpha1.AgentGroupMapping, force bool) (problem
 	case force:
 		return nil, nil
 	}
+	if added := m.addedSince(live); len(added) > 0 {
+		problems = append(problems, Problem{m.line, fmt.Sprintf("mapping %s was changed after the export, and declares groups that the file lacks: %s; "+
+			"export the roster again, or add --force to remove them", m.name, strings.Join(added, ", "))})
+	}
 	for _, g := range m.groups {
 		switch current := declared(live, g.GroupID); {
 		case g.exported == nil || ptr.Equal(g.exported, current):
@@ -82,6 +86,20 @@ func (m *mapping) compare(live *v1alpha1.AgentGroupMapping, force bool) (problem
 		}
 	}
 	return problems, warnings
+}
+
+// addedSince returns the groups of an existing mapping that the file lacks, if the mapping was changed after the export. Without a
+// change, their lines were deleted from the file.
+func (m *mapping) addedSince(live *v1alpha1.AgentGroupMapping) (added []string) {
+	if m.generation == 0 || m.generation == live.Generation {
+		return nil
+	}
+	for _, g := range live.Spec.Groups {
+		if _, ok := m.lines[g.GroupID]; !ok {
+			added = append(added, g.GroupID)
+		}
+	}
+	return added
 }
 
 // declared returns the value that a mapping declares for a group, or nil.

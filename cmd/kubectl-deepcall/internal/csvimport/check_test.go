@@ -230,6 +230,38 @@ func TestCheckComparesWithLiveMappings(t *testing.T) {
 	})
 }
 
+func TestCheckRefusesToRemoveGroupsAddedSinceTheExport(t *testing.T) {
+	const header = "mapping,account,agent,group,receives,declared,in_sync,generation\n"
+	for _, c := range []struct {
+		name, rows string
+		live       []string
+		generation int64
+		want       []string
+	}{
+		{"a deleted line", "asha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-"}, 3, nil},
+		{
+			"groups added since", "asha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-", "92+"}, 4,
+			[]string{"line 2: mapping asha was changed after the export, and declares groups that the file lacks: 91, 92; export the roster again"},
+		},
+		{"a line added above", "asha,acme,7,93,yes,,,\nasha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-"}, 4, []string{"line 2: mapping asha was changed"}},
+		{"an import that is repeated", "asha,acme,7,90,no,yes,yes,3\nasha,acme,7,91,yes,,,\n", []string{"90-", "91+"}, 4, nil},
+		{"a file without generations", "asha,acme,7,90,yes,yes,yes,\n", []string{"90+", "91-"}, 4, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asha := live("asha", "7", c.live...)
+			asha.Generation = c.generation
+			table, problems := Read([]byte(header+c.rows), support)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			problems, _ = table.Check([]*v1alpha1.AgentGroupMapping{asha})
+			expectTexts(t, problems, c.want...)
+		})
+	}
+	_, problems := Read([]byte(header+"asha,acme,7,90,yes,yes,yes,3.0\n"), support)
+	expectTexts(t, problems, `line 2: generation is "3.0", not the number that was exported`)
+}
+
 func TestMappingsKeepTheOrderOfLiveGroups(t *testing.T) {
 	table, _ := Read([]byte(exportHeader+"support,asha,support/acme,7,90,yes,,\nsupport,asha,support/acme,7,91,yes,,\nsupport,asha,support/acme,7,92,yes,,\n"), support)
 	if got := format(table.Mappings([]*v1alpha1.AgentGroupMapping{live("asha", "7", "92+", "90+")})); got != "asha=7: 92+ 90+ 91+" {

@@ -11,20 +11,22 @@ import (
 
 // The columns that are imported. The required ones are first; the others are those of an exported roster.
 const (
-	columnAgent     = "agent"
-	columnGroup     = "group"
-	columnReceives  = "receives"
-	columnNamespace = "namespace"
-	columnMapping   = "mapping"
-	columnAccount   = "account"
-	columnDeclared  = "declared"
-	columnInSync    = "in_sync"
-	columnComplete  = "complete"
+	columnAgent      = "agent"
+	columnGroup      = "group"
+	columnReceives   = "receives"
+	columnNamespace  = "namespace"
+	columnMapping    = "mapping"
+	columnAccount    = "account"
+	columnDeclared   = "declared"
+	columnInSync     = "in_sync"
+	columnGeneration = "generation"
+	columnComplete   = "complete"
 )
 
 var (
 	requiredColumns = []string{columnAgent, columnGroup, columnReceives}
-	knownColumns    = append(slices.Clone(requiredColumns), columnNamespace, columnMapping, columnAccount, columnDeclared, columnInSync, columnComplete)
+	knownColumns    = append(slices.Clone(requiredColumns), columnNamespace, columnMapping, columnAccount, columnDeclared, columnInSync,
+		columnGeneration, columnComplete)
 )
 
 // row is one line of the file, not validated yet.

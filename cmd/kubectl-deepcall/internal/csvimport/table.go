@@ -20,7 +20,7 @@ type Table struct {
 	mappings []*mapping
 }
 
-// mapping is a mapping of the file. Its fields are those of the first entry that names it.
+// mapping is a mapping of the file. Its fields are those of the first entry that names it, and of generation the first that has one.
 type mapping struct {
 	entry
 	name   string
@@ -123,7 +123,9 @@ func (m *mapping) add(e *entry) (problem string) {
 		return fmt.Sprintf("mapping %s is for agent %s on line %d: a mapping has one agent", m.name, m.agent, m.line)
 	case keyOf(e.account, e.namespace) != keyOf(m.account, m.namespace):
 		return fmt.Sprintf("mapping %s is for account %s on line %d: a mapping has one account", m.name, keyOf(m.account, m.namespace), m.line)
-	case e.group == nil:
+	}
+	m.generation = cmp.Or(m.generation, e.generation)
+	if e.group == nil {
 		return ""
 	}
 	if first, exists := m.lines[e.group.GroupID]; exists {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -25,6 +26,8 @@ type entry struct {
 	mapping string
 	account v1alpha1.AccountReference
 	agent   string
+	// generation is that of the mapping when the file was exported, or 0 if the file does not contain it.
+	generation int64
 	// group is nil if the mapping declares no group on this line.
 	group *group
 }
@@ -56,6 +59,8 @@ func (o Options) newEntry(r row) (*entry, []string) {
 	add(problem)
 	e.account, problem = o.account(r, e.namespace)
 	add(problem)
+	e.generation, problem = r.parseGeneration()
+	add(problem)
 	invalid := len(problems) > 0
 	if !r.declaresNothing() {
 		e.group, problem = o.newGroup(r)
@@ -79,6 +84,19 @@ func (o Options) checkComplete(rows []row) []Problem {
 		}
 	}
 	return nil
+}
+
+// parseGeneration returns the value of the column generation, or 0 if it is empty.
+func (r row) parseGeneration() (generation int64, problem string) {
+	cell := r.cells[columnGeneration]
+	if cell == "" {
+		return 0, ""
+	}
+	generation, err := strconv.ParseInt(cell, 10, 64)
+	if err != nil || generation < 1 {
+		return 0, fmt.Sprintf("generation is %q, not the number that was exported: export the roster again", cell)
+	}
+	return generation, ""
 }
 
 // declaresNothing reports whether the row is that of an exported mapping without groups.

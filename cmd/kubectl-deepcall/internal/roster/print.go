@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func truncate(message string) string {
 func PrintCSV(w io.Writer, entries []Entry, filter Filter) error {
 	complete := filter.keepsMappings()
 	out := csv.NewWriter(w)
-	records := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time", "complete"}}
+	records := [][]string{{"namespace", "mapping", "account", "agent", "group", "receives", "declared", "in_sync", "suspended", "reason", "message", "last_sync_time", "generation", "complete"}}
 	for _, e := range entries {
 		lastSync := ""
 		if e.LastSyncTime != nil {
@@ -123,7 +124,8 @@ func PrintCSV(w io.Writer, entries []Entry, filter Filter) error {
 		}
 		records = append(records, []string{
 			e.Namespace, e.Mapping, e.Account.Namespace + "/" + e.Account.Name, e.AgentID, e.GroupID,
-			yesNoOrEmpty(e.Receives), yesNoOrEmpty(e.Declared), yesNoOrEmpty(&e.InSync), yesNoOrEmpty(&e.Suspended), e.Reason, withoutFormula(text.SingleLine(e.Message)), lastSync, text.YesNo(&complete),
+			yesNoOrEmpty(e.Receives), yesNoOrEmpty(e.Declared), yesNoOrEmpty(&e.InSync), yesNoOrEmpty(&e.Suspended), e.Reason, withoutFormula(text.SingleLine(e.Message)), lastSync,
+			strconv.FormatInt(e.Generation, 10), text.YesNo(&complete),
 		})
 	}
 	return out.WriteAll(records)

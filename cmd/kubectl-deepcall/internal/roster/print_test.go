@@ -77,10 +77,10 @@ func TestPrintCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectText(t, text.String(), `
-namespace,mapping,account,agent,group,receives,declared,in_sync,suspended,reason,message,last_sync_time,complete
-support,asha,support/acme,7,90,yes,yes,yes,no,,,2026-03-01T12:00:00Z,yes
-support,a-longer-name,support/acme,10,90,,yes,no,no,Conflict,Another mapping of this agent holds group 90; take it out of one of the two[31m and more,,yes
-support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z,yes
+namespace,mapping,account,agent,group,receives,declared,in_sync,suspended,reason,message,last_sync_time,generation,complete
+support,asha,support/acme,7,90,yes,yes,yes,no,,,2026-03-01T12:00:00Z,1,yes
+support,a-longer-name,support/acme,10,90,,yes,no,no,Conflict,Another mapping of this agent holds group 90; take it out of one of the two[31m and more,,1,yes
+support,asha,support/acme,7,91,no,no,yes,no,,,2026-03-01T12:00:00Z,1,yes
 `)
 	for _, filter := range []Filter{{Group: "90"}, {NotInSync: true}} {
 		text.Reset()
@@ -130,7 +130,8 @@ func TestDocument(t *testing.T) {
       "suspended": true,
       "reason": "Suspended",
       "message": "set it",
-      "lastSyncTime": "2026-03-01T12:00:00Z"
+      "lastSyncTime": "2026-03-01T12:00:00Z",
+      "generation": 1
     }
   ]
 }

@@ -58,6 +58,8 @@ type Entry struct {
 	Message string `json:"message"`
 	// LastSyncTime is when DeepCall last confirmed the groups of the mapping, or nil.
 	LastSyncTime *time.Time `json:"lastSyncTime"`
+	// Generation is the mapping's metadata.generation.
+	Generation int64 `json:"generation"`
 }
 
 // Filter selects entries. The zero Filter selects all.
@@ -142,7 +144,7 @@ func mappingEntries(mapping *v1alpha1.AgentGroupMapping) []Entry {
 func newEntry(mapping *v1alpha1.AgentGroupMapping) Entry {
 	e := Entry{
 		Namespace: mapping.Namespace, Mapping: mapping.Name, Account: Account(mapping.AccountKey()),
-		AgentID: mapping.Spec.AgentID, Suspended: mapping.Spec.Suspend,
+		AgentID: mapping.Spec.AgentID, Suspended: mapping.Spec.Suspend, Generation: mapping.Generation,
 	}
 	if at := mapping.Status.LastSyncTime; at != nil {
 		utc := at.UTC()
