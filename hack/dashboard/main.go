@@ -34,7 +34,6 @@ type options struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	ctrl.SetLogger(logr.Discard())
 	var o options
 	flag.StringVar(&o.scenario, "scenario", "incidents", "what happens in the run: "+strings.Join(scenarioNames(), ", "))

@@ -110,7 +110,7 @@ func incidents(ctx context.Context, e *environment) error {
 			return nil
 		}},
 		step{200 * time.Second, "another operator", func(ctx context.Context) error { return e.writeForeignStatuses(ctx, sales, 8) }},
-		step{230 * time.Second, "wrong token of sales", func(ctx context.Context) error {
+		step{230 * time.Second, "wrong token of sales", func(context.Context) error {
 			e.deepcalls[sales].RotateToken(userID(sales), "rotated")
 			return nil
 		}},

@@ -32,12 +32,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if len(os.Args) != 4 {
 		fmt.Fprintln(os.Stderr, "usage: prometheus CONFIG DIRECTORY ADDRESS")
 		os.Exit(2)
 	}
-	if err := run(ctx, os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	err := run(ctx, os.Args[1], os.Args[2], os.Args[3])
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "prometheus: %v\n", err)
 		os.Exit(1)
 	}

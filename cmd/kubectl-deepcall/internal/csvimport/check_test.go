@@ -240,7 +240,9 @@ func TestCheckRefusesToRemoveGroupsAddedSinceTheExport(t *testing.T) {
 	}{
 		{"a deleted line", "asha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-"}, 3, nil},
 		{
-			"groups added since", "asha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-", "92+"}, 4,
+			"groups added since", "asha,acme,7,90,yes,yes,yes,3\n",
+			[]string{"90+", "91-", "92+"},
+			4,
 			[]string{"line 2: mapping asha was changed after the export, and declares groups that the file lacks: 91, 92; export the roster again"},
 		},
 		{"a line added above", "asha,acme,7,93,yes,,,\nasha,acme,7,90,yes,yes,yes,3\n", []string{"90+", "91-"}, 4, []string{"line 2: mapping asha was changed"}},
