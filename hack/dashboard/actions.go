@@ -32,18 +32,6 @@ func mapping(namespace, name string, agent int) *testenv.MappingBuilder {
 		Group(groups[agent%3], true).Group(groups[(agent+1)%3], agent%4 == 0)
 }
 
-// sleep waits for d, or until the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // all does the actions one after the other.
 func all(ctx context.Context, actions ...func(context.Context) error) error {
 	for _, action := range actions {
@@ -112,7 +100,7 @@ func (e *environment) createMistakes(ctx context.Context) error {
 	)
 	for i := 0; i < 4 && err == nil; i++ { // apart, because a rate does not include the first rejection
 		if err = e.create(ctx, mapping(support, fmt.Sprintf("rejected-%d", i), 910+i).Group("99", true).Build()); err == nil {
-			err = sleep(ctx, 8*time.Second)
+			err = testenv.Sleep(ctx, 8*time.Second)
 		}
 	}
 	return err
@@ -130,7 +118,7 @@ func (e *environment) edit(ctx context.Context, namespace, name string, receives
 
 // editForever edits one of n mappings in each period until the context ends.
 func (e *environment) editForever(ctx context.Context, namespace string, n int, period time.Duration) {
-	for i := 0; sleep(ctx, period) == nil; i++ {
+	for i := 0; testenv.Sleep(ctx, period) == nil; i++ {
 		if err := e.edit(ctx, namespace, agentName(i%n), i/n%2 == 0); err != nil && ctx.Err() == nil {
 			e.logf("%v", err)
 		}
@@ -166,7 +154,7 @@ func (e *environment) waitReady(ctx context.Context, namespace string, n int) er
 		if ready == n {
 			return nil
 		}
-		if err := sleep(ctx, 2*time.Second); err != nil {
+		if err := testenv.Sleep(ctx, 2*time.Second); err != nil {
 			return err
 		}
 	}
@@ -182,7 +170,7 @@ func (e *environment) writeForeignStatuses(ctx context.Context, namespace string
 		if err != nil {
 			return fmt.Errorf("write a status: %w", err)
 		}
-		if err := sleep(ctx, 2*time.Second); err != nil {
+		if err := testenv.Sleep(ctx, 2*time.Second); err != nil {
 			return err
 		}
 	}
@@ -194,7 +182,7 @@ func (e *environment) failOver(ctx context.Context) error {
 	if err := e.replicas[0].stop(); err != nil {
 		return err
 	}
-	if err := sleep(ctx, 15*time.Second); err != nil {
+	if err := testenv.Sleep(ctx, 15*time.Second); err != nil {
 		return err
 	}
 	return e.startReplica(e.replicas[0])
@@ -240,5 +228,5 @@ func (e *environment) rejectStatusWrites(ctx context.Context, name string) error
 	if err := e.create(ctx, policy, binding); err != nil {
 		return err
 	}
-	return sleep(ctx, 5*time.Second)
+	return testenv.Sleep(ctx, 5*time.Second)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 const (
@@ -64,7 +66,7 @@ func (r *replica) waitForLeadership(ctx context.Context) error {
 		if text, err := fetch(ctx, "http://"+r.metrics+"/metrics"); err == nil && leads.Match(text) {
 			return nil
 		}
-		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+		if err := testenv.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%s does not become the leader: %w", r.pod, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // scenario is what happens in a run.
@@ -55,7 +56,7 @@ type step struct {
 // follow does the steps at their times.
 func (e *environment) follow(ctx context.Context, steps ...step) error {
 	for _, s := range steps {
-		if err := sleep(ctx, time.Until(e.started.Add(s.at))); err != nil {
+		if err := testenv.Sleep(ctx, time.Until(e.started.Add(s.at))); err != nil {
 			return err
 		}
 		e.mark(s.text)
@@ -149,7 +150,7 @@ func convergence(ctx context.Context, e *environment) error {
 		return err
 	}
 	e.mark("all are ready")
-	if err := sleep(ctx, 15*time.Second); err != nil {
+	if err := testenv.Sleep(ctx, 15*time.Second); err != nil {
 		return err
 	}
 	e.deepcalls[support].Script(deepcalltest.Status(503).Times(-1))
@@ -159,7 +160,7 @@ func convergence(ctx context.Context, e *environment) error {
 		if err := e.edit(ctx, support, agentName(i), i%4 != 0); err != nil {
 			return err
 		}
-		if err := sleep(ctx, time.Until(start.Add(outage*time.Duration(i+1)/edits))); err != nil {
+		if err := testenv.Sleep(ctx, time.Until(start.Add(outage*time.Duration(i+1)/edits))); err != nil {
 			return err
 		}
 	}
@@ -169,5 +170,5 @@ func convergence(ctx context.Context, e *environment) error {
 		return err
 	}
 	e.mark("all are ready")
-	return sleep(ctx, 15*time.Second)
+	return testenv.Sleep(ctx, 15*time.Second)
 }

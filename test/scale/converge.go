@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // settlingTime passes before requests and writes are counted, for those that come late.
@@ -193,20 +195,9 @@ func (b *bench) count(ctx context.Context) (counts, error) {
 
 // countAfter waits for d and returns the difference from an earlier count.
 func (b *bench) countAfter(ctx context.Context, d time.Duration, before counts) (counts, error) {
-	if err := wait(ctx, d); err != nil {
+	if err := testenv.Sleep(ctx, d); err != nil {
 		return counts{}, err
 	}
 	now, err := b.count(ctx)
 	return counts{now.requests - before.requests, now.writes.since(before.writes), now.planeCPU.since(before.planeCPU)}, err
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

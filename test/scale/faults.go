@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // rotation measures the cost of a change of the Secret, and when the change takes effect.
@@ -79,7 +80,7 @@ func (l *liveRun) outage(ctx context.Context, r *round) error {
 		if _, err := l.edit(ctx, spread(n, l.Mappings)); err != nil {
 			return err
 		}
-		if err := wait(ctx, time.Until(start.Add(length*time.Duration(n+1)/time.Duration(count)))); err != nil {
+		if err := testenv.Sleep(ctx, time.Until(start.Add(length*time.Duration(n+1)/time.Duration(count)))); err != nil {
 			return err
 		}
 	}

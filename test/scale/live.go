@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // liveRun is a converged operator that runs through several scenarios.
@@ -73,7 +75,7 @@ func (b *bench) startLive(ctx context.Context) (*liveRun, error) {
 		_ = l.manager.stop() // the first error is the cause
 		return nil, fmt.Errorf("%w; %s", err, l.manager.logTail())
 	}
-	return l, wait(ctx, settlingTime)
+	return l, testenv.Sleep(ctx, settlingTime)
 }
 
 // edit inverts the first group of a mapping. It returns the time before the edit was sent.
@@ -122,7 +124,7 @@ func (l *liveRun) idle(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, length); err != nil {
+	if err := testenv.Sleep(ctx, length); err != nil {
 		return err
 	}
 	used, err := l.manager.usage()

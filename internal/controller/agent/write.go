@@ -58,7 +58,7 @@ func (r *Reconciler) writeFinalizer(ctx context.Context, m *plan.Mapping, w plan
 		}
 	})
 	if apierrors.IsNotFound(err) && m.DeletionTimestamp != nil {
-		m.AgentGroupMapping = m.DeepCopy()
+		m.AgentGroupMapping = m.DeepCopy()                                               // an assumed object is shared
 		controllerutil.RemoveFinalizer(m.AgentGroupMapping, v1alpha1.StopCallsFinalizer) // deleted already
 		err = nil
 	}
