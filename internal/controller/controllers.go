@@ -116,7 +116,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	agents := agent.NewReconciler(agent.Options{
 		Client: fenced, APIReader: mgr.GetAPIReader(), Clock: clk, Fence: options.Fence, Dispatcher: dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: mgr.GetEventRecorder(recorderName), Metrics: collectors,
-		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
+		Enqueue: agentQueue.Add, EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
 	})
 	countsSynced, err := shared.watch(ctx, mgr, agents.Observe, func(name types.NamespacedName) {
 		if shared.hasAccount(ctx, name) { // one that does not exist has no status, and its reconcile enqueues all its agents

@@ -94,7 +94,7 @@ func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProc
 	p.agents = agent.NewReconciler(agent.Options{
 		Client: p.cache, APIReader: live, Clock: clk, Dispatcher: p.dispatcher, Tenancy: namespaces,
 		Mappings: shared.mappings, Accounts: shared.accounts, Recorder: &events.FakeRecorder{}, Metrics: collectors,
-		EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
+		Enqueue: agentQueue.Add, EnqueueLowPriority: agentQueue.AddLowPriority, EnqueueAccount: enqueueAccount, Jitter: rand.Float64,
 	})
 	accounts := account.NewReconciler(account.Options{
 		Client: p.cache, APIReader: live, Clock: clk, Dispatcher: p.dispatcher, Tenancy: namespaces,

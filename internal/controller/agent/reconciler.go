@@ -49,9 +49,9 @@ type Options struct {
 	Accounts *assume.Cache[*v1alpha1.DeepCallAccount]
 	Recorder events.EventRecorder
 	Metrics  *metrics.Metrics
-	// EnqueueLowPriority enqueues an agent, EnqueueAccount an account.
-	EnqueueLowPriority func(v1alpha1.AgentKey)
-	EnqueueAccount     func(types.NamespacedName)
+	// Enqueue and EnqueueLowPriority enqueue an agent, EnqueueAccount an account.
+	Enqueue, EnqueueLowPriority func(v1alpha1.AgentKey)
+	EnqueueAccount              func(types.NamespacedName)
 	// Jitter returns a random number in [0,1). It keeps the retries of different agents apart.
 	Jitter func() float64
 }
@@ -214,14 +214,18 @@ func requeueAt(now, at time.Time) reconcile.Result {
 	return result
 }
 
-// EnqueueAgentsOf enqueues all agents of an account.
+// EnqueueAgentsOf enqueues all agents of an account, with low priority unless they have an edit or a deletion.
 func (r *Reconciler) EnqueueAgentsOf(ctx context.Context, name types.NamespacedName) error {
 	var list v1alpha1.AgentGroupMappingList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{accountIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the account's mappings: %w", err)
 	}
 	for i := range list.Items {
-		r.EnqueueLowPriority(list.Items[i].AgentKey())
+		enqueue := r.EnqueueLowPriority
+		if isUnobserved(&list.Items[i]) {
+			enqueue = r.Enqueue
+		}
+		enqueue(list.Items[i].AgentKey())
 	}
 	return nil
 }

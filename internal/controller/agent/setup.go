@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,12 +43,9 @@ func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, workers int, queue source.TypedSource[v1alpha1.AgentKey],
 	wrap func(reconcile.TypedReconciler[v1alpha1.AgentKey]) reconcile.TypedReconciler[v1alpha1.AgentKey],
 ) error {
-	toAgent := func(_ context.Context, obj client.Object) []v1alpha1.AgentKey {
-		return []v1alpha1.AgentKey{obj.(*v1alpha1.AgentGroupMapping).AgentKey()}
-	}
 	b := builder.TypedControllerManagedBy[v1alpha1.AgentKey](mgr).
 		Named("agent").
-		Watches(&v1alpha1.AgentGroupMapping{}, handler.TypedEnqueueRequestsFromMapFunc(toAgent)).
+		Watches(&v1alpha1.AgentGroupMapping{}, newMappingHandler()).
 		WatchesRawSource(queue)
 	if r.Tenancy.WatchesLabels() {
 		b.WatchesMetadata(tenancy.NamespaceMetadata(), handler.TypedEnqueueRequestsFromMapFunc(r.agentsOfNamespace),
@@ -59,6 +57,31 @@ func (r *Reconciler) SetupWithManager(
 			RateLimiter:             enqueue.RateLimiter[v1alpha1.AgentKey](),
 		}).
 		Complete(wrap(r))
+}
+
+// mappingHandler enqueues the agents of mappings.
+type mappingHandler struct {
+	handler.TypedEventHandler[client.Object, v1alpha1.AgentKey]
+}
+
+func newMappingHandler() mappingHandler {
+	return mappingHandler{handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, obj client.Object) []v1alpha1.AgentKey {
+		return []v1alpha1.AgentKey{obj.(*v1alpha1.AgentGroupMapping).AgentKey()}
+	})}
+}
+
+// Create enqueues the agent. controller-runtime enqueues all agents with low priority at a start. Those that were edited
+// without a leader must not wait for the others.
+func (h mappingHandler) Create(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[v1alpha1.AgentKey]) {
+	if isUnobserved(e.Object.(*v1alpha1.AgentGroupMapping)) {
+		e.IsInInitialList = false
+	}
+	h.TypedEventHandler.Create(ctx, e, queue)
+}
+
+// isUnobserved reports whether the mapping's status does not describe its last edit or deletion.
+func isUnobserved(mapping *v1alpha1.AgentGroupMapping) bool {
+	return mapping.Status.ObservedGeneration != mapping.Generation || mapping.DeletionTimestamp != nil
 }
 
 // Observe records that a watch has delivered a version of a mapping.
