@@ -4,7 +4,7 @@
 #
 #   1. If KUBEBUILDER_ASSETS is set, it links the binaries of that directory.
 #   2. Otherwise, it downloads them with setup-envtest.
-#   3. If the download fails, it builds them from hack/controlplane: four to six
+#   3. If the download fails, it builds them from hack/controlplane: five to nine
 #      minutes on two cores the first time, seconds with the Go build cache.
 #
 # hack/controlplane/go.mod pins the versions; for another version, the latest patch release is used. Binaries that are
@@ -167,7 +167,7 @@ build() {
 	if [[ -n ${K8S:-} ]]; then
 		write_module
 	fi
-	log "building Kubernetes $kubernetes and etcd from Go modules (four to six minutes on two cores the first time)"
+	log "building Kubernetes $kubernetes and etcd from Go modules (five to nine minutes on two cores the first time)"
 	mkdir -p "$work/built"
 	build_kubernetes "$module" "$kubernetes" "$work/built/" \
 		k8s.io/kubernetes/cmd/kube-apiserver go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kubectl || exit 1
