@@ -71,7 +71,7 @@ build_failed() {
 # progress COMPILED PACKAGES TIME prints the share of the packages that are compiled after TIME seconds, and the time left,
 # once the share is large enough to compute it.
 progress() {
-	if ((20 * $1 < $2 || $1 > $2)); then
+	if (($1 == 0 || 20 * $1 < $2 || $1 > $2)); then
 		printf '%dm%02ds' $(($3 / 60)) $(($3 % 60))
 		return
 	fi
