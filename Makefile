@@ -66,7 +66,7 @@ help: ## Show this help.
 		if [[ $$line =~ ^\#\#@\ (.*) ]]; then printf '\n%s\n' "$${BASH_REMATCH[1]}"; fi; \
 		if [[ $$line =~ ^([a-z-]+):.*\#\#\ (.*) ]]; then printf '  %-20s%s\n' "$${BASH_REMATCH[@]:1}"; fi; \
 		if [[ $$line == '# '* ]]; then comment=$${line#\# }; fi; \
-		if [[ $$line =~ ^([A-Z_]+)\ \?= ]]; then variables+=("$$(printf '  %-20s%s' "$${BASH_REMATCH[1]}" "$$comment")"); fi; \
+		if [[ $$line =~ ^([A-Z0-9_]+)\ \?= ]]; then variables+=("$$(printf '  %-20s%s' "$${BASH_REMATCH[1]}" "$$comment")"); fi; \
 	done < Makefile; \
 	printf '\nVariables\n'; printf '%s\n' "$${variables[@]}"
 
