@@ -23,17 +23,15 @@ func TestPlan_abandons_removals(t *testing.T) {
 			a.step(crashed, nothing)
 		}, "1 2"},
 		"without a group that another mapping has taken over": {"1=Y 2=Y", func(t *testing.T, a *agent, m *mapping) {
-			other := newMapping("other", 2, "2=Y")
-			a.mappings = append(a.mappings, other)
+			a.add("other", 2, "2=Y")
 			former := m.Status
 			m.edit("1=Y")
 			a.runAll(t)
 			m.Status = former // the write after the request of the other one failed
 		}, "1"},
 	} {
-		eachReading(t, name, func(t *testing.T, replaces bool) {
-			m := newMapping("mapping", 1, test.applied)
-			a := newAgent(replaces, m)
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			m := a.add("mapping", 1, test.applied)
 			a.runAll(t)
 			if test.prepare != nil {
 				test.prepare(t, a, m)

@@ -102,9 +102,7 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 			run := func(failsWrite func(n int) bool) *agent {
 				one, two, three := newMapping("one", 1, "1=Y 2=Y"), newMapping("two", 2, "3=Y"), newMapping("three", 3, "5=Y")
 				a := newAgent(replaces, one, two, three)
-				if _, err := a.run(50); err != nil {
-					t.Fatal(err)
-				}
+				a.runAll(t)
 				a.requests, a.writes, a.failsWrite = nil, 0, failsWrite
 				events(a, one, two)
 				return a
@@ -113,8 +111,7 @@ func TestApply_has_the_same_outcome_if_a_write_fails(t *testing.T) {
 			for _, failures := range []int{1, 3} {
 				for first := 1; first <= want.writes; first++ {
 					t.Run(fmt.Sprintf("%s, replaces=%t, %d failures of write %d", name, replaces, failures, first), func(t *testing.T) {
-						got := run(func(n int) bool { return n >= first && n < first+failures })
-						expectSameOutcome(t, got, want)
+						expectSameOutcome(t, run(func(n int) bool { return n >= first && n < first+failures }), want)
 					})
 				}
 			}
@@ -148,9 +145,8 @@ func TestApply_counts_a_failure_once(t *testing.T) {
 		applied = Apply(a.snapshot(), a.state)
 	}
 	backoff := applied.State.Mappings[m.UID].Backoff
-	if backoff.Failures != 1 || backoff.Until.Sub(a.now) != time.Second {
-		t.Errorf("%d failures, the next attempt in %s", backoff.Failures, backoff.Until.Sub(a.now))
-	}
+	expect(t, "failures", backoff.Failures, 1)
+	expect(t, "the delay", backoff.Until.Sub(a.now), time.Second)
 	if len(a.state.Mappings) != 0 || a.state.Result == nil {
 		t.Errorf("Apply changed the state that it was given: %+v", a.state)
 	}

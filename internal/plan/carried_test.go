@@ -34,30 +34,24 @@ func TestApply_records_values_sent_for_other_mappings(t *testing.T) {
 			a.step(answered, func() { other.edit("5=Y") })
 		},
 	} {
-		eachReading(t, name, func(t *testing.T, replaces bool) {
-			me, other := newMapping("me", 1, "4=Y"), newMapping("other", 2, "5=Y")
-			a := newAgent(replaces, me, other)
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			me, other := a.add("me", 1, "4=Y"), a.add("other", 2, "5=Y")
 			a.runAll(t)
 			run(t, a, me, other)
 			a.runAll(t)
 			other.edit("5=N")
 			a.runAll(t)
 			a.expectGroups(t, "4=N 5=N")
-			if value, has := me.applied()["4"]; has && value {
-				t.Errorf("the applied groups are %s", text(me.applied()))
-			}
+			expect(t, "group 4 counts as applied with Y", me.applied()["4"], false)
 		})
 	}
-}
 
-func TestApply_records_a_removal_of_a_group_that_another_mapping_has_applied(t *testing.T) {
-	eachReading(t, "also if that one is suspended meanwhile", func(t *testing.T, replaces bool) {
-		me, other := newMapping("me", 3, "4=Y"), newMapping("other", 2, "4=Y 5=Y")
-		a := newAgent(replaces, other)
+	eachReading(t, "with a removal of a group that another mapping has applied, and is suspended meanwhile", func(t *testing.T, a *agent) {
+		other := a.add("other", 2, "4=Y 5=Y")
 		a.step(crashed, nothing) // groups 4 and 5 are pending
 		other.edit("5=Y")
 		other.pause(true)
-		a.mappings = append(a.mappings, me)
+		me := a.add("me", 3, "4=Y")
 		a.runAll(t)
 		other.pause(false)
 		me.edit("6=Y")
@@ -67,12 +61,9 @@ func TestApply_records_a_removal_of_a_group_that_another_mapping_has_applied(t *
 		a.runAll(t)
 		a.expectGroups(t, "4=N 5=N")
 	})
-}
 
-func TestApply_records_the_groups_of_a_mapping_that_gets_its_permission_back(t *testing.T) {
-	eachReading(t, "so that they are sent again", func(t *testing.T, replaces bool) {
-		me, other := newMapping("me", 1, "4=Y"), newMapping("other", 2, "5=Y")
-		a := newAgent(replaces, me, other)
+	eachReading(t, "of a mapping that gets its permission back, so that they are sent again", func(t *testing.T, a *agent) {
+		me, other := a.add("me", 1, "4=Y"), a.add("other", 2, "5=Y")
 		a.runAll(t)
 		me.forbidden = true
 		a.runAll(t)
@@ -94,11 +85,9 @@ func TestApply_records_carried_values_once(t *testing.T) {
 		desired string
 		writes  int
 	}{{"5=N", 2}, {"5=Y", 1}} {
-		before := a.writes
+		a.writes = 0
 		other.edit(edit.desired)
 		a.runAll(t)
-		if writes := a.writes - before; writes != edit.writes {
-			t.Errorf("%d writes for %s instead of %d", writes, edit.desired, edit.writes)
-		}
+		expect(t, "writes for "+edit.desired, a.writes, edit.writes)
 	}
 }

@@ -1,30 +1,28 @@
 package plan
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 // TestComputeChanges follows the table in the comment of change, row by row.
 func TestComputeChanges(t *testing.T) {
-	mapping := func(desired, applied string, changes ...func(*input)) input {
-		in := input{name: "mapping", created: day(1), desired: groups(desired), applied: groups(applied)}
-		for _, change := range changes {
-			change(&in)
-		}
-		return in
+	mapping := func(desired, applied string, options ...func(*input)) input {
+		return inputOf("mapping", desired, applied, slices.Insert(options, 0, created(1))...)
 	}
-	younger := func(in *input) { in.created = day(9) }
-	orphan := func(in *input) { in.orphan = true }
-	deleting := func(in *input) { in.deleting, in.desired = true, nil }
-	unconfirmed := func(in *input) { in.unconfirmed = true }
-	elsewhere := func(in *input) { in.appliedElsewhere = true }
-	held := func(h hold) func(*input) { return func(in *input) { in.hold = h } }
-	pending := func(group string) func(*input) { return func(in *input) { in.pendingAdds = []string{group} } }
-	removed := func(in *input) { in.isolation = RemovalIsolation{Step: SomeRemovals, Removed: []string{"90"}} }
+	younger := created(9)
+	removed := isolating(RemovalIsolation{Step: SomeRemovals, Removed: []string{"90"}})
 	// other declares group 90.
 	other := func(applied string, h hold) []input {
-		return []input{{name: "other", created: day(2), desired: groups("90=N"), applied: groups(applied), hold: h}}
+		return []input{inputOf("other", "90=N", applied, created(2), held(h))}
 	}
 
 	for _, tc := range []struct {
@@ -40,7 +38,7 @@ func TestComputeChanges(t *testing.T) {
 		{"sends applied groups again after an answer was lost", mapping("90=Y", "90=Y", unconfirmed), nil, "send 90=Y; pending"},
 		{"sends nothing after an answer was lost if no group is left", mapping("", "", unconfirmed), nil, ""},
 		{"sends nothing without groups", mapping("", ""), nil, ""},
-		{"sends no group because a resync is due", mapping("90=Y", "90=Y", func(in *input) { in.resyncDue = true }), nil, "send 90=Y"},
+		{"sends no group because a resync is due", mapping("90=Y", "90=Y", due), nil, "send 90=Y"},
 		{"keeps the change of a suspended mapping pending", mapping("90=Y", "", held(heldSuspended)), nil, "send 90=Y; pending"},
 		{"keeps a rejected change pending", mapping("90=Y", "", held(heldRejected)), nil, "send 90=Y; pending"},
 
@@ -96,10 +94,7 @@ func TestComputeChanges(t *testing.T) {
 	}
 
 	t.Run("sorts conflicts and removals", func(t *testing.T) {
-		inputs := []input{
-			{name: "a", created: day(1), desired: groups("7=Y 5=Y 6=Y 8=Y")},
-			{name: "b", created: day(2), desired: groups("8=Y 7=Y 6=Y 5=Y"), applied: groups("4=Y 3=Y 2=Y 1=Y")},
-		}
+		inputs := []input{inputOf("a", "7=Y 5=Y 6=Y 8=Y", "", created(1)), inputOf("b", "8=Y 7=Y 6=Y 5=Y", "4=Y 3=Y 2=Y 1=Y", created(2))}
 		expectChange(t, inputs, "b", "remove 1 2 3 4; conflict 5 6 7 8; pending")
 	})
 }
@@ -113,12 +108,7 @@ func TestComputeOwners(t *testing.T) {
 		{"prefers the mapping that has applied the group to an older one", input{created: day(1)}, input{created: day(2), applied: groups("90=Y")}, "b"},
 		{"prefers it with another value", input{created: day(1)}, input{created: day(2), applied: groups("90=N")}, "b"},
 		{"prefers it while it is suspended", input{created: day(1)}, input{created: day(2), applied: groups("90=Y"), hold: heldSuspended}, "b"},
-		{
-			"prefers it after the endpoint changed",
-			input{created: day(1), appliedElsewhere: true},
-			input{created: day(2), applied: groups("90=Y"), appliedElsewhere: true},
-			"b",
-		},
+		{"prefers it after the endpoint changed", input{created: day(1), appliedElsewhere: true}, input{created: day(2), applied: groups("90=Y"), appliedElsewhere: true}, "b"},
 		{"ignores another applied group", input{created: day(1)}, input{created: day(2), applied: groups("91=Y")}, "a"},
 		{"ignores a pending group", input{created: day(1)}, input{created: day(2), pendingAdds: []string{"90"}}, "a"},
 		{"prefers the older mapping if none has applied the group", input{created: day(2)}, input{created: day(1)}, "b"},
@@ -131,25 +121,54 @@ func TestComputeOwners(t *testing.T) {
 			inBothOrders(t, []input{tc.a, tc.b}, func(t *testing.T, inputs []input, changes []change) {
 				for i, c := range changes {
 					_, owns := c.desired["90"]
-					conflicts := len(c.conflicts) == 1
-					if want := inputs[i].name == tc.want; owns != want || conflicts == want {
-						t.Errorf("%s: owns %v, conflicts %v", inputs[i].name, owns, conflicts)
-					}
+					expect(t, inputs[i].name+" owns the group", owns, inputs[i].name == tc.want)
+					expect(t, inputs[i].name+" is in conflict", len(c.conflicts) == 1, inputs[i].name != tc.want)
 				}
 			})
 		})
 	}
 
 	t.Run("prefers the mapping that has applied the group among three", func(t *testing.T) {
-		inputs := []input{
-			{name: "a", created: day(1), desired: groups("90=Y")},
-			{name: "b", created: day(2), desired: groups("90=Y")},
-			{name: "c", created: day(3), desired: groups("90=Y"), applied: groups("90=Y")},
-		}
+		inputs := []input{inputOf("a", "90=Y", "", created(1)), inputOf("b", "90=Y", "", created(2)), inputOf("c", "90=Y", "90=Y", created(3))}
 		expectChange(t, inputs, "a", "conflict 90")
 		expectChange(t, inputs, "b", "conflict 90")
 		expectChange(t, inputs, "c", "send 90=Y")
 	})
+}
+
+// The metrics and the plugin show the owner by v1alpha1.ConfirmedGroups.
+func TestComputeOwners_agrees_with_ConfirmedGroups(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 2000 {
+		var mappings []*v1alpha1.AgentGroupMapping
+		var inputs []input
+		for _, n := range r.Perm(1 + r.IntN(4)) {
+			m := newMapping(fmt.Sprint("m", n), 1+r.IntN(2), "90=Y").AgentGroupMapping
+			m.Namespace = []string{"a", "a-b", "b"}[r.IntN(3)]
+			m.Status.ObservedUID = []string{"another", m.Name, m.Name}[r.IntN(3)]
+			m.Status.AppliedGroups = fromGroups(groups([]string{"90=Y", "90=N", "91=Y"}[r.IntN(3)]))
+			if confirmed := r.IntN(3); confirmed > 0 {
+				m.Status.LastSyncTime = &metav1.MicroTime{Time: day(2 + confirmed)}
+			}
+			mappings = append(mappings, m)
+			inputs = append(inputs, newInput(Snapshot{Now: day(9)}, NewMapping(m, true, day(9)), MappingState{}))
+		}
+		isApplied := slices.ContainsFunc(mappings, func(m *v1alpha1.AgentGroupMapping) bool {
+			return m.OwnsStatus() && m.Status.AppliedGroups[0].GroupID == "90"
+		})
+		got := v1alpha1.ConfirmedGroups(mappings)["90"].Owner
+		if (got != nil) != isApplied {
+			t.Fatalf("seed %d: group 90 has the owner %v, although applied is %t", seed, got, isApplied)
+		}
+		if got == nil {
+			continue // the planner's owner is one that only declares the group
+		}
+		if want := mappings[computeOwners(inputs)["90"]]; got != want {
+			t.Fatalf("seed %d: got %s/%s, the planner's owner is %s/%s", seed, got.Namespace, got.Name, want.Namespace, want.Name)
+		}
+	}
 }
 
 func TestChange(t *testing.T) {
@@ -168,9 +187,7 @@ func TestChange(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			expect(t, "applied", text(tc.change.applied()), tc.applied)
-			if tc.change.empty() != tc.empty {
-				t.Errorf("empty is %v", tc.change.empty())
-			}
+			expect(t, "empty", tc.change.empty(), tc.empty)
 		})
 	}
 

@@ -24,6 +24,15 @@ func groups(text string) Groups {
 	return parsed
 }
 
+// manyGroups returns n groups from an ID on, such as "100=Y 101=Y ".
+func manyGroups(first, n int) string {
+	var list strings.Builder
+	for group := range n {
+		fmt.Fprintf(&list, "%d=Y ", first+group)
+	}
+	return list.String()
+}
+
 // text is the inverse of groups.
 func text(groups Groups) string {
 	fields := make([]string, 0, len(groups))
@@ -58,6 +67,26 @@ func describe(c change) string {
 	return strings.Join(parts, "; ")
 }
 
+// inputOf returns the input of a mapping that declares some groups and has applied others.
+func inputOf(name, desired, applied string, options ...func(*input)) input {
+	in := input{name: name, desired: groups(desired), applied: groups(applied)}
+	for _, option := range options {
+		option(&in)
+	}
+	return in
+}
+
+// These are options of inputOf.
+func orphan(in *input)                          { in.orphan = true }
+func deleting(in *input)                        { in.deleting, in.desired = true, nil }
+func unconfirmed(in *input)                     { in.unconfirmed = true }
+func elsewhere(in *input)                       { in.appliedElsewhere = true }
+func due(in *input)                             { in.resyncDue = true }
+func created(age int) func(*input)              { return func(in *input) { in.created = day(age) } }
+func held(h hold) func(*input)                  { return func(in *input) { in.hold = h } }
+func pending(group string) func(*input)         { return func(in *input) { in.pendingAdds = []string{group} } }
+func isolating(i RemovalIsolation) func(*input) { return func(in *input) { in.isolation = i } }
+
 func lines[T any](items []T) string {
 	out := make([]string, 0, len(items))
 	for _, item := range items {
@@ -66,18 +95,18 @@ func lines[T any](items []T) string {
 	return strings.Join(out, "\n")
 }
 
-func expect(t *testing.T, what, got, want string) {
+func expect[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
 	}
 }
 
-// eachReading runs a test under both readings of DeepCall's page.
-func eachReading(t *testing.T, name string, test func(t *testing.T, replaces bool)) {
+// eachReading runs a test with an agent under both readings of DeepCall's page.
+func eachReading(t *testing.T, name string, test func(t *testing.T, a *agent)) {
 	t.Helper()
-	t.Run(name+", where DeepCall merges", func(t *testing.T) { test(t, false) })
-	t.Run(name+", where DeepCall replaces", func(t *testing.T) { test(t, true) })
+	t.Run(name+", where DeepCall merges", func(t *testing.T) { test(t, newAgent(false)) })
+	t.Run(name+", where DeepCall replaces", func(t *testing.T) { test(t, newAgent(true)) })
 }
 
 // inBothOrders plans the inputs as given and reversed: the cache lists mappings in any order.
@@ -91,13 +120,8 @@ func inBothOrders(t *testing.T, inputs []input, check func(t *testing.T, inputs 
 	}
 }
 
-func indexOf(t *testing.T, inputs []input, name string) int {
-	t.Helper()
-	i := slices.IndexFunc(inputs, func(in input) bool { return in.name == name })
-	if i < 0 {
-		t.Fatalf("there is no mapping %q", name)
-	}
-	return i
+func indexOf(inputs []input, name string) int {
+	return slices.IndexFunc(inputs, func(in input) bool { return in.name == name })
 }
 
 // expectChange expects the change of a mapping to be as described, in either order.
@@ -105,29 +129,42 @@ func expectChange(t *testing.T, inputs []input, name, want string) {
 	t.Helper()
 	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
 		t.Helper()
-		expect(t, "the change of "+name, describe(changes[indexOf(t, inputs, name)]), want)
+		expect(t, "the change of "+name, describe(changes[indexOf(inputs, name)]), want)
 	})
 }
 
-// expectRequest expects the request for a mapping to contain these groups, in either order.
-func expectRequest(t *testing.T, inputs []input, name, want string) {
-	t.Helper()
-	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
-		t.Helper()
-		self := indexOf(t, inputs, name)
-		expect(t, "the request for "+name, text(newRequest(inputs, changes, self).Groups), want)
-	})
-}
-
-// expectNext expects this mapping to be next, in either order; "" for none.
-func expectNext(t *testing.T, inputs []input, want string) {
-	t.Helper()
-	inBothOrders(t, inputs, func(t *testing.T, inputs []input, changes []change) {
-		t.Helper()
-		got := ""
-		if next := nextOf(inputs, changes, false); next >= 0 {
-			got = inputs[next].name
+// run sends everything that is to be sent, and returns the number of requests.
+func (a *agent) run(limit int) (requests int, err error) {
+	for a.step(answered, nothing) {
+		if requests++; requests > limit {
+			return requests, fmt.Errorf("more than %d requests, the last ones\n%s", limit, lines(a.requests[len(a.requests)-min(10, len(a.requests)):]))
 		}
-		expect(t, "the next mapping", got, want)
-	})
+	}
+	return requests, nil
+}
+
+// runAll sends everything that is to be sent.
+func (a *agent) runAll(t *testing.T) {
+	t.Helper()
+	if _, err := a.run(20); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectRequests sends everything that is to be sent, and expects these requests, of which several can be joined by "; ".
+func (a *agent) expectRequests(t *testing.T, requests ...string) {
+	t.Helper()
+	a.requests = nil
+	a.runAll(t)
+	expect(t, "the requests", strings.Join(a.requests, "; "), strings.Join(requests, "; "))
+}
+
+// expectGroups expects DeepCall to have these values. A group that it does not have receives no calls.
+func (a *agent) expectGroups(t *testing.T, want string) {
+	t.Helper()
+	for group, receives := range groups(want) {
+		if got := a.groups[group]; got != receives {
+			t.Errorf("DeepCall has %s=%v after\n%s", group, got, lines(a.requests))
+		}
+	}
 }

@@ -37,25 +37,24 @@ func TestNewInput_compares_targets(t *testing.T) {
 			reason.SetConditions(&status.Conditions, reason.Summary{Reason: "InvalidGroupData"}, 1, metav1.Now().Time)
 			account := Account{Endpoint: c.account[0], UserHash: c.account[1]}
 			in := newInput(Snapshot{Account: account}, Mapping{AgentGroupMapping: mapping}, MappingState{})
-			if in.appliedElsewhere != c.elsewhere || in.unconfirmed != c.unconfirmed || in.rejected != c.rejected {
-				t.Errorf("applied elsewhere %v, unconfirmed %v, rejected %v", in.appliedElsewhere, in.unconfirmed, in.rejected)
-			}
+			expect(t, "applied elsewhere", in.appliedElsewhere, c.elsewhere)
+			expect(t, "unconfirmed", in.unconfirmed, c.unconfirmed)
+			expect(t, "rejected", in.rejected, c.rejected)
 			status.RejectedEndpoint, status.RejectedUserHash = "", ""
-			if in := newInput(Snapshot{Account: account}, Mapping{AgentGroupMapping: mapping}, MappingState{}); !in.rejected {
-				t.Error("a rejection by an earlier version does not count")
-			}
+			in = newInput(Snapshot{Account: account}, Mapping{AgentGroupMapping: mapping}, MappingState{})
+			expect(t, "rejected by an earlier version", in.rejected, true)
 		})
 	}
 }
 
 func TestPlan_of_a_missing_account_does_not_report_rejected_groups_as_synced(t *testing.T) {
-	carried, edited := newMapping("carried", 1, "1=N 3=Y"), newMapping("edited", 2, "5=Y")
-	a := newAgent(true, carried, edited)
+	a := newAgent(true)
+	carried, edited := a.add("carried", 1, "1=N 3=Y"), a.add("edited", 2, "5=Y")
 	a.runAll(t)
 	a.vanish("3")
 	edited.edit("5=N")
 	a.runAll(t)
 	a.account = Account{Reachable: true}
 	a.reconcile()
-	expectSummary(t, carried, reason.AccountNotFound("acme"))
+	expect(t, "carried", carried.summary(), reason.AccountNotFound("acme"))
 }

@@ -24,16 +24,12 @@ func TestIsolateRemoval_begins_again_for_another_user(t *testing.T) {
 			groupsOfUser := a.groups
 			a.setUser(anotherUser, true)
 			a.runAll(t)
-			for _, group := range strings.Fields(c.vanished) {
-				a.vanish(group)
-			}
+			a.vanish(strings.Fields(c.vanished)...)
 			m.edit("1=Y")
 			for range c.requests {
 				a.step(answered, nothing)
 			}
-			for _, group := range strings.Fields(c.vanished) {
-				delete(a.unknown, group)
-			}
+			clear(a.unknown)
 			a.groups = groupsOfUser
 			a.setUser(user, false)
 			a.runAll(t)
@@ -68,56 +64,19 @@ func TestIsolateRemoval_does_not_enable_groups_of_a_former_user(t *testing.T) {
 			interrupt(a, m)
 			other.edit("5=N")
 			a.step(answered, nothing)
-			if a.groups["2"] || a.groups["3"] {
-				t.Errorf("the agent receives calls of a group that only the former user had: %s", text(a.groups))
-			}
+			a.expectGroups(t, "2=N 3=N") // which only the former user had
 		})
 	}
 }
 
-func TestIsolateRemoval_carries_the_groups_of_a_mapping_that_loses_its_permission(t *testing.T) {
-	eachReading(t, "carries what it declares", func(t *testing.T, replaces bool) {
-		m, other := newMapping("me", 1, "1=Y 2=Y 3=Y"), newMapping("other", 2, "5=Y")
-		a := newAgent(replaces, m, other)
-		a.runAll(t)
-		a.vanish("3")
-		m.edit("1=Y")
-		a.step(answered, nothing) // rejected
-		a.step(answered, nothing) // without the removals
-		m.forbidden = true
-		other.edit("5=N")
-		a.runAll(t)
-		if !a.groups["1"] {
-			t.Errorf("the agent no longer receives calls of group 1: %s", text(a.groups))
-		}
-	})
-}
-
 func TestIsolateMapping_begins_again_after_an_interruption(t *testing.T) {
-	eachReading(t, "finds no fault in a mapping whose groups DeepCall accepts", func(t *testing.T, replaces bool) {
-		x, first, second := newMapping("x", 1, "1=Y"), newMapping("first", 2, "2=Y"), newMapping("second", 3, "3=Y")
-		a := newAgent(replaces, x, first, second)
-		a.runAll(t)
-		a.vanish("3")
-		x.resync(a.now)
-		a.step(answered, nothing) // rejected
-		a.step(answered, nothing) // without the first suspect, rejected
-		for range 12 {            // an outage of two hours
-			a.step(requestLost, nothing)
-		}
-		delete(a.unknown, "3") // meanwhile, the group was created again
-		a.runAll(t)
-		for _, m := range a.mappings {
-			if m.isRejected() {
-				t.Errorf("%s is rejected", m.Name)
+	for name, interrupt := range map[string]func(a *agent, x *mapping) (end func()){
+		"by an outage of two hours": func(a *agent, _ *mapping) func() {
+			for range 12 {
+				a.step(requestLost, nothing)
 			}
-		}
-		a.expectGroups(t, "1=Y 2=Y 3=Y")
-	})
-}
-
-func TestIsolateMapping_begins_again_after_a_hold(t *testing.T) {
-	for name, hold := range map[string]func(a *agent, x *mapping) (end func()){
+			return nothing
+		},
 		"without the requested resync": func(a *agent, x *mapping) func() {
 			x.erase()
 			return func() { x.resync(a.now) }
@@ -131,24 +90,23 @@ func TestIsolateMapping_begins_again_after_a_hold(t *testing.T) {
 			return func() { a.account.Paused = false }
 		},
 	} {
-		eachReading(t, name, func(t *testing.T, replaces bool) {
-			x, first, second := newMapping("x", 1, "1=Y"), newMapping("first", 2, "2=Y"), newMapping("second", 3, "3=Y")
-			a := newAgent(replaces, x, first, second)
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			x := a.add("x", 1, "1=Y")
+			a.add("first", 2, "2=Y")
+			a.add("second", 3, "3=Y")
 			a.runAll(t)
 			a.vanish("3")
 			x.resync(a.now)
 			a.step(answered, nothing) // rejected
 			a.step(answered, nothing) // without the first suspect, rejected
-			end := hold(a, x)
+			end := interrupt(a, x)
 			a.reconcile()
 			delete(a.unknown, "3") // meanwhile, the group was created again
 			a.now = a.now.Add(24 * time.Hour)
 			end()
 			a.runAll(t)
-			for _, m := range a.mappings {
-				if m.isRejected() {
-					t.Errorf("%s is rejected", m.Name)
-				}
+			for _, m := range a.mappings { // no fault is found in a mapping whose groups DeepCall accepts
+				expect(t, m.Name+" is rejected", m.isRejected(), false)
 			}
 			a.expectGroups(t, "1=Y 2=Y 3=Y")
 		})

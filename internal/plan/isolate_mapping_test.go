@@ -10,47 +10,37 @@ func TestIsolateMapping(t *testing.T) {
 		name     string
 		vanish   string
 		edit     string
-		requests []string
+		requests string
 		rejected string // the mappings that are rejected in the end
 		excluded string // the mappings whose applied groups are not carried any more
 	}{
-		{
-			"rejects the change if the applied groups are accepted", "9", "3=N 9=Y",
-			[]string{"1=Y 2=Y 3=N 9=Y", "1=Y 2=Y 3=Y"},
-			"c", "",
-		},
+		{"rejects the change if the applied groups are accepted", "9", "3=N 9=Y", "1=Y 2=Y 3=N 9=Y; 1=Y 2=Y 3=Y", "c", ""},
 		{
 			"rejects another mapping without which the rest is accepted", "1", "3=N",
-			[]string{"1=Y 2=Y 3=N", "1=Y 2=Y 3=Y", "2=Y 3=Y", "2=Y 3=N"},
-			"a", "a",
+			"1=Y 2=Y 3=N; 1=Y 2=Y 3=Y; 2=Y 3=Y; 2=Y 3=N", "a", "a",
 		},
-		{
-			"rejects the second of the other mappings", "2", "3=N",
-			[]string{"1=Y 2=Y 3=N", "1=Y 2=Y 3=Y", "2=Y 3=Y", "1=Y 3=Y", "1=Y 3=N"},
-			"b", "b",
-		},
+		{"rejects the second of the other mappings", "2", "3=N", "1=Y 2=Y 3=N; 1=Y 2=Y 3=Y; 2=Y 3=Y; 1=Y 3=Y; 1=Y 3=N", "b", "b"},
 		{
 			"rejects the changed mapping if its own applied groups are at fault", "3", "3=N",
-			[]string{"1=Y 2=Y 3=N", "1=Y 2=Y 3=Y", "2=Y 3=Y", "1=Y 3=Y", "1=Y 2=Y"},
-			"c", "c",
+			"1=Y 2=Y 3=N; 1=Y 2=Y 3=Y; 2=Y 3=Y; 1=Y 3=Y; 1=Y 2=Y", "c", "c",
 		},
 		{
 			"rejects several mappings, found by adding one by one", "1 2", "3=N",
-			[]string{"1=Y 2=Y 3=N", "1=Y 2=Y 3=Y", "2=Y 3=Y", "1=Y 3=Y", "1=Y 2=Y", "1=Y", "2=Y", "3=Y", "3=N"},
-			"a b", "a b",
+			"1=Y 2=Y 3=N; 1=Y 2=Y 3=Y; 2=Y 3=Y; 1=Y 3=Y; 1=Y 2=Y; 1=Y; 2=Y; 3=Y; 3=N", "a b", "a b",
 		},
 		{
 			"keeps the mappings that are accepted while adding one by one", "1 3", "3=N",
-			[]string{"1=Y 2=Y 3=N", "1=Y 2=Y 3=Y", "2=Y 3=Y", "1=Y 3=Y", "1=Y 2=Y", "1=Y", "2=Y", "2=Y 3=Y"},
-			"a c", "a c",
+			"1=Y 2=Y 3=N; 1=Y 2=Y 3=Y; 2=Y 3=Y; 1=Y 3=Y; 1=Y 2=Y; 1=Y; 2=Y; 2=Y 3=Y", "a c", "a c",
 		},
 	} {
-		eachReading(t, tc.name, func(t *testing.T, replaces bool) {
-			a := newAgent(replaces, newMapping("a", 1, "1=Y"), newMapping("b", 2, "2=Y"), newMapping("c", 3, "3=Y"))
+		eachReading(t, tc.name, func(t *testing.T, a *agent) {
+			a.add("a", 1, "1=Y")
+			a.add("b", 2, "2=Y")
+			edited := a.add("c", 3, "3=Y")
 			a.expectRequests(t, "1=Y", "1=Y 2=Y", "1=Y 2=Y 3=Y")
 			a.vanish(strings.Fields(tc.vanish)...)
-			a.mappings[2].edit(tc.edit)
-			a.expectRequests(t, tc.requests...)
+			edited.edit(tc.edit)
+			a.expectRequests(t, tc.requests)
 			var rejected, excluded []string
 			for _, m := range a.mappings {
 				if m.isRejected() {
@@ -65,9 +55,8 @@ func TestIsolateMapping(t *testing.T) {
 		})
 	}
 
-	eachReading(t, "carries an excluded mapping again once its own change is accepted", func(t *testing.T, replaces bool) {
-		one, two := newMapping("one", 1, "1=Y 2=Y"), newMapping("two", 2, "3=Y")
-		a := newAgent(replaces, one, two)
+	eachReading(t, "carries an excluded mapping again once its own change is accepted", func(t *testing.T, a *agent) {
+		one, two := a.add("one", 1, "1=Y 2=Y"), a.add("two", 2, "3=Y")
 		a.expectRequests(t, "1=Y 2=Y", "1=Y 2=Y 3=Y")
 		a.vanish("1")
 		two.edit("3=N")
@@ -78,23 +67,20 @@ func TestIsolateMapping(t *testing.T) {
 		a.expectRequests(t, "2=Y 3=Y")
 	})
 
-	eachReading(t, "leaves out the mapping itself, too, if its resync is rejected", func(t *testing.T, replaces bool) {
-		one, two := newMapping("one", 1, "1=Y"), newMapping("two", 2, "2=Y")
-		a := newAgent(replaces, one, two)
+	eachReading(t, "leaves out the mapping itself, too, if its resync is rejected", func(t *testing.T, a *agent) {
+		one, _ := a.add("one", 1, "1=Y"), a.add("two", 2, "2=Y")
 		a.expectRequests(t, "1=Y", "1=Y 2=Y")
 		a.vanish("2")
 		one.resync(a.now)
 		a.expectRequests(t, "1=Y 2=Y", "2=Y", "1=Y", "1=Y")
 	})
 
-	eachReading(t, "ends if no carried groups are left", func(t *testing.T, replaces bool) {
-		one, two := newMapping("one", 1, "1=Y"), newMapping("two", 2, "2=Y")
+	eachReading(t, "ends if no carried groups are left", func(t *testing.T, a *agent) {
+		one, two := a.add("one", 1, "1=Y"), a.add("two", 2, "2=Y")
 		one.orphan()
-		a := newAgent(replaces, one, two)
 		a.expectRequests(t, "1=Y", "1=Y 2=Y")
 		a.vanish("1")
-		three := newMapping("three", 0, "3=Y")
-		a.mappings = append(a.mappings, three)
+		a.add("three", 0, "3=Y")
 		a.step(answered, nothing) // rejected with the carried groups 1 and 2
 		a.step(answered, func() {
 			one.delete(a.now)
@@ -106,8 +92,8 @@ func TestIsolateMapping(t *testing.T) {
 	})
 
 	t.Run("ends once applied groups change", func(t *testing.T) {
-		one, two := newMapping("one", 1, "1=Y 4=Y"), newMapping("two", 2, "2=Y")
-		a := newAgent(false, one, two)
+		a := newAgent(false)
+		one, two := a.add("one", 1, "1=Y 4=Y"), a.add("two", 2, "2=Y")
 		a.expectRequests(t, "1=Y 4=Y", "1=Y 2=Y 4=Y")
 		a.vanish("9", "4")
 		one.edit("1=Y 9=Y")
@@ -120,9 +106,7 @@ func TestIsolateMapping(t *testing.T) {
 		two.Status.AppliedGroups = fromGroups(groups("2=N"))
 		delete(a.unknown, "9")
 		a.step(answered, nothing) // the change itself
-		if isolation := a.state.Mappings[one.UID].MappingIsolation; isolation != nil {
-			t.Errorf("the isolation continues: %+v", isolation)
-		}
+		expect(t, "the isolation", a.state.Mappings[one.UID].MappingIsolation, nil)
 	})
 }
 

@@ -25,31 +25,25 @@ func TestIsolateRemoval_needs_few_requests(t *testing.T) {
 	} {
 		period := tc.groups / max(1, tc.vanished)
 		for what, want := range map[string]int{"deletion": tc.deletion, "edit": tc.edit} {
-			eachReading(t, fmt.Sprintf("%d of %d groups, %s", tc.vanished, tc.groups, what), func(t *testing.T, replaces bool) {
+			eachReading(t, fmt.Sprintf("%d of %d groups, %s", tc.vanished, tc.groups, what), func(t *testing.T, a *agent) {
 				most := 0
 				for first := range min(period, 3) { // later ones take fewer requests
-					most = max(most, countIsolation(t, replaces, what == "deletion", tc.groups, tc.vanished, first))
+					most = max(most, countIsolation(t, newAgent(a.replaces), what == "deletion", tc.groups, tc.vanished, first))
 				}
-				if most != want {
-					t.Errorf("up to %d requests, want %d", most, want)
-				}
+				expect(t, "the most requests", most, want)
 			})
 		}
 	}
 }
 
 // countIsolation returns the number of requests that remove n groups. Some of them have vanished, beginning with the first.
-func countIsolation(t *testing.T, replaces, deleted bool, n, vanished, first int) int {
+func countIsolation(t *testing.T, a *agent, deleted bool, n, vanished, first int) int {
 	t.Helper()
-	applied := ""
+	applied := manyGroups(1000, n)
 	if !deleted {
-		applied = "1=Y"
+		applied += "1=Y"
 	}
-	for group := range n {
-		applied += fmt.Sprintf(" %d=Y", 1000+group)
-	}
-	m := newMapping("mapping", 1, applied)
-	a := newAgent(replaces, m)
+	m := a.add("mapping", 1, applied)
 	a.runAll(t)
 	for i := range vanished {
 		a.vanish(fmt.Sprint(1000 + first + i*(n/vanished)))
@@ -64,12 +58,11 @@ func countIsolation(t *testing.T, replaces, deleted bool, n, vanished, first int
 		t.Fatal(err)
 	}
 	for group, receives := range a.groups {
-		if receives != (group == "1") {
-			t.Errorf("DeepCall has %s=%v", group, receives)
-		}
+		expect(t, "DeepCall's value of group "+group, receives, group == "1")
 	}
-	if deleted != m.gone || (!deleted && len(m.applied()) != 1) {
-		t.Errorf("gone: %v, applied %s", m.gone, text(m.applied()))
+	expect(t, "gone", m.gone, deleted)
+	if !deleted {
+		expect(t, "the number of applied groups", len(m.applied()), 1)
 	}
 	return requests
 }

@@ -9,31 +9,30 @@ import (
 // Changes made directly in DeepCall during an isolation must not be mistaken for the rejection of a removal.
 func TestIsolateRemoval_with_changes_in_DeepCall(t *testing.T) {
 	// start applies groups, lets some vanish, and then sends an edit, which is rejected.
-	start := func(t *testing.T, replaces bool, applied, vanish, edit string) (*agent, *mapping) {
-		m := newMapping("mapping", 1, applied)
-		a := newAgent(replaces, m)
+	start := func(t *testing.T, a *agent, applied, vanish, edit string) *mapping {
+		m := a.add("mapping", 1, applied)
 		a.expectRequests(t, applied)
 		a.vanish(strings.Fields(vanish)...)
 		m.edit(edit)
 		a.step(answered, nothing)
-		return a, m
+		return m
 	}
 
-	eachReading(t, "removes a group that returns after the first rejection", func(t *testing.T, replaces bool) {
-		a, _ := start(t, replaces, "1=Y 2=Y 3=Y", "1", "1=N")
+	eachReading(t, "removes a group that returns after the first rejection", func(t *testing.T, a *agent) {
+		start(t, a, "1=Y 2=Y 3=Y", "1", "1=N")
 		delete(a.unknown, "1")
 		a.expectRequests(t, "1=N", "1=N 2=N", "1=N 3=N")
 	})
 
-	eachReading(t, "removes a group that returns after a lost request", func(t *testing.T, replaces bool) {
-		a, _ := start(t, replaces, "1=Y 2=Y", "1", "1=N")
+	eachReading(t, "removes a group that returns after a lost request", func(t *testing.T, a *agent) {
+		start(t, a, "1=Y 2=Y", "1", "1=N")
 		a.step(requestLost, nothing)
 		delete(a.unknown, "1")
 		a.expectRequests(t, "1=N", "1=N 2=N")
 	})
 
-	eachReading(t, "does not count removals as removed if another group vanishes", func(t *testing.T, replaces bool) {
-		a, m := start(t, replaces, "1=Y 2=Y 3=Y", "3", "1=N")
+	eachReading(t, "does not count removals as removed if another group vanishes", func(t *testing.T, a *agent) {
+		m := start(t, a, "1=Y 2=Y 3=Y", "3", "1=N")
 		a.step(answered, nothing) // without the removals
 		a.vanish("1")
 		a.expectRequests(t, "1=N 2=N", "1=N 3=N", "1=N")
@@ -43,19 +42,19 @@ func TestIsolateRemoval_with_changes_in_DeepCall(t *testing.T) {
 		a.expectGroups(t, "2=N")
 	})
 
-	eachReading(t, "removes a group that returns after a lost answer while another one is taken over", func(t *testing.T, replaces bool) {
-		a, m := start(t, replaces, "1=Y 2=Y 3=Y", "1", "1=N")
+	eachReading(t, "removes a group that returns after a lost answer while another one is taken over", func(t *testing.T, a *agent) {
+		m := start(t, a, "1=Y 2=Y 3=Y", "1", "1=N")
 		a.step(answerLost, nothing)
 		m.pause(true)
-		a.mappings = append(a.mappings, newMapping("other", 2, "2=Y"))
+		a.add("other", 2, "2=Y")
 		a.runAll(t)
 		delete(a.unknown, "1")
 		m.pause(false)
 		a.expectRequests(t, "1=N 2=Y", "1=N 2=Y 3=N")
 	})
 
-	eachReading(t, "sends a rejected removal again after a lost answer", func(t *testing.T, replaces bool) {
-		a, _ := start(t, replaces, "1=Y 2=Y 3=Y", "2", "1=N")
+	eachReading(t, "sends a rejected removal again after a lost answer", func(t *testing.T, a *agent) {
+		start(t, a, "1=Y 2=Y 3=Y", "2", "1=N")
 		a.step(answered, nothing) // without the removals
 		a.step(answered, nothing) // with the first, which is rejected
 		a.step(answerLost, nothing)
@@ -66,10 +65,7 @@ func TestIsolateRemoval_with_changes_in_DeepCall(t *testing.T) {
 // Results that a failure or a restart interrupts must add up over time, also while the agent's other mapping is edited.
 func TestIsolateRemoval_ends_in_spite_of_interruptions(t *testing.T) {
 	const removals = 60
-	applied := "1=Y"
-	for group := range removals {
-		applied += fmt.Sprintf(" %d=Y", 100+group)
-	}
+	applied := "1=Y " + manyGroups(100, removals)
 	for _, tc := range []struct {
 		name     string
 		vanished int
@@ -87,9 +83,8 @@ func TestIsolateRemoval_ends_in_spite_of_interruptions(t *testing.T) {
 		{"all vanished, every 30th request is lost", removals, 30, func(a *agent, _ *mapping) { a.step(requestLost, nothing) }, 100},
 		{"all vanished, an edit every 15 requests", removals, 15, edit, 150},
 	} {
-		eachReading(t, tc.name, func(t *testing.T, replaces bool) {
-			m, other := newMapping("mapping", 1, applied), newMapping("other", 2, "2=Y")
-			a := newAgent(replaces, m, other)
+		eachReading(t, tc.name, func(t *testing.T, a *agent) {
+			m, other := a.add("mapping", 1, applied), a.add("other", 2, "2=Y")
 			a.runAll(t)
 			for group := range tc.vanished {
 				a.vanish(fmt.Sprint(102 + (group+removals-2)%removals))
@@ -109,9 +104,7 @@ func TestIsolateRemoval_ends_in_spite_of_interruptions(t *testing.T) {
 			}
 			expect(t, "the applied groups", text(m.applied()), "1=Y")
 			for group, receives := range a.groups {
-				if receives != (group == "1" || other.desired()[group]) {
-					t.Errorf("DeepCall has %s=%v", group, receives)
-				}
+				expect(t, "DeepCall's value of group "+group, receives, group == "1" || other.desired()[group])
 			}
 		})
 	}

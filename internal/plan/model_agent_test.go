@@ -43,6 +43,13 @@ func newAgent(replaces bool, mappings ...*mapping) *agent {
 	}
 }
 
+// add creates a mapping.
+func (a *agent) add(name string, age int, desired string) *mapping {
+	m := newMapping(name, age, desired)
+	a.mappings = append(a.mappings, m)
+	return m
+}
+
 func (a *agent) live() []*mapping {
 	live := slices.DeleteFunc(slices.Clone(a.mappings), func(m *mapping) bool { return m.gone || m.Released() })
 	if a.order != nil {
@@ -61,6 +68,12 @@ func (a *agent) snapshot() Snapshot {
 }
 
 func (a *agent) planner() planner { return newPlanner(a.snapshot(), a.state) }
+
+// hasRequest reports whether there is a request to send now.
+func (a *agent) hasRequest() bool {
+	_, ok := Plan(a.snapshot(), a.state).Next()
+	return ok
+}
 
 func (a *agent) mapping(uid types.UID) *mapping {
 	return a.mappings[slices.IndexFunc(a.mappings, func(m *mapping) bool { return m.UID == uid && !m.gone })]

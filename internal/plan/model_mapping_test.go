@@ -31,10 +31,15 @@ func newMapping(name string, age int, desired string) *mapping {
 	return &mapping{AgentGroupMapping: object}
 }
 
-// change changes the object as a user does: in a copy, as a new generation.
-func (m *mapping) change(change func(*v1alpha1.AgentGroupMapping)) {
+// update writes the object: in a copy, since others hold the version before.
+func (m *mapping) update(write func(*v1alpha1.AgentGroupMapping)) {
 	m.AgentGroupMapping = m.DeepCopy()
-	change(m.AgentGroupMapping)
+	write(m.AgentGroupMapping)
+}
+
+// change changes the spec as a user does: as a new generation.
+func (m *mapping) change(change func(*v1alpha1.AgentGroupMapping)) {
+	m.update(change)
 	m.Generation++
 }
 
@@ -56,42 +61,41 @@ func (m *mapping) delete(now time.Time) {
 
 // pause stops requests for the mapping, as a back-off does: the generation stays.
 func (m *mapping) pause(paused bool) {
-	m.suspend(paused)
-	m.Generation--
+	m.update(func(object *v1alpha1.AgentGroupMapping) { object.Spec.Suspend = paused })
 }
 
 // resync requests a resync.
 func (m *mapping) resync(at time.Time) {
-	m.change(func(object *v1alpha1.AgentGroupMapping) {
-		object.Generation--
-		metav1.SetMetaDataAnnotation(&object.ObjectMeta, v1alpha1.ReconcileRequestedAtAnnotation, at.Format(time.RFC3339Nano))
+	m.annotate(v1alpha1.ReconcileRequestedAtAnnotation, at.Format(time.RFC3339Nano))
+}
+
+// addPending records groups that a request without an answer may have added.
+func (m *mapping) addPending(adds ...string) {
+	m.annotate(v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, adds))
+}
+
+func (m *mapping) annotate(annotation, value string) {
+	m.update(func(object *v1alpha1.AgentGroupMapping) {
+		metav1.SetMetaDataAnnotation(&object.ObjectMeta, annotation, value)
 	})
 }
 
 // markRejected sets the conditions of a mapping whose generation DeepCall rejected.
 func (m *mapping) markRejected() {
-	m.AgentGroupMapping = m.DeepCopy()
-	m.Status.ObservedUID = string(m.UID)
-	reason.SetConditions(&m.Status.Conditions, reason.FromError(failure(invalidGroup)), m.Generation, day(1))
+	m.update(func(object *v1alpha1.AgentGroupMapping) {
+		object.Status.ObservedUID = string(m.UID)
+		reason.SetConditions(&object.Status.Conditions, reason.FromError(failure(invalidGroup)), m.Generation, day(1))
+	})
 }
 
-func (m *mapping) clearRejection() {
-	m.AgentGroupMapping = m.DeepCopy()
-	m.Status.Conditions = nil
+// erase removes what kubectl replace removes: annotations and finalizers.
+func (m *mapping) erase() {
+	m.update(func(object *v1alpha1.AgentGroupMapping) { object.Annotations, object.Finalizers = nil, nil })
 }
 
-// addPending records groups that a request without an answer may have added.
-func (m *mapping) addPending(adds ...string) {
-	m.AgentGroupMapping = m.DeepCopy()
-	metav1.SetMetaDataAnnotation(&m.ObjectMeta, v1alpha1.AttemptedGroupsAnnotation, Record(m.AgentGroupMapping, adds))
-}
+// summary returns what the condition Ready states of this generation.
+func (m *mapping) summary() reason.Summary { return reason.Of(m.Status.Conditions, m.Generation) }
 
 func (m *mapping) isRejected() bool { return reason.Rejected(m.Status.Conditions, m.Generation) }
 func (m *mapping) applied() Groups  { return toGroups(m.Status.AppliedGroups) }
 func (m *mapping) desired() Groups  { return toGroups(m.Spec.Groups) }
-
-// erase removes what kubectl replace removes: annotations and finalizers.
-func (m *mapping) erase() {
-	m.AgentGroupMapping = m.DeepCopy()
-	m.Annotations, m.Finalizers = nil, nil
-}

@@ -95,9 +95,7 @@ func TestPlan_trusts_only_the_records_of_the_object_itself(t *testing.T) {
 			a := newAgent(true, m)
 			a.runAll(t)
 			expect(t, "the requests", strings.Join(a.requests, "; "), c.requests)
-			if m.gone != c.gone {
-				t.Errorf("gone: %t", m.gone)
-			}
+			expect(t, "gone", m.gone, c.gone)
 			if !m.gone {
 				expect(t, "the applied groups", text(m.applied()), text(m.desired()))
 			}
@@ -115,36 +113,30 @@ func TestPlan_replaces_the_status_of_another_object(t *testing.T) {
 	if c.Status.ObservedUID != "copy" || len(c.Status.AppliedGroups) > 0 || c.Status.LastSyncTime != nil {
 		t.Errorf("the status is %+v", c.Status)
 	}
-	writes := a.writes
+	a.writes = 0
 	a.runAll(t)
-	if a.writes != writes {
-		t.Errorf("%d more writes", a.writes-writes)
-	}
+	expect(t, "more writes", a.writes, 0)
 }
 
 func TestPlan_removes_groups_although_their_record_is_erased(t *testing.T) {
-	eachReading(t, "erased after the failure was written", func(t *testing.T, replaces bool) {
-		m := newMapping("asha", 1, "90=Y")
-		a := newAgent(replaces, m)
-		a.runAll(t)
-		m.edit("90=Y 91=Y")
-		a.step(answerLost, nothing)
-		m.erase()
-		a.restart()
-		m.edit("90=Y")
-		a.runAll(t)
-		expect(t, "DeepCall", text(Groups{"91": a.groups["91"]}), "91=N")
-	})
-	eachReading(t, "erased while the request is in flight", func(t *testing.T, replaces bool) {
-		m := newMapping("asha", 1, "90=Y")
-		a := newAgent(replaces, m)
-		a.runAll(t)
-		m.edit("90=Y 91=Y")
-		a.step(answerLost, m.erase)
-		m.edit("90=Y")
-		a.runAll(t)
-		expect(t, "DeepCall", text(Groups{"91": a.groups["91"]}), "91=N")
-	})
+	for name, erase := range map[string]func(a *agent, m *mapping){
+		"erased after the failure was written": func(a *agent, m *mapping) {
+			a.step(answerLost, nothing)
+			m.erase()
+			a.restart()
+		},
+		"erased while the request is in flight": func(a *agent, m *mapping) { a.step(answerLost, m.erase) },
+	} {
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			m := a.add("asha", 1, "90=Y")
+			a.runAll(t)
+			m.edit("90=Y 91=Y")
+			erase(a, m)
+			m.edit("90=Y")
+			a.runAll(t)
+			a.expectGroups(t, "91=N")
+		})
+	}
 }
 
 // While answers are lost, each edit may add groups. The record must stay within what the API server stores, and everything is
@@ -166,9 +158,8 @@ func TestPlan_bounds_what_it_records(t *testing.T) {
 			t.Errorf("%d groups are applied, %d pending", len(m.Status.AppliedGroups), len(m.Status.PendingGroups))
 		}
 	}
-	eachReading(t, "while answers are lost", func(t *testing.T, replaces bool) {
-		m := newMapping("asha", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "while answers are lost", func(t *testing.T, a *agent) {
+		m := a.add("asha", 1, "1=Y")
 		a.runAll(t)
 		for edit := range 8 {
 			m.edit(desired(edit))
@@ -183,9 +174,8 @@ func TestPlan_bounds_what_it_records(t *testing.T) {
 			}
 		}
 	})
-	eachReading(t, "while a removal is isolated", func(t *testing.T, replaces bool) {
-		m := newMapping("asha", 1, desired(0))
-		a := newAgent(replaces, m)
+	eachReading(t, "while a removal is isolated", func(t *testing.T, a *agent) {
+		m := a.add("asha", 1, desired(0))
 		a.runAll(t)
 		for group := range m.applied() {
 			a.vanish(group)
@@ -216,30 +206,31 @@ func TestPlan_bounds_what_it_records(t *testing.T) {
 
 // A group that another mapping took over leaves the record, or a later request would carry its old value.
 func TestPlan_drops_a_group_that_was_taken_over(t *testing.T) {
-	for name, hold := range map[string]func(guest *mapping){
-		"from a mapping that lost its permission": func(guest *mapping) { guest.forbidden = true },
-		"from a suspended mapping":                func(guest *mapping) { guest.suspend(true); guest.Status.LastSyncTime = &metav1.MicroTime{Time: day(1)} },
+	for name, tc := range map[string]struct {
+		hold    func(guest *mapping)
+		finally string // once the mapping has its permission
+	}{
+		"from a mapping that lost its permission": {func(guest *mapping) { guest.forbidden = true }, "90=Y"}, // it is declared again
+		"from a suspended mapping": {func(guest *mapping) {
+			guest.suspend(true)
+			guest.Status.LastSyncTime = &metav1.MicroTime{Time: day(1)}
+			guest.edit("91=Y")
+		}, "90=N"},
 	} {
-		eachReading(t, name, func(t *testing.T, replaces bool) {
-			guest, host := newMapping("guest", 2, "90=Y"), newMapping("host", 1, "")
-			a := newAgent(replaces, guest, host)
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			guest, host := a.add("guest", 2, "90=Y"), a.add("host", 1, "")
 			a.runAll(t)
-			hold(guest)
-			if name == "from a suspended mapping" {
-				guest.edit("91=Y")
-			}
+			tc.hold(guest)
 			host.edit("90=N")
 			a.runAll(t)
 			host.delete(a.now)
 			a.runAll(t)
-			a.mappings = append(a.mappings, newMapping("third", 3, "92=Y"))
+			a.add("third", 3, "92=Y")
 			a.runAll(t)
-			expect(t, "DeepCall", text(Groups{"90": a.groups["90"], "92": a.groups["92"]}), "90=N 92=Y")
+			a.expectGroups(t, "90=N 92=Y")
 			guest.forbidden = false
-			if name == "from a mapping that lost its permission" {
-				a.runAll(t)
-				expect(t, "DeepCall", text(Groups{"90": a.groups["90"]}), "90=Y") // it is declared again
-			}
+			a.runAll(t)
+			a.expectGroups(t, tc.finally)
 		})
 	}
 }
@@ -251,11 +242,10 @@ func TestPlan_keeps_the_groups_of_a_mapping_without_permission(t *testing.T) {
 		"after a deletion":  func(a *agent, host *mapping) { host.delete(a.now) },
 		"while it isolates": func(a *agent, host *mapping) { a.vanish("2"); host.edit("3=Y") },
 	} {
-		eachReading(t, name, func(t *testing.T, replaces bool) {
-			guest, host := newMapping("guest", 2, "1=Y"), newMapping("host", 1, "1=Y 2=Y 3=Y")
-			a := newAgent(replaces, host)
+		eachReading(t, name, func(t *testing.T, a *agent) {
+			host := a.add("host", 1, "1=Y 2=Y 3=Y")
 			a.step(crashed, nothing) // group 1 is pending
-			a.mappings = append(a.mappings, guest)
+			guest := a.add("guest", 2, "1=Y")
 			host.edit("3=Y")
 			host.pause(true)
 			a.runAll(t) // guest applies group 1

@@ -3,12 +3,13 @@ package plan
 import (
 	"fmt"
 	"testing"
+
+	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 )
 
 func TestPlan(t *testing.T) {
-	eachReading(t, "sends one request for each change, and none without a change", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y 2=N")
-		a := newAgent(replaces, m)
+	eachReading(t, "sends one request for each change, and none without a change", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y 2=N")
 		a.expectRequests(t, "1=Y 2=N")
 		a.restart()
 		a.expectRequests(t)
@@ -22,20 +23,19 @@ func TestPlan(t *testing.T) {
 		a.expectRequests(t, "1=Y 2=N 3=N")
 		m.delete(a.now)
 		a.expectRequests(t, "1=N")
-		if !m.gone {
-			t.Error("the deletion has not ended")
-		}
+		expect(t, "the deletion has ended", m.gone, true)
 	})
 
-	eachReading(t, "sends one request for each new mapping of an agent, the oldest first", func(t *testing.T, replaces bool) {
-		a := newAgent(replaces, newMapping("c", 3, "3=Y"), newMapping("a", 1, "1=Y"), newMapping("b", 2, "2=N"))
+	eachReading(t, "sends one request for each new mapping of an agent, the oldest first", func(t *testing.T, a *agent) {
+		a.add("c", 3, "3=Y")
+		a.add("a", 1, "1=Y")
+		a.add("b", 2, "2=N")
 		a.expectRequests(t, "1=Y", "1=Y 2=N", "1=Y 2=N 3=Y")
 		expect(t, "DeepCall", text(a.groups), "1=Y 2=N 3=Y")
 	})
 
-	eachReading(t, "sends groups again that an isolation omitted, when the rejected change is reverted", func(t *testing.T, replaces bool) {
-		m, other := newMapping("mapping", 1, "1=Y"), newMapping("other", 2, "3=Y")
-		a := newAgent(replaces, m, other)
+	eachReading(t, "sends groups again that an isolation omitted, when the rejected change is reverted", func(t *testing.T, a *agent) {
+		m, _ := a.add("mapping", 1, "1=Y"), a.add("other", 2, "3=Y")
 		a.vanish("9")
 		a.expectRequests(t, "1=Y", "1=Y 3=Y")
 		m.edit("2=Y 9=Y")
@@ -45,9 +45,8 @@ func TestPlan(t *testing.T) {
 		expect(t, "DeepCall", text(a.groups), "1=Y 3=Y")
 	})
 
-	eachReading(t, "carries the groups of a suspended mapping, and sends it when it is resumed", func(t *testing.T, replaces bool) {
-		m, other := newMapping("mapping", 1, "1=Y"), newMapping("other", 2, "2=Y")
-		a := newAgent(replaces, m, other)
+	eachReading(t, "carries the groups of a suspended mapping, and sends it when it is resumed", func(t *testing.T, a *agent) {
+		m, other := a.add("mapping", 1, "1=Y"), a.add("other", 2, "2=Y")
 		a.expectRequests(t, "1=Y", "1=Y 2=Y")
 		m.suspend(true)
 		m.edit("1=N")
@@ -58,9 +57,8 @@ func TestPlan(t *testing.T) {
 		a.expectRequests(t, "1=N 2=N")
 	})
 
-	eachReading(t, "sends other mappings after one is rejected", func(t *testing.T, replaces bool) {
-		bad, good := newMapping("bad", 1, "9=Y"), newMapping("good", 2, "1=Y")
-		a := newAgent(replaces, bad, good)
+	eachReading(t, "sends other mappings after one is rejected", func(t *testing.T, a *agent) {
+		bad, good := a.add("bad", 1, "9=Y"), a.add("good", 2, "1=Y")
 		a.vanish("9")
 		a.expectRequests(t, "9=Y", "1=Y")
 		good.edit("1=N")
@@ -69,9 +67,8 @@ func TestPlan(t *testing.T) {
 		a.expectRequests(t, "1=N 2=Y")
 	})
 
-	eachReading(t, "removes a group that was dropped after a lost answer", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y 2=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "removes a group that was dropped after a lost answer", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y 2=Y")
 		a.step(answerLost, nothing)
 		m.edit("1=Y")
 		a.expectRequests(t, "1=Y 2=N")
@@ -82,22 +79,20 @@ func TestPlan(t *testing.T) {
 		a.expectGroups(t, "1=Y 2=N")
 	})
 
-	eachReading(t, "does not enable groups again that a request without an answer may have disabled", func(t *testing.T, replaces bool) {
-		m, other := newMapping("mapping", 1, "1=Y 2=Y"), newMapping("other", 2, "3=Y")
-		a := newAgent(replaces, m, other)
+	eachReading(t, "does not enable groups again that a request without an answer may have disabled", func(t *testing.T, a *agent) {
+		m, other := a.add("mapping", 1, "1=Y 2=Y"), a.add("other", 2, "3=Y")
 		a.expectRequests(t, "1=Y 2=Y", "1=Y 2=Y 3=Y")
 		m.edit("1=N")
 		a.step(answerLost, nothing)
 		m.markRejected()
 		other.edit("3=N")
 		a.expectRequests(t, "1=N 2=N 3=N")
-		m.clearRejection()
+		m.update(func(object *v1alpha1.AgentGroupMapping) { object.Status.Conditions = nil })
 		a.expectRequests(t, "1=N 2=N 3=N")
 	})
 
-	eachReading(t, "reverts an edit that was applied before a crash and is reverted after it", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "reverts an edit that was applied before a crash and is reverted after it", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y")
 		a.expectRequests(t, "1=Y")
 		m.edit("1=N 2=Y")
 		a.step(crashed, nothing)
@@ -107,22 +102,15 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlan_limits_the_writes_for_mappings_without_permission(t *testing.T) {
-	host := newMapping("host", 1, "90=Y")
-	a := newAgent(false, host)
+	a := newAgent(false, newMapping("host", 1, "90=Y"))
 	for n := range 3 * maxOutsideWrites {
-		guest := newMapping(fmt.Sprint("guest", n), 2, "90=N")
+		guest := a.add(fmt.Sprint("guest", n), 2, "90=N")
 		guest.Namespace, guest.forbidden = "tenant", true
-		a.mappings = append(a.mappings, guest)
 	}
-	other := newMapping("other", 3, "90=N")
+	other := a.add("other", 3, "90=N")
 	other.Namespace, other.forbidden = "other", true
-	a.mappings = append(a.mappings, other)
 
-	if n := len(Plan(a.snapshot(), a.state).Writes); n != maxOutsideWrites+1 {
-		t.Errorf("%d writes before the request", n)
-	}
+	expect(t, "writes before the request", len(Plan(a.snapshot(), a.state).Writes), maxOutsideWrites+1)
 	a.expectRequests(t, "90=Y")
-	if a.writes != 3*maxOutsideWrites+2 {
-		t.Errorf("%d writes", a.writes)
-	}
+	expect(t, "writes", a.writes, 3*maxOutsideWrites+2)
 }

@@ -2,9 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,20 +14,13 @@ import (
 // that allows and forbids namespaces. Besides, Ready is true only while DeepCall has the declared groups (R1), and the next
 // requeue is never in the past.
 func TestRandomHistories_with_an_unreliable_account_end_as_desired(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	for n := range uint64(1000) {
-		h := &accountHistory{history: newHistory(rand.New(rand.NewPCG(seed, n)))}
-		h.meanwhile = h.permissionEvent
-		if err := h.run(); err != nil {
-			t.Fatalf("seed %d, history %d, where DeepCall replaces: %v\n%s\n%v", seed, n, h.replaces, lines(h.log), err)
-		}
-	}
+	runHistories(t, func(h *history) error { return (&accountHistory{h}).run() })
 }
 
 type accountHistory struct{ *history }
 
 func (h *accountHistory) run() error {
+	h.meanwhile = h.permissionEvent
 	h.unknown[missing] = true
 	for range 1 + h.IntN(12) {
 		if h.IntN(2) == 0 {
@@ -50,16 +41,7 @@ func (h *accountHistory) run() error {
 		m.forbidden = false
 	}
 	h.setAccount("ready")
-	h.repair()
-	for requests := 0; h.step(answered, func() { h.logf("%s", h.lastRequest(answered)) }); requests++ {
-		if err := h.check(); err != nil {
-			return err
-		}
-		if limit := 2 * len(h.mappings) * (existing + 4); requests > limit {
-			return fmt.Errorf("more than %d requests", limit)
-		}
-	}
-	return h.checkEnd()
+	return h.end(h.check)
 }
 
 func (h *accountHistory) request() error {

@@ -4,43 +4,31 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/reason"
 )
-
-// stated returns the reason of a mapping's condition Ready.
-func (m *mapping) stated() string {
-	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Reason
-	}
-	return ""
-}
 
 // pass lets time pass until a back-off has ended.
 func (a *agent) pass() { a.now = a.now.Add(MaxRetry) }
 
 func TestRejectedWrite(t *testing.T) {
-	eachReading(t, "of a record sends no request for the mapping, and does not delay others", func(t *testing.T, replaces bool) {
-		bad, good := newMapping("bad", 1, "1=Y"), newMapping("good", 2, "2=Y")
-		a := newAgent(replaces, bad, good)
+	eachReading(t, "of a record sends no request for the mapping, and does not delay others", func(t *testing.T, a *agent) {
+		bad, good := a.add("bad", 1, "1=Y"), a.add("good", 2, "2=Y")
 		a.rejects[Metadata]["bad"] = true
 		a.expectRequests(t, "2=Y")
-		expect(t, "bad", bad.stated(), v1alpha1.ReasonWriteRejected)
-		expect(t, "good", good.stated(), v1alpha1.ReasonSynced)
+		expect(t, "bad", bad.summary().Reason, v1alpha1.ReasonWriteRejected)
+		expect(t, "good", good.summary().Reason, v1alpha1.ReasonSynced)
 		a.pass()
 		a.expectRequests(t)
 		a.rejects = nil
 		a.expectRequests(t)
 		a.pass()
 		a.expectRequests(t, "1=Y 2=Y")
-		expect(t, "bad", bad.stated(), v1alpha1.ReasonSynced)
+		expect(t, "bad", bad.summary().Reason, v1alpha1.ReasonSynced)
 	})
 
-	eachReading(t, "of a record keeps the mapping's applied groups in the requests of others", func(t *testing.T, replaces bool) {
-		bad, good := newMapping("bad", 1, "1=Y"), newMapping("good", 2, "2=Y")
-		a := newAgent(replaces, bad, good)
+	eachReading(t, "of a record keeps the mapping's applied groups in the requests of others", func(t *testing.T, a *agent) {
+		bad, good := a.add("bad", 1, "1=Y"), a.add("good", 2, "2=Y")
 		a.runAll(t)
 		a.rejects[Metadata]["bad"] = true
 		bad.edit("1=Y 3=Y")
@@ -50,27 +38,23 @@ func TestRejectedWrite(t *testing.T) {
 		a.expectRequests(t, "1=N 2=N")
 	})
 
-	eachReading(t, "of a status does not lose what DeepCall confirmed", func(t *testing.T, replaces bool) {
-		bad, good := newMapping("bad", 1, "1=Y"), newMapping("good", 2, "2=Y")
-		a := newAgent(replaces, bad, good)
+	eachReading(t, "of a status does not lose what DeepCall confirmed", func(t *testing.T, a *agent) {
+		bad, _ := a.add("bad", 1, "1=Y"), a.add("good", 2, "2=Y")
 		a.rejects[Status]["bad"] = true
 		a.expectRequests(t, "1=Y", "1=Y 2=Y")
-		expect(t, "bad", bad.stated(), "")
+		expect(t, "bad", bad.summary().Reason, "")
 		a.rejects = nil
 		a.expectRequests(t)
-		expect(t, "bad during the back-off", bad.stated(), "")
+		expect(t, "bad during the back-off", bad.summary().Reason, "")
 		a.pass()
 		a.expectRequests(t)
-		expect(t, "bad", bad.stated(), v1alpha1.ReasonSynced)
+		expect(t, "bad", bad.summary().Reason, v1alpha1.ReasonSynced)
 		expect(t, "bad has applied", text(bad.applied()), "1=Y")
-		if len(a.state.Mappings) > 0 {
-			t.Errorf("the state is %+v", a.state)
-		}
+		expect(t, "the number of mappings with a state", len(a.state.Mappings), 0)
 	})
 
-	eachReading(t, "of a status does not delay edits, whose records contain the groups that it lacks", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "of a status does not delay edits, whose records contain the groups that it lacks", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y")
 		a.rejects[Status]["mapping"] = true
 		a.expectRequests(t, "1=Y")
 		m.edit("1=Y 2=Y")
@@ -84,26 +68,22 @@ func TestRejectedWrite(t *testing.T) {
 		a.expectRequests(t)
 	})
 
-	eachReading(t, "of a status does not delay the deletion", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "of a status does not delay the deletion", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y")
 		a.rejects[Status]["mapping"] = true
 		a.expectRequests(t, "1=Y")
 		m.delete(a.now)
 		a.expectRequests(t, "1=N")
-		if !m.gone {
-			t.Error("the deletion has not ended")
-		}
+		expect(t, "the deletion has ended", m.gone, true)
 	})
 
-	eachReading(t, "of the finalizer's removal is reported, and removes the groups once", func(t *testing.T, replaces bool) {
-		m, other := newMapping("mapping", 1, "1=Y"), newMapping("other", 2, "2=Y")
-		a := newAgent(replaces, m, other)
+	eachReading(t, "of the finalizer's removal is reported, and removes the groups once", func(t *testing.T, a *agent) {
+		m, other := a.add("mapping", 1, "1=Y"), a.add("other", 2, "2=Y")
 		a.runAll(t)
 		a.rejects[Metadata]["mapping"] = true
 		m.delete(a.now)
 		a.expectRequests(t, "1=N 2=Y")
-		expect(t, "mapping", m.stated(), v1alpha1.ReasonWriteRejected)
+		expect(t, "mapping", m.summary().Reason, v1alpha1.ReasonWriteRejected)
 		expect(t, "mapping has applied", text(m.applied()), "")
 		other.edit("2=N")
 		a.expectRequests(t, "2=N")
@@ -112,14 +92,11 @@ func TestRejectedWrite(t *testing.T) {
 		a.rejects = nil
 		a.pass()
 		a.expectRequests(t)
-		if !m.gone {
-			t.Error("the deletion has not ended")
-		}
+		expect(t, "the deletion has ended", m.gone, true)
 	})
 
-	eachReading(t, "of the finalizer's removal and the status does not enable groups again", func(t *testing.T, replaces bool) {
-		m, other := newMapping("mapping", 1, "1=Y"), newMapping("other", 2, "2=Y")
-		a := newAgent(replaces, m, other)
+	eachReading(t, "of the finalizer's removal and the status does not enable groups again", func(t *testing.T, a *agent) {
+		m, other := a.add("mapping", 1, "1=Y"), a.add("other", 2, "2=Y")
 		a.runAll(t)
 		a.rejects[Metadata]["mapping"], a.rejects[Status]["mapping"] = true, true
 		m.delete(a.now)
@@ -128,18 +105,15 @@ func TestRejectedWrite(t *testing.T) {
 		a.expectRequests(t, "2=N")
 	})
 
-	eachReading(t, "does not hide that DeepCall rejected the mapping", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y 9=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "does not hide that DeepCall rejected the mapping", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y 9=Y")
 		a.vanish("9")
 		a.expectRequests(t, "1=Y 9=Y")
 		a.rejects[Metadata]["mapping"] = true // the finalizer is not needed any more
 		for range 3 {
 			a.pass()
 			a.expectRequests(t)
-			if !m.isRejected() {
-				t.Fatalf("it states %s", m.stated())
-			}
+			expect(t, "rejected", m.isRejected(), true)
 		}
 	})
 }
@@ -155,22 +129,16 @@ func TestRejectedWrite_is_repeated_with_back_off(t *testing.T) {
 			delay := time.Second
 			for n := 1; n <= 10; n++ {
 				until := Plan(a.snapshot(), a.state).RequeueAt
-				if got := until.Sub(a.now); got != delay {
-					t.Fatalf("repeated after %s, want %s", got, delay)
-				}
+				expect(t, "the delay", until.Sub(a.now), delay)
 				a.now = until.Add(-time.Millisecond)
-				before, object := a.writes, m.AgentGroupMapping
+				a.writes = 0
 				a.runAll(t)
-				if a.writes != before || m.AgentGroupMapping != object {
-					t.Fatalf("write %d is repeated after less than %s", n, delay)
-				}
+				expect(t, "writes before its end", a.writes, 0)
 				a.now = until
 				version := m.DeepCopy()
 				a.runAll(t)
-				if failures := a.failures(m, part); failures != n+1 {
-					t.Fatalf("%d rejections, want %d", failures, n+1)
-				}
-				expect(t, "reason", m.stated(), map[Part]string{Metadata: v1alpha1.ReasonWriteRejected, Status: ""}[part])
+				expect(t, "rejections", a.failures(m, part), n+1)
+				expect(t, "reason", m.summary().Reason, map[Part]string{Metadata: v1alpha1.ReasonWriteRejected, Status: ""}[part])
 				if part == Metadata && !m.Status.Conditions[0].LastTransitionTime.Equal(&version.Status.Conditions[0].LastTransitionTime) {
 					t.Fatal("the status changes")
 				}
@@ -197,8 +165,8 @@ func (a *agent) failures(m *mapping, part Part) int {
 
 // Other mappings' results change the status of a mapping whose status is not written now.
 func TestApply_keeps_a_status_that_is_not_to_be_written_yet(t *testing.T) {
-	bad, other := newMapping("bad", 1, "9=Y"), newMapping("other", 2, "2=Y")
-	a := newAgent(true, bad, other)
+	a := newAgent(true)
+	bad, other := a.add("bad", 1, "9=Y"), a.add("other", 2, "2=Y")
 	a.rejects[Status]["bad"] = true
 	a.expectRequests(t, "9=Y", "2=Y 9=Y")
 	a.vanish("9")
@@ -207,9 +175,8 @@ func TestApply_keeps_a_status_that_is_not_to_be_written_yet(t *testing.T) {
 	a.rejects = nil
 	a.pass()
 	a.reconcile()
-	if !bad.isRejected() || bad.Status.AppliedEndpoint != "" {
-		t.Errorf("the status is %+v", bad.Status)
-	}
+	expect(t, "rejected", bad.isRejected(), true)
+	expect(t, "the endpoint of the applied groups", bad.Status.AppliedEndpoint, "")
 }
 
 // Messages of webhooks can contain the time or the object's version. They must not change the status with each attempt, also not
@@ -220,16 +187,14 @@ func TestRejectedWrite_keeps_its_message(t *testing.T) {
 	reject := func(message string) reason.Summary {
 		a.pass()
 		a.reconcile()
-		s := a.snapshot()
-		a.commit(s, a.state, WriteResult{Metadata: true, Rejected: Metadata, Message: message})
+		a.commit(a.snapshot(), a.state, WriteResult{Metadata: true, Rejected: Metadata, Message: message})
 		a.reconcile()
-		return reason.Of(m.Status.Conditions, 1)
+		return m.summary()
 	}
 	first := reject("denied at 12:00:01, version 41")
 	expect(t, "reason", first.Reason, v1alpha1.ReasonWriteRejected)
 	expect(t, "message", reject("denied at 12:01:02, version 42").Message, first.Message)
 	a.restart()
 	expect(t, "message after a restart", reject("denied at 13:01:02, version 43").Message, first.Message)
-	other := reject("a quota is exceeded")
-	expect(t, "another message", other.Message, reason.WriteRejected("a quota is exceeded").Message)
+	expect(t, "another message", reject("a quota is exceeded").Message, reason.WriteRejected("a quota is exceeded").Message)
 }

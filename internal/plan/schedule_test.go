@@ -18,9 +18,7 @@ func TestRetryDelay(t *testing.T) {
 		10: 5 * time.Minute, 11: 5 * time.Minute, 1000: 5 * time.Minute, math.MaxInt: 5 * time.Minute,
 	} {
 		t.Run(fmt.Sprintf("is %s after failure %d", want, failures), func(t *testing.T) {
-			if got := retryDelay(failures, 0); got != want {
-				t.Errorf("without jitter it is %s", got)
-			}
+			expect(t, "without jitter", retryDelay(failures, 0), want)
 			earliest, latest := want, min(want+want/4, 5*time.Minute)
 			if want == 5*time.Minute {
 				earliest = want - want/4
@@ -37,9 +35,7 @@ func TestRetryDelay(t *testing.T) {
 		1: 5 * time.Minute, 2: 10 * time.Minute, 3: 20 * time.Minute, 4: 40 * time.Minute, 5: time.Hour, math.MaxInt: time.Hour,
 	} {
 		t.Run(fmt.Sprintf("is %[2]s after denial %[1]d", failures, want), func(t *testing.T) {
-			if got := deniedDelay(failures, 0); got != want {
-				t.Errorf("without jitter it is %s", got)
-			}
+			expect(t, "without jitter", deniedDelay(failures, 0), want)
 		})
 	}
 
@@ -58,9 +54,7 @@ func TestResyncAt(t *testing.T) {
 
 	t.Run("is never if the interval is zero", func(t *testing.T) {
 		for _, interval := range []time.Duration{0, -time.Second} {
-			if at := ResyncAt("support/asha", last, interval); !at.IsZero() {
-				t.Errorf("%s: at %s", interval, at)
-			}
+			expect(t, interval.String(), ResyncAt("support/asha", last, interval), time.Time{})
 		}
 	})
 
@@ -85,18 +79,12 @@ func TestResyncAt(t *testing.T) {
 
 	t.Run("is the same after a restart", func(t *testing.T) {
 		at := ResyncAt("support/asha", last, time.Hour)
-		if again := ResyncAt("support/asha", last, time.Hour); !again.Equal(at) {
-			t.Errorf("%s and %s", at, again)
-		}
+		expect(t, "again", ResyncAt("support/asha", last, time.Hour), at)
 		// A restart reads the time from the status, which has neither fractions of a second nor a time zone.
 		read := last.In(time.FixedZone("", 3600)).Truncate(time.Second)
-		if again := ResyncAt("support/asha", read, time.Hour); !again.Equal(at) {
-			t.Errorf("%s and %s", at, again)
-		}
+		expect(t, "after a restart", ResyncAt("support/asha", read, time.Hour).UTC(), at)
 		written := last.Add(300 * time.Millisecond)
-		if shift := ResyncAt("support/asha", written, time.Hour).Sub(at); shift != 300*time.Millisecond {
-			t.Errorf("a fraction of a second shifts it by %s", shift)
-		}
+		expect(t, "its shift by a fraction of a second", ResyncAt("support/asha", written, time.Hour).Sub(at), 300*time.Millisecond)
 	})
 
 	t.Run("varies from interval to interval", func(t *testing.T) {
@@ -144,45 +132,39 @@ func FuzzScheduleBounds(f *testing.F) {
 
 // An HTTP 413 rejects a mapping without an answer that the status could record.
 func TestPlan_sends_a_mapping_rejected_without_a_code_once_per_interval(t *testing.T) {
-	m := newMapping("mapping", 1, "1=Y")
-	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
-	a := newAgent(false, m)
-	a.runAll(t)
-	m.edit("1=N")
-	for interval := range 3 {
-		next, ok := Plan(a.snapshot(), a.state).Next()
-		if !ok {
-			t.Fatalf("no request in interval %d", interval)
-		}
-		a.state = a.state.WithResult(Result{Next: next, Endpoint: endpoint, At: a.now, Failure: &deepcall.Error{
-			Entry: deepcall.Entry{Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: deepcall.Rejected},
-		}})
-		a.reconcile()
-		a.now = a.now.Add(50 * time.Minute)
-		if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
-			t.Fatalf("another request in interval %d", interval)
-		}
-		a.now = a.now.Add(20 * time.Minute)
-	}
-}
-
-func TestPlan_sends_a_new_mapping_rejected_without_a_code_after_the_interval_also_after_a_restart(t *testing.T) {
-	m := newMapping("mapping", 1, "1=Y")
-	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
-	a := newAgent(false, m)
-	next, _ := Plan(a.snapshot(), a.state).Next()
-	a.state = a.state.WithResult(Result{Next: next, Endpoint: endpoint, At: a.now, Failure: &deepcall.Error{
-		Entry: deepcall.Entry{Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: deepcall.Rejected},
-	}})
-	a.reconcile()
-	a.restart()
-	a.now = a.now.Add(50 * time.Minute)
-	if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
-		t.Error("a request within the interval")
-	}
-	a.now = a.now.Add(20 * time.Minute)
-	if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
-		t.Error("no request after the interval")
+	for name, tc := range map[string]struct {
+		intervals       int
+		isNew, restarts bool
+	}{
+		"of an edit":                             {intervals: 3},
+		"of a new mapping, also after a restart": {intervals: 1, isNew: true, restarts: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMapping("mapping", 1, "1=Y")
+			m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
+			a := newAgent(false, m)
+			if !tc.isNew {
+				a.runAll(t)
+				m.edit("1=N")
+			}
+			for interval := range tc.intervals {
+				next, ok := Plan(a.snapshot(), a.state).Next()
+				if !ok {
+					t.Fatalf("no request in interval %d", interval)
+				}
+				a.state = a.state.WithResult(Result{Next: next, Endpoint: endpoint, At: a.now, Failure: &deepcall.Error{
+					Entry: deepcall.Entry{Reason: "RequestTooLarge", Message: "DeepCall answered HTTP 413", Class: deepcall.Rejected},
+				}})
+				a.reconcile()
+				if tc.restarts {
+					a.restart()
+				}
+				a.now = a.now.Add(50 * time.Minute)
+				expect(t, fmt.Sprintf("another request in interval %d", interval), a.hasRequest(), false)
+				a.now = a.now.Add(20 * time.Minute)
+			}
+			expect(t, "a request after the last interval", a.hasRequest(), true)
+		})
 	}
 }
 
@@ -190,19 +172,13 @@ func TestNextResync_is_when_the_groups_are_sent_again(t *testing.T) {
 	m := newMapping("mapping", 1, "1=Y")
 	m.Spec.ResyncInterval = &metav1.Duration{Duration: time.Hour}
 	a := newAgent(false, m)
-	if next := NextResync(m.AgentGroupMapping); !next.IsZero() {
-		t.Errorf("a mapping that was never sent is resynced at %v", next)
-	}
+	expect(t, "the resync of a mapping that was never sent", NextResync(m.AgentGroupMapping), time.Time{})
 	a.runAll(t)
 	at := NextResync(m.AgentGroupMapping)
 	a.now = at.Add(-time.Second)
-	if _, ok := Plan(a.snapshot(), a.state).Next(); ok {
-		t.Error("a request before the resync is due")
-	}
+	expect(t, "a request before the resync is due", a.hasRequest(), false)
 	a.now = at
-	if _, ok := Plan(a.snapshot(), a.state).Next(); !ok {
-		t.Error("no request when the resync is due")
-	}
+	expect(t, "a request when the resync is due", a.hasRequest(), true)
 }
 
 func TestNewMapping_does_not_trust_times_of_the_status(t *testing.T) {
@@ -230,9 +206,8 @@ func TestNewMapping_does_not_trust_times_of_the_status(t *testing.T) {
 			if next := Plan(a.snapshot(), a.state).ResyncAt; next.After(a.now.Add(tc.within)) || tc.within > 0 && !next.After(a.now) {
 				t.Errorf("the next resync is at %s, now is %s", next, a.now)
 			}
-			if at := a.snapshot().Mappings[0].Status.Conditions[0].LastTransitionTime; at.After(a.now) {
-				t.Errorf("the condition changed at %s", at)
-			}
+			changed := a.snapshot().Mappings[0].Status.Conditions[0].LastTransitionTime
+			expect(t, "the condition changed in the future", changed.After(a.now), false)
 		})
 	}
 }

@@ -14,9 +14,8 @@ func (a *agent) setUser(hash string, isOther bool) {
 }
 
 func TestPlan_with_another_user(t *testing.T) {
-	eachReading(t, "sends the groups of all mappings again, and nothing twice", func(t *testing.T, replaces bool) {
-		one, two := newMapping("one", 1, "1=Y"), newMapping("two", 2, "2=N")
-		a := newAgent(replaces, one, two)
+	eachReading(t, "sends the groups of all mappings again, and nothing twice", func(t *testing.T, a *agent) {
+		one, _ := a.add("one", 1, "1=Y"), a.add("two", 2, "2=N")
 		a.setUser(user, false)
 		a.expectRequests(t, "1=Y", "1=Y 2=N")
 		a.restart()
@@ -30,35 +29,29 @@ func TestPlan_with_another_user(t *testing.T) {
 		a.expectRequests(t)
 	})
 
-	eachReading(t, "sends nothing while the user is not known", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "sends nothing while the user is not known", func(t *testing.T, a *agent) {
+		a.add("mapping", 1, "1=Y")
 		a.setUser(user, false)
 		a.expectRequests(t, "1=Y")
 		a.setUser("", false)
 		a.account.Misconfigured = true
-		writes := a.writes
+		a.writes = 0
 		a.expectRequests(t)
 		a.account.Misconfigured = false
 		a.setUser(user, false)
 		a.expectRequests(t)
-		if a.writes != writes {
-			t.Errorf("%d writes", a.writes-writes)
-		}
+		expect(t, "writes", a.writes, 0)
 	})
 
-	eachReading(t, "sends and writes nothing after an upgrade, and records the user with the next write", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "1=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "sends and writes nothing after an upgrade, and records the user with the next write", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "1=Y")
 		a.expectRequests(t, "1=Y")
-		writes := a.writes
+		a.writes = 0
 		a.restart()
 		a.setUser(user, false)
 		a.expectRequests(t)
 		expect(t, "the recorded user", m.Status.AppliedUserHash, "")
-		if a.writes != writes {
-			t.Errorf("%d writes", a.writes-writes)
-		}
+		expect(t, "writes", a.writes, 0)
 		m.suspend(true) // the status of this generation is written without a request
 		a.expectRequests(t)
 		expect(t, "the recorded user", m.Status.AppliedUserHash, user)
@@ -67,9 +60,9 @@ func TestPlan_with_another_user(t *testing.T) {
 		a.expectRequests(t, "1=Y")
 	})
 
-	eachReading(t, "carries all groups if the account was recreated, and sends them once", func(t *testing.T, replaces bool) {
-		one, two := newMapping("one", 1, "1=Y"), newMapping("two", 2, "2=N")
-		a := newAgent(replaces, one, two)
+	eachReading(t, "carries all groups if the account was recreated, and sends them once", func(t *testing.T, a *agent) {
+		a.add("one", 1, "1=Y")
+		a.add("two", 2, "2=N")
 		a.setUser(user, false)
 		a.expectRequests(t, "1=Y", "1=Y 2=N")
 		a.setUser(userOfRecreated, false)
@@ -79,9 +72,8 @@ func TestPlan_with_another_user(t *testing.T) {
 		a.expectRequests(t)
 	})
 
-	eachReading(t, "sends a rejected mapping at once, also after a restart", func(t *testing.T, replaces bool) {
-		m := newMapping("mapping", 1, "9=Y")
-		a := newAgent(replaces, m)
+	eachReading(t, "sends a rejected mapping at once, also after a restart", func(t *testing.T, a *agent) {
+		m := a.add("mapping", 1, "9=Y")
 		a.vanish("9")
 		a.setUser(user, false)
 		a.expectRequests(t, "9=Y")
@@ -98,9 +90,8 @@ func TestPlan_with_another_user(t *testing.T) {
 		expect(t, "the target that rejected it", m.Status.RejectedEndpoint+m.Status.RejectedUserHash, "")
 	})
 
-	eachReading(t, "sends carried groups at once that another user rejected, also after a restart", func(t *testing.T, replaces bool) {
-		carried, edited := newMapping("carried", 1, "1=Y 9=Y"), newMapping("edited", 2, "2=Y")
-		a := newAgent(replaces, carried, edited)
+	eachReading(t, "sends carried groups at once that another user rejected, also after a restart", func(t *testing.T, a *agent) {
+		carried, edited := a.add("carried", 1, "1=Y 9=Y"), a.add("edited", 2, "2=Y")
 		a.setUser(user, false)
 		a.runAll(t)
 		a.vanish("9")
