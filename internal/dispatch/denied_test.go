@@ -21,18 +21,15 @@ func TestDeniedAccount(t *testing.T) {
 	})
 
 	runInFakeTime(t, "lets requests in flight end and starts none", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 3}, deepCall.get)
+		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 3}, always(success))
 		h.send("0", edit)
-		deepCall.set(denied.in(time.Second))
+		h.setAnswer(denied.in(time.Second))
 		h.launch("a", edit)
-		deepCall.set(success.in(2 * time.Second))
+		h.setAnswer(success.in(2 * time.Second))
 		h.launch("b", edit)
-		deepCall.set(denied.in(3 * time.Second))
+		h.setAnswer(denied.in(3 * time.Second))
 		h.launch("c", edit)
-		if h.acquire("d", edit) != nil {
-			t.Error("d got a permit although MaxInFlight requests are in flight")
-		}
+		expect(t, "permit while MaxInFlight requests are in flight", h.acquire("d", edit), nil)
 		h.takeEnqueued()
 		elapse(2 * time.Second)
 		expect(t, "enqueued before another agent is denied", h.takeEnqueued(), "a b")
@@ -53,9 +50,7 @@ func TestDeniedAccount(t *testing.T) {
 		"another CA bundle":              func(h *harness, c *Config) { c.CABundle, c.Client = []byte("PEM"), h.client() },
 		"a new revision with new client": func(h *harness, c *Config) { c.Revision, c.Client = "2", h.client() },
 	} {
-		runInFakeTime(t, "retries at once after "+name+", and serves all agents after a success", func(t *testing.T) {
-			deepCall := &changingAnswer{answer: denied}
-			h := newHarness(t, generous, deepCall.get)
+		withHarness(t, "retries at once after "+name+", and serves all agents after a success", generous, denied, func(t *testing.T, h *harness) {
 			h.reconcileMany(20, edit, true)
 			h.until(time.Minute)
 			recoveries := h.health().Recoveries
@@ -63,7 +58,7 @@ func TestDeniedAccount(t *testing.T) {
 			elapse(0)
 			expect(t, "requests", h.starts(), "0s 1m0s")
 			expect(t, "recovered", h.health().Recoveries > recoveries, true)
-			deepCall.set(success)
+			h.setAnswer(success)
 			h.reconfigure(func(c *Config) { c.Revision = "3" })
 			elapse(0)
 			expect(t, "requests", len(h.requests()), 22)
@@ -72,7 +67,7 @@ func TestDeniedAccount(t *testing.T) {
 	}
 
 	runInFakeTime(t, "is not denied again by the one agent that DeepCall denies", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, func(r request) answer {
+		h := newHarness(t, serial, func(r request) answer {
 			if r.agentID == "a" {
 				return denied
 			}
@@ -90,7 +85,7 @@ func TestDeniedAccount(t *testing.T) {
 
 	runInFakeTime(t, "is denied again after at most 3 requests, although only single agents were denied before", func(t *testing.T) {
 		isDenied := func(agentID string) bool { return strings.HasPrefix(agentID, "bad") }
-		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, func(r request) answer {
+		h := newHarness(t, serial, func(r request) answer {
 			if isDenied(r.agentID) {
 				return denied
 			}
@@ -113,8 +108,7 @@ func TestDeniedAccount(t *testing.T) {
 		}
 	})
 
-	runInFakeTime(t, "is not retried if the configuration did not change", func(t *testing.T) {
-		h := newHarness(t, generous, always(denied))
+	withHarness(t, "is not retried if the configuration did not change", generous, denied, func(t *testing.T, h *harness) {
 		h.reconcileMany(3, edit, true)
 		for range 10 {
 			h.reconfigure(func(c *Config) { c.Credentials = credentials(t, "1001") })
@@ -123,8 +117,7 @@ func TestDeniedAccount(t *testing.T) {
 		expect(t, "requests", h.starts(), "0s")
 	})
 
-	runInFakeTime(t, "is not retried if the Secret is recreated with the same data", func(t *testing.T) {
-		h := newHarness(t, generous, always(denied))
+	withHarness(t, "is not retried if the Secret is recreated with the same data", generous, denied, func(t *testing.T, h *harness) {
 		h.reconcileMany(3, edit, true)
 		h.reconfigure(deleteSecret)
 		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
@@ -147,14 +140,13 @@ func TestDeniedAccount(t *testing.T) {
 	})
 
 	runInFakeTime(t, "is not caused by HTTP 403 without DeepCall's own answer once the credentials were accepted", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: answer{status: 403, body: "<html>"}}
-		h := newHarness(t, generous, deepCall.get)
+		h := newHarness(t, generous, always(answer{status: 403, body: "<html>"}))
 		h.send("0", edit)
 		expect(t, "state with untried credentials", h.health().State, Denied)
 		h.reconfigure(func(c *Config) { c.Revision = "2" })
-		deepCall.set(success)
+		h.setAnswer(success)
 		h.send("0", edit)
-		deepCall.set(answer{status: 403, body: "<html>"})
+		h.setAnswer(answer{status: 403, body: "<html>"})
 		for range 4 {
 			h.send("0", edit)
 		}
@@ -163,23 +155,21 @@ func TestDeniedAccount(t *testing.T) {
 		expect(t, "state after 5 failures", h.health().State, Unreachable)
 		expect(t, "cause", h.cause(), "Blocked")
 		h.reconfigure(func(c *Config) { c.Revision = "3" })
-		deepCall.set(success)
+		h.setAnswer(success)
 		h.send("0", edit)
-		deepCall.set(answer{status: 403, body: `{"status":"error","code":1015,"message":"no"}`})
+		h.setAnswer(answer{status: 403, body: `{"status":"error","code":1015,"message":"no"}`})
 		h.send("0", edit)
 		expect(t, "state with DeepCall's own answer", h.health().State, Denied)
 	})
 
-	runInFakeTime(t, "is not caused by HTTP 413", func(t *testing.T) {
-		h := newHarness(t, generous, always(answer{status: 413, body: "<html>"}))
+	withHarness(t, "is not caused by HTTP 413", generous, answer{status: 413, body: "<html>"}, func(t *testing.T, h *harness) {
 		for n := range 10 {
 			h.send(fmt.Sprint(n), edit)
 		}
 		expect(t, "state", h.health().State, Untried)
 	})
 
-	runInFakeTime(t, "can't remove groups once the Secret is gone, in either order", func(t *testing.T) {
-		h := newHarness(t, generous, always(denied))
+	withHarness(t, "can't remove groups once the Secret is gone, in either order", generous, denied, func(t *testing.T, h *harness) {
 		h.send("0", edit)
 		expect(t, "with the Secret", h.health().CanRemove, true)
 		h.acquire("1", Ask{Removal: true})
@@ -192,7 +182,7 @@ func TestDeniedAccount(t *testing.T) {
 		h.reconfigure(func(c *Config) { c.Credentials, c.ConfigError = credentials(t, "1001"), ConfigError{} })
 		expect(t, "with the Secret again", h.health().CanRemove, true)
 
-		h = newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, always(denied.in(time.Second)))
+		h = newHarness(t, serial, always(denied.in(time.Second)))
 		h.reconfigure(deleteSecret)
 		expect(t, "with credentials that were not denied", h.health().CanRemove, true)
 		h.launch("0", Ask{Removal: true})
@@ -204,12 +194,10 @@ func TestDeniedAccount(t *testing.T) {
 		expect(t, "requests", len(h.requests()), 1)
 	})
 
-	runInFakeTime(t, "is not caused by an answer to former credentials", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: denied.in(time.Second)}
-		h := newHarness(t, generous, deepCall.get)
+	withHarness(t, "is not caused by an answer to former credentials", generous, denied.in(time.Second), func(t *testing.T, h *harness) {
 		h.launch("1", edit)
 		h.reconfigure(func(c *Config) { c.Credentials = credentials(t, "1002") })
-		deepCall.set(success)
+		h.setAnswer(success)
 		elapse(2 * time.Second)
 		expect(t, "state", h.health().State, Untried)
 		h.send("2", edit)

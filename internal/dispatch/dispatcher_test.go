@@ -12,8 +12,7 @@ import (
 )
 
 func TestAccounts(t *testing.T) {
-	runInFakeTime(t, "exist from their first configuration to their removal", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
+	withHarness(t, "exist from their first configuration to their removal", generous, success, func(t *testing.T, h *harness) {
 		original := h.accounts[acme]
 		expect(t, "has the account", h.Has(acme), true)
 		other := types.NamespacedName{Namespace: "other", Name: "acme"}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -48,22 +47,11 @@ var (
 
 func always(a answer) func(request) answer { return func(request) answer { return a } }
 
-// changingAnswer is the answer of a DeepCall whose behaviour changes.
-type changingAnswer struct {
-	mu     sync.Mutex
-	answer answer
-}
-
-func (c *changingAnswer) set(a answer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.answer = a
-}
-
-func (c *changingAnswer) get(request) answer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.answer
+// setAnswer changes the answer to requests from now on.
+func (h *harness) setAnswer(a answer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = always(a)
 }
 
 // request is one request as DeepCall received it.
@@ -100,9 +88,10 @@ func (h *harness) serve(r *http.Request) (*http.Response, error) {
 	h.maxInFlight = max(h.maxInFlight, h.inFlight)
 	n := len(h.received)
 	h.received = append(h.received, req)
+	answer := h.answer
 	h.mu.Unlock()
 
-	a := h.answer(req)
+	a := answer(req)
 	select {
 	case <-time.After(a.after):
 	case <-r.Context().Done():

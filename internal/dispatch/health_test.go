@@ -20,8 +20,7 @@ func TestUntriedAccount(t *testing.T) {
 		expect(t, "state", h.health().State, Usable)
 	})
 
-	runInFakeTime(t, "sends one request at a time while requests fail", func(t *testing.T) {
-		h := newHarness(t, generous, always(down.in(time.Second)))
+	withHarness(t, "sends one request at a time while requests fail", generous, down.in(time.Second), func(t *testing.T, h *harness) {
 		h.reconcileMany(3, edit, false)
 		h.until(time.Minute)
 		expect(t, "requests", h.starts(), "0s 1s 2s")
@@ -53,42 +52,35 @@ func TestUsableAccountStaysUsableWithANewRevision(t *testing.T) {
 }
 
 func TestUnreachableAccount(t *testing.T) {
-	runInFakeTime(t, "is probed by one request at a time, 1 s to 1 min apart, and recovers at once", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: down}
-		h := newHarness(t, generous, deepCall.get)
+	withHarness(t, "is probed by one request at a time, 1 s to 1 min apart, and recovers at once", generous, down, func(t *testing.T, h *harness) {
 		h.reconcileMany(50, edit, true)
 		h.until(200 * time.Second)
 		expect(t, "requests", h.starts(), "0s 0s 0s 0s 0s 1s 3s 7s 15s 31s 1m3s 2m3s 3m3s")
 		expect(t, "state", h.health().State, Unreachable)
 		recoveries := h.health().Recoveries
-		deepCall.set(success)
+		h.setAnswer(success)
 		h.until(243 * time.Second)
 		expect(t, "requests", len(h.requests()), 13+50)
 		expect(t, "recovered", h.health().Recoveries > recoveries, true)
 	})
 
-	runInFakeTime(t, "is probed for waiting agents in turn", func(t *testing.T) {
-		h := newHarness(t, generous, always(down))
+	withHarness(t, "is probed for waiting agents in turn", generous, down, func(t *testing.T, h *harness) {
 		h.reconcile(Ask{Priority: Retry}, true, "8")
 		h.reconcile(Ask{Priority: PeriodicResync}, true, "1", "2")
 		h.until(64 * time.Second)
 		expect(t, "agents", h.agentIDs(), "8 8 8 8 8 1 2 8 1 2 8")
 	})
 
-	runInFakeTime(t, "is not caused by requests that fail while in flight together", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, generous, deepCall.get)
-		h.send("0", edit)
+	withUsableHarness(t, "is not caused by requests that fail while in flight together", generous, success, func(t *testing.T, h *harness) {
 		for n := range 8 {
-			deepCall.set(failing.in(time.Duration(1+n) * time.Second))
+			h.setAnswer(failing.in(time.Duration(1+n) * time.Second))
 			h.launch(fmt.Sprint(n), edit)
 		}
 		elapse(time.Minute)
 		expect(t, "state", h.health().State, Usable)
 	})
 
-	runInFakeTime(t, "is caused by answers that can't be read", func(t *testing.T) {
-		h := newHarness(t, generous, always(answer{status: 200, body: "<html>"}))
+	withHarness(t, "is caused by answers that can't be read", generous, answer{status: 200, body: "<html>"}, func(t *testing.T, h *harness) {
 		for n := range 5 {
 			h.send(fmt.Sprint(n), edit)
 		}
@@ -108,8 +100,7 @@ func TestUnreachableAccount(t *testing.T) {
 }
 
 func TestHealthDescribesTheConfiguration(t *testing.T) {
-	runInFakeTime(t, "endpoint, authentication and configuration error", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
+	withHarness(t, "endpoint, authentication and configuration error", generous, success, func(t *testing.T, h *harness) {
 		health := h.health()
 		expect(t, "endpoint", health.Endpoint, endpoint)
 		expect(t, "authentication", health.Authentication, "UserToken")

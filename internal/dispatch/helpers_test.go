@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +30,7 @@ const (
 var (
 	acme     = types.NamespacedName{Namespace: "support", Name: "acme"}
 	generous = Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1000}
+	serial   = Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}
 	edit     = Ask{Priority: Edit}
 )
 
@@ -36,12 +39,11 @@ func agent(id string) v1alpha1.AgentKey { return v1alpha1.AgentKey{Account: acme
 // harness is a Dispatcher with the account acme and a fake DeepCall. Times are since its start.
 type harness struct {
 	*Dispatcher
-	t      *testing.T
-	begin  time.Time
-	fence  error // the result of MaySend
-	answer func(request) answer
+	t     *testing.T
+	begin time.Time
 
 	mu              sync.Mutex
+	answer          func(request) answer
 	received        []request
 	inFlight        int
 	maxInFlight     int
@@ -55,7 +57,6 @@ func newHarness(t *testing.T, limits Limits, answer func(request) answer) *harne
 	h := &harness{t: t, begin: time.Now(), answer: answer}
 	h.Dispatcher = New(Options{
 		Clock: clock.RealClock{}, Enqueue: h.enqueue, EnqueueLowPriority: h.enqueue, EnqueueAccount: h.enqueueAccount,
-		MaySend: func() error { return h.fence },
 	})
 	h.Configure(acme, h.config("1001", limits))
 	t.Cleanup(func() {
@@ -63,6 +64,21 @@ func newHarness(t *testing.T, limits Limits, answer func(request) answer) *harne
 		h.Wait()
 	})
 	return h
+}
+
+// withHarness runs a subtest in fake time with a harness that answers all requests alike.
+func withHarness(t *testing.T, name string, limits Limits, a answer, run func(t *testing.T, h *harness)) {
+	t.Helper()
+	runInFakeTime(t, name, func(t *testing.T) { run(t, newHarness(t, limits, always(a))) })
+}
+
+// withUsableHarness is withHarness with an account that has accepted a request of agent 0.
+func withUsableHarness(t *testing.T, name string, limits Limits, a answer, run func(t *testing.T, h *harness)) {
+	t.Helper()
+	withHarness(t, name, limits, a, func(t *testing.T, h *harness) {
+		h.send("0", edit)
+		run(t, h)
+	})
 }
 
 func (h *harness) config(user string, limits Limits) Config {
@@ -77,7 +93,6 @@ func (h *harness) reconfigure(change func(*Config)) {
 	h.Configure(acme, config)
 }
 
-// deleteSecret is a change for reconfigure.
 // recreateAccount replaces the account with one of the same name and configuration.
 func (h *harness) recreateAccount() {
 	config, _ := h.Config(acme)
@@ -85,6 +100,7 @@ func (h *harness) recreateAccount() {
 	h.Configure(acme, config)
 }
 
+// deleteSecret is a change for reconfigure.
 func deleteSecret(c *Config) {
 	c.Credentials, c.ConfigError = deepcall.Credentials{}, ConfigError{Reason: "SecretNotFound"}
 }
@@ -199,6 +215,59 @@ func (h *harness) send(agentID string, ask Ask) Result {
 	result := <-h.launch(agentID, ask)
 	synctest.Wait()
 	return result
+}
+
+// reconcileMany reconciles n agents, named by their number.
+func (h *harness) reconcileMany(n int, ask Ask, retry bool) {
+	agentIDs := make([]string, n)
+	for i := range agentIDs {
+		agentIDs[i] = fmt.Sprint(i)
+	}
+	h.reconcile(ask, retry, agentIDs...)
+}
+
+// reconcile sends one request for each agent, as the agents' reconciler does: whenever an agent is
+// enqueued, it handles the last result and then acquires a permit. If retry is set, it repeats
+// requests until they succeed.
+func (h *harness) reconcile(ask Ask, retry bool, agentIDs ...string) {
+	var mu sync.Mutex
+	results, done := map[string]Result{}, map[string]bool{}
+	reconcile := func(agentID string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if h.InFlight(agent(agentID)) {
+			return
+		}
+		if result, ended := results[agentID]; ended {
+			delete(results, agentID)
+			done[agentID] = result.Err == nil || !retry
+			h.release(agentID)
+		}
+		if done[agentID] {
+			return
+		}
+		if permit := h.acquire(agentID, ask); permit != nil {
+			permit.Start(h.t.Context(), requestOf(agentID), func(r Result) {
+				mu.Lock()
+				defer mu.Unlock()
+				results[agentID] = r
+			})
+		}
+	}
+	h.mu.Lock()
+	next := h.enqueueListener
+	h.enqueueListener = func(agentID string) {
+		if slices.Contains(agentIDs, agentID) {
+			go reconcile(agentID)
+		} else if next != nil {
+			next(agentID)
+		}
+	}
+	h.mu.Unlock()
+	for _, agentID := range agentIDs {
+		reconcile(agentID)
+		synctest.Wait() // so that they ask in order
+	}
 }
 
 // elapse lets fake time pass.

@@ -16,8 +16,7 @@ import (
 
 func TestOptionsFunctions(t *testing.T) {
 	runInFakeTime(t, "are called without a lock held, so that they can call the Dispatcher", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: denied.in(time.Second)}
-		h := newHarness(t, generous, deepCall.get)
+		h := newHarness(t, generous, always(denied.in(time.Second)))
 		called := map[string]bool{}
 		check := func(function string) {
 			called[function] = true
@@ -39,9 +38,7 @@ func TestOptionsFunctions(t *testing.T) {
 		}
 		h.options.EnqueueLowPriority = func(v1alpha1.AgentKey) { check("EnqueueLowPriority") }
 		h.options.EnqueueAccount = func(types.NamespacedName) { check("EnqueueAccount") }
-		h.options.Observe = func(
-			ctx context.Context, _ v1alpha1.AgentKey, send func(context.Context) (deepcall.Answer, error),
-		) (deepcall.Answer, error) {
+		h.options.Observe = func(ctx context.Context, _ v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error) {
 			check("Observe")
 			return send(ctx)
 		}
@@ -49,21 +46,19 @@ func TestOptionsFunctions(t *testing.T) {
 		h.acquire("2", edit)
 		elapse(time.Second)     // denied
 		elapse(5 * time.Minute) // the timer grants a permit to 2
-		deepCall.set(success)
+		h.setAnswer(success)
 		h.send("2", edit)
 		h.reconfigure(func(c *Config) { c.ConfigError = ConfigError{Reason: "SecretNotFound"} })
 		expect(t, "called", fmt.Sprint(called), "map[Enqueue:true EnqueueAccount:true EnqueueLowPriority:true Observe:true]")
 	})
 
-	runInFakeTime(t, "enqueue the account only when its health changes", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, generous, deepCall.get)
+	withHarness(t, "enqueue the account only when its health changes", generous, success, func(t *testing.T, h *harness) {
 		h.healthChanges = 0
 		for n, step := range []struct {
 			answer  answer
 			changes int
 		}{{success, 1}, {success, 1}, {rejected, 1}, {down, 1}, {success, 1}, {denied, 2}} {
-			deepCall.set(step.answer)
+			h.setAnswer(step.answer)
 			h.send("1", edit)
 			expect(t, fmt.Sprintf("changes after request %d", n), h.healthChanges, step.changes)
 		}
@@ -71,7 +66,7 @@ func TestOptionsFunctions(t *testing.T) {
 	})
 
 	runInFakeTime(t, "enqueue with low priority only agents that wait when the account becomes unusable", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}, always(denied.in(time.Second)))
+		h := newHarness(t, serial, always(denied.in(time.Second)))
 		var lowPriority []string
 		h.options.EnqueueLowPriority = func(key v1alpha1.AgentKey) { lowPriority = append(lowPriority, key.String()) }
 		h.launch("1", edit)
@@ -85,9 +80,7 @@ func TestOptionsFunctions(t *testing.T) {
 		type traceKey struct{}
 		h := newHarness(t, generous, always(success))
 		var observed string
-		h.options.Observe = func(
-			ctx context.Context, key v1alpha1.AgentKey, send func(context.Context) (deepcall.Answer, error),
-		) (deepcall.Answer, error) {
+		h.options.Observe = func(ctx context.Context, key v1alpha1.AgentKey, send SendFunc) (deepcall.Answer, error) {
 			answer, err := send(ctx)
 			observed = fmt.Sprint(key, " ", ctx.Value(traceKey{}), " ", answer.Code, " ", err)
 			return answer, err

@@ -30,8 +30,7 @@ func TestLimits(t *testing.T) {
 			elapse(pause)
 		}
 		elapse(time.Minute)
-		want := "0s 0s 0s 1h0m0s 1h0m0s 1h0m0s 1h0m2s 1h0m2s 1h0m3s"
-		expect(t, "requests", h.starts(), want)
+		expect(t, "requests", h.starts(), "0s 0s 0s 1h0m0s 1h0m0s 1h0m0s 1h0m2s 1h0m2s 1h0m3s")
 	})
 
 	runInFakeTime(t, "allow no more than MaxInFlight requests in flight", func(t *testing.T) {
@@ -59,8 +58,7 @@ func TestLimits(t *testing.T) {
 func TestPermit(t *testing.T) {
 	narrow := Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 1}
 
-	runInFakeTime(t, "is the agent's only one until its request has ended", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(time.Second)))
+	withHarness(t, "is the agent's only one until its request has ended", generous, success.in(time.Second), func(t *testing.T, h *harness) {
 		permit := h.acquire("1", Ask{})
 		expect(t, "acquired again", h.acquire("1", edit), permit)
 		expect(t, "started", h.start(permit), true)
@@ -74,8 +72,7 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued for a permit that Acquire returned", h.takeEnqueued(), "")
 	})
 
-	runInFakeTime(t, "passes to the next agent without using a token when it is released", func(t *testing.T) {
-		h := newHarness(t, narrow, always(success))
+	withHarness(t, "passes to the next agent without using a token when it is released", narrow, success, func(t *testing.T, h *harness) {
 		permit := h.acquire("1", Ask{})
 		expect(t, "second permit", h.acquire("2", Ask{}), nil)
 		h.release("1")
@@ -84,8 +81,7 @@ func TestPermit(t *testing.T) {
 		expect(t, "the next agent started", h.start(h.acquire("2", Ask{})), true)
 	})
 
-	runInFakeTime(t, "is not released while its request is in flight", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
+	withHarness(t, "is not released while its request is in flight", serial, success.in(time.Second), func(t *testing.T, h *harness) {
 		h.launch("1", edit)
 		h.release("1")
 		expect(t, "second permit", h.acquire("2", Ask{}), nil)
@@ -94,8 +90,7 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "2 1")
 	})
 
-	runInFakeTime(t, "is not granted to an agent that was released", func(t *testing.T) {
-		h := newHarness(t, narrow, always(success.in(time.Second)))
+	withHarness(t, "is not granted to an agent that was released", narrow, success.in(time.Second), func(t *testing.T, h *harness) {
 		h.launch("1", edit)
 		h.acquire("2", Ask{})
 		h.release("2")
@@ -105,8 +100,7 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "1")
 	})
 
-	runInFakeTime(t, "passes to the next agent when it is postponed, whose agent keeps its place", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success))
+	withHarness(t, "passes to the next agent when it is postponed, whose agent keeps its place", serial, success, func(t *testing.T, h *harness) {
 		permit := h.acquire("1", edit)
 		for _, agentID := range []string{"2", "3", "4"} {
 			h.acquire(agentID, edit)
@@ -124,17 +118,12 @@ func TestPermit(t *testing.T) {
 		expect(t, "second permit", h.acquire("2", edit) != nil, true)
 		h.release("2")
 		for _, agentID := range []string{"1", "3", "4"} {
-			granted := h.acquire(agentID, edit)
-			if granted == nil {
-				t.Fatalf("agent %s is not next", agentID)
-			}
-			h.start(granted)
+			expect(t, "next is "+agentID, h.start(h.acquire(agentID, edit)), true)
 			elapse(0)
 		}
 	})
 
-	runInFakeTime(t, "keeps no place of an agent that was released", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success))
+	withHarness(t, "keeps no place of an agent that was released", serial, success, func(t *testing.T, h *harness) {
 		h.acquire("1", edit)
 		h.acquire("2", edit)
 		h.acquire("3", edit)
@@ -145,19 +134,15 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "2 3")
 	})
 
-	runInFakeTime(t, "is not postponed while its request is in flight", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1}, always(success.in(time.Second)))
+	withHarness(t, "is not postponed while its request is in flight", serial, success.in(time.Second), func(t *testing.T, h *harness) {
 		h.launch("1", edit)
 		h.Postpone(agent("1"))
 		expect(t, "second permit", h.acquire("2", edit), nil)
 	})
 
-	runInFakeTime(t, "is void after a denial, until the account is probed", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, generous, deepCall.get)
-		h.send("0", edit)
+	withUsableHarness(t, "is void after a denial, until the account is probed", generous, success, func(t *testing.T, h *harness) {
 		permit, confirms := h.acquire("1", edit), h.acquire("2", edit)
-		deepCall.set(denied)
+		h.setAnswer(denied)
 		h.send("0", edit)
 		expect(t, "another agent's started", h.start(confirms), true)
 		elapse(0)
@@ -169,12 +154,9 @@ func TestPermit(t *testing.T) {
 		expect(t, "started then", h.start(h.acquire("1", edit)), true)
 	})
 
-	runInFakeTime(t, "is void during a pause, and granted again afterwards", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, generous, deepCall.get)
-		h.send("0", edit)
+	withUsableHarness(t, "is void during a pause, and granted again afterwards", generous, success, func(t *testing.T, h *harness) {
 		permit := h.acquire("1", edit)
-		deepCall.set(limited.retry("30"))
+		h.setAnswer(limited.retry("30"))
 		h.send("0", edit)
 		expect(t, "started", h.start(permit), false)
 		h.takeEnqueued()
@@ -182,18 +164,14 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "1")
 	})
 
-	runInFakeTime(t, "is void after the Secret is deleted, except for a removal", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
-		h.send("0", edit)
+	withUsableHarness(t, "is void after the Secret is deleted, except for a removal", generous, success, func(t *testing.T, h *harness) {
 		change, removal := h.acquire("1", edit), h.acquire("2", Ask{Priority: Edit, Removal: true})
 		h.reconfigure(deleteSecret)
 		expect(t, "edit started", h.start(change), false)
 		expect(t, "removal started", h.start(removal), true)
 	})
 
-	runInFakeTime(t, "is void if MaxInFlight was lowered and is reached", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(time.Second)))
-		h.send("0", edit)
+	withUsableHarness(t, "is void if MaxInFlight was lowered and is reached", generous, success.in(time.Second), func(t *testing.T, h *harness) {
 		first, second := h.acquire("1", edit), h.acquire("2", edit)
 		h.reconfigure(func(c *Config) { c.Limits.MaxInFlight = 1 })
 		h.takeEnqueued()
@@ -203,23 +181,18 @@ func TestPermit(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "2 1")
 	})
 
-	runInFakeTime(t, "is void once the spec is invalid", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
-		h.send("0", edit)
+	withUsableHarness(t, "is void once the spec is invalid", generous, success, func(t *testing.T, h *harness) {
 		removal := h.acquire("2", Ask{Priority: Edit, Removal: true})
 		h.reconfigure(func(c *Config) { c.Client, c.ConfigError = nil, ConfigError{Reason: "InvalidSpec"} })
 		expect(t, "started", h.start(removal), false)
 		expect(t, "can remove", h.health().CanRemove, false)
 	})
 
-	runInFakeTime(t, "knows how long the agent waited", func(t *testing.T) {
-		h := newHarness(t, Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 10}, always(success))
+	withHarness(t, "knows how long the agent waited", Limits{RequestsPerSecond: 1, Burst: 1, MaxInFlight: 10}, success, func(t *testing.T, h *harness) {
 		first := h.acquire("a", edit)
 		expect(t, "first waited", first.Waited(), 0)
 		expect(t, "started", h.start(first), true)
-		if h.acquire("b", edit) != nil {
-			t.Fatal("b got a permit beyond the limits")
-		}
+		expect(t, "permit beyond the limits", h.acquire("b", edit), nil)
 		elapse(300 * time.Millisecond)
 		h.acquire("b", edit) // asking again keeps the time of the first ask
 		elapse(time.Minute)
@@ -229,8 +202,6 @@ func TestPermit(t *testing.T) {
 }
 
 func TestPermitsAreGrantedInOrder(t *testing.T) {
-	serial := Limits{RequestsPerSecond: 100, Burst: 100, MaxInFlight: 1}
-
 	runInFakeTime(t, "edits, retries, requested resyncs, periodic resyncs, each in the order of asking", func(t *testing.T) {
 		h := newHarness(t, serial, always(success.in(time.Second)))
 		h.launch("0", edit)
@@ -253,8 +224,7 @@ func TestPermitsAreGrantedInOrder(t *testing.T) {
 		expect(t, "enqueued", h.takeEnqueued(), "3 0")
 	})
 
-	runInFakeTime(t, "only removals after the Secret is deleted, with the last credentials", func(t *testing.T) {
-		h := newHarness(t, serial, always(success))
+	withHarness(t, "only removals after the Secret is deleted, with the last credentials", serial, success, func(t *testing.T, h *harness) {
 		h.reconfigure(deleteSecret)
 		expect(t, "can remove", h.health().CanRemove, true)
 		expect(t, "permit of an edit", h.acquire("1", edit), nil)
@@ -265,8 +235,7 @@ func TestPermitsAreGrantedInOrder(t *testing.T) {
 		expect(t, "enqueued when the Secret is recreated", h.takeEnqueued(), "1")
 	})
 
-	runInFakeTime(t, "to no agent before there were credentials", func(t *testing.T) {
-		h := newHarness(t, serial, always(success))
+	withHarness(t, "to no agent before there were credentials", serial, success, func(t *testing.T, h *harness) {
 		h.Remove(acme)
 		config := h.config("1001", serial)
 		deleteSecret(&config)

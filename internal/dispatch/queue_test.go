@@ -19,11 +19,13 @@ func drain(q *queue, removalsOnly bool) string {
 	return strings.Join(order, " ")
 }
 
+// put is an agent that asks.
+type put struct {
+	agentID string
+	ask     Ask
+}
+
 func TestQueueOrder(t *testing.T) {
-	type put struct {
-		agentID string
-		ask     Ask
-	}
 	retry, requested, resync := Ask{Priority: Retry}, Ask{Priority: RequestedResync}, Ask{Priority: PeriodicResync}
 	removal := Ask{Priority: Retry, Removal: true}
 	for _, tc := range []struct {
@@ -35,24 +37,18 @@ func TestQueueOrder(t *testing.T) {
 		{"is empty at first", nil, false, ""},
 		{
 			"puts edits before retries before requested resyncs before periodic resyncs",
-			[]put{{"a", resync}, {"b", requested}, {"c", retry}, {"d", edit}},
-			false, "d c b a",
+			[]put{{"a", resync}, {"b", requested}, {"c", retry}, {"d", edit}}, false, "d c b a",
 		},
 		{"puts the one that asked first before its equals", []put{{"c", edit}, {"a", edit}, {"b", edit}}, false, "c a b"},
 		{"keeps the place of an agent that asks again", []put{{"a", edit}, {"b", edit}, {"a", edit}}, false, "a b"},
-		{
-			"replaces the waiting resync of an agent by its edit",
-			[]put{{"a", resync}, {"b", resync}, {"c", resync}, {"c", edit}},
-			false, "c a b",
-		},
+		{"replaces the waiting resync of an agent by its edit", []put{{"a", resync}, {"b", resync}, {"c", resync}, {"c", edit}}, false, "c a b"},
 		{"keeps the place of a raised agent among its new equals", []put{{"a", resync}, {"b", edit}, {"a", edit}}, false, "a b"},
 		{"moves a lowered agent back", []put{{"a", edit}, {"b", retry}, {"a", resync}}, false, "b a"},
 		{"orders removals by their priority", []put{{"a", retry}, {"b", removal}, {"c", edit}}, false, "c a b"},
 		{"has only removals if only those are considered", []put{{"a", edit}, {"b", removal}, {"c", resync}}, true, "b"},
 		{
 			"orders removals if only those are considered",
-			[]put{{"a", removal}, {"b", Ask{Priority: Edit, Removal: true}}, {"c", removal}},
-			true, "b a c",
+			[]put{{"a", removal}, {"b", Ask{Priority: Edit, Removal: true}}, {"c", removal}}, true, "b a c",
 		},
 		{"is empty if only removals are considered and there are none", []put{{"a", edit}}, true, ""},
 		{"does not consider an agent that no longer removes", []put{{"a", removal}, {"a", edit}}, true, ""},
@@ -102,16 +98,12 @@ func TestQueueOrder(t *testing.T) {
 func TestQueueMatchesSortedList(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 0))
-	type entry struct {
-		agentID string
-		ask     Ask
-	}
 	for range 300 {
 		var q queue
-		var list []entry
+		var list []put
 		for range 40 {
 			agentID := fmt.Sprint(r.IntN(12))
-			isAgent := func(e entry) bool { return e.agentID == agentID }
+			isAgent := func(e put) bool { return e.agentID == agentID }
 			if r.IntN(3) == 0 {
 				q.remove(agentID)
 				list = slices.DeleteFunc(list, isAgent)
@@ -122,11 +114,11 @@ func TestQueueMatchesSortedList(t *testing.T) {
 			if i := slices.IndexFunc(list, isAgent); i >= 0 {
 				list[i].ask = ask
 			} else {
-				list = append(list, entry{agentID, ask})
+				list = append(list, put{agentID, ask})
 			}
 		}
 		removalsOnly := r.IntN(2) == 0
-		slices.SortStableFunc(list, func(a, b entry) int { return int(b.ask.Priority - a.ask.Priority) })
+		slices.SortStableFunc(list, func(a, b put) int { return int(b.ask.Priority - a.ask.Priority) })
 		var order []string
 		for _, e := range list {
 			if e.ask.Removal || !removalsOnly {

@@ -10,8 +10,7 @@ import (
 )
 
 func TestStartSendsTheRequest(t *testing.T) {
-	runInFakeTime(t, "and calls done while the agent is in flight, then enqueues it", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(time.Second)))
+	withHarness(t, "and calls done while the agent is in flight, then enqueues it", generous, success.in(time.Second), func(t *testing.T, h *harness) {
 		var doneInFlight, enqueuedInFlight bool
 		h.enqueueListener = func(agentID string) { enqueuedInFlight = h.InFlight(agent(agentID)) }
 		permit := h.acquire("1", edit)
@@ -42,8 +41,7 @@ func TestStartSendsTheRequest(t *testing.T) {
 	})
 
 	// The groups that DeepCall accepted count as applied at the endpoint of the request.
-	runInFakeTime(t, "to the endpoint in force at the start", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(time.Second)))
+	withHarness(t, "to the endpoint in force at the start", generous, success.in(time.Second), func(t *testing.T, h *harness) {
 		permit := h.acquire("7", edit)
 		h.reconfigure(func(c *Config) { c.Endpoint, c.Client = otherEndpoint, h.client() })
 		var result Result
@@ -76,8 +74,7 @@ func TestRecoveriesOfAResult(t *testing.T) {
 		})
 	}
 
-	runInFakeTime(t, "are the account's if the Secret changes but not the credentials", func(t *testing.T) {
-		h := newHarness(t, generous, always(denied.in(time.Second)))
+	withHarness(t, "are the account's if the Secret changes but not the credentials", generous, denied.in(time.Second), func(t *testing.T, h *harness) {
 		results := h.launch("1", edit)
 		h.reconfigure(func(c *Config) { c.SecretHash = 2 })
 		expect(t, "recoveries", (<-results).Recoveries, h.health().Recoveries)
@@ -87,8 +84,7 @@ func TestRecoveriesOfAResult(t *testing.T) {
 }
 
 func TestRequestOutlivesItsAccount(t *testing.T) {
-	runInFakeTime(t, "when the account is removed", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(time.Second)))
+	withHarness(t, "when the account is removed", generous, success.in(time.Second), func(t *testing.T, h *harness) {
 		results := h.launch("1", edit)
 		h.Remove(acme)
 		expect(t, "in flight", h.InFlight(agent("1")), true)
@@ -101,10 +97,8 @@ func TestRequestOutlivesItsAccount(t *testing.T) {
 
 	runInFakeTime(t, "when the account is recreated, and does not count for the new one", func(t *testing.T) {
 		h := newHarness(t, generous, always(denied.in(time.Second)))
-		config, _ := h.Config(acme)
 		h.launch("1", edit)
-		h.Remove(acme)
-		h.Configure(acme, config)
+		h.recreateAccount()
 		expect(t, "in flight", h.InFlight(agent("1")), true)
 		expect(t, "permit while in flight", h.acquire("1", edit), nil)
 		elapse(time.Second)
@@ -113,12 +107,9 @@ func TestRequestOutlivesItsAccount(t *testing.T) {
 		expect(t, "permit afterwards", h.acquire("1", edit) != nil, true)
 	})
 
-	runInFakeTime(t, "but an unused permit does not", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
-		config, _ := h.Config(acme)
+	withHarness(t, "but an unused permit does not", generous, success, func(t *testing.T, h *harness) {
 		permit := h.acquire("1", edit)
-		h.Remove(acme)
-		h.Configure(acme, config)
+		h.recreateAccount()
 		expect(t, "started", h.start(permit), false)
 		expect(t, "new permit", h.start(h.acquire("1", edit)), true)
 	})
@@ -144,13 +135,10 @@ func TestShutdown(t *testing.T) {
 		expect(t, "requests", len(h.requests()), 2)
 	})
 
-	runInFakeTime(t, "waits for done of every request", func(t *testing.T) {
-		deepCall := &changingAnswer{answer: success}
-		h := newHarness(t, generous, deepCall.get)
-		h.send("0", edit)
+	withUsableHarness(t, "waits for done of every request", generous, success, func(t *testing.T, h *harness) {
 		var done atomic.Int32
 		for n := range 3 {
-			deepCall.set(success.in(time.Duration(1+n) * time.Second))
+			h.setAnswer(success.in(time.Duration(1+n) * time.Second))
 			h.acquire(fmt.Sprint(n), edit).Start(t.Context(), requestOf(fmt.Sprint(n)), func(Result) {
 				<-time.After(time.Minute)
 				done.Add(1)
@@ -166,8 +154,7 @@ func TestShutdown(t *testing.T) {
 		}
 	})
 
-	runInFakeTime(t, "does not wait if nothing is in flight", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
+	withHarness(t, "does not wait if nothing is in flight", generous, success, func(t *testing.T, h *harness) {
 		h.acquire("1", edit)
 		h.Close()
 		h.Wait()
@@ -178,8 +165,7 @@ func TestShutdown(t *testing.T) {
 		h := newHarness(t, generous, always(success.in(time.Hour/2)))
 		h.send("0", edit)
 		first := h.launch("1", edit)
-		h.Remove(acme)
-		h.Configure(acme, h.config("1001", generous))
+		h.recreateAccount()
 		second, permit := h.launch("2", edit), h.acquire("3", edit)
 		aborted := time.Now()
 		h.Abort()
@@ -196,17 +182,16 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestStartSendsNothingWithoutTheLease(t *testing.T) {
-	runInFakeTime(t, "and the agent waits for another permit", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
+	withHarness(t, "and the agent waits for another permit", generous, success, func(t *testing.T, h *harness) {
 		permit := h.acquire("1", edit)
-		h.fence = errors.New("not the leader")
+		h.options.MaySend = func() error { return errors.New("not the leader") }
 		expect(t, "started", h.start(permit), false)
 		expect(t, "in flight", h.InFlight(agent("1")), false)
 		expect(t, "enqueued at once", h.takeEnqueued(), "")
 		elapse(leaseRetry)
 		expect(t, "enqueued after the delay", h.takeEnqueued(), "1")
 		expect(t, "requests", h.agentIDs(), "")
-		h.fence = nil
+		h.options.MaySend = func() error { return nil }
 		expect(t, "started with the old permit", h.start(permit), false)
 		expect(t, "started with the new permit", h.start(h.acquire("1", edit)), true)
 		expect(t, "requests with the lease", h.agentIDs(), "1")

@@ -22,9 +22,7 @@ func TestResyncsLeaveRoomForOthers(t *testing.T) {
 			elapse(time.Second)
 		})
 
-		runInFakeTime(t, kind+" resyncs hold their permits until their results are written", func(t *testing.T) {
-			h := newHarness(t, four, always(success))
-			h.send("0", edit)
+		withUsableHarness(t, kind+" resyncs hold their permits until their results are written", four, success, func(t *testing.T, h *harness) {
 			for n := range 4 {
 				h.acquire(fmt.Sprint(n), resync)
 			}
@@ -40,17 +38,14 @@ func TestResyncsLeaveRoomForOthers(t *testing.T) {
 			expect(t, "enqueued when the other result is written", h.takeEnqueued(), "3")
 		})
 
-		runInFakeTime(t, kind+" resyncs get another permit at once after their request has ended", func(t *testing.T) {
-			h := newHarness(t, Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1}, always(success))
+		withHarness(t, kind+" resyncs get another permit at once after their request has ended", serial, success, func(t *testing.T, h *harness) {
 			for range 3 {
 				h.send("0", resync)
 			}
 			expect(t, "requests", h.agentIDs(), "0 0 0")
 		})
 
-		runInFakeTime(t, kind+" resyncs don't count once the agent has an edit", func(t *testing.T) {
-			h := newHarness(t, four, always(success.in(time.Second)))
-			h.send("0", edit)
+		withUsableHarness(t, kind+" resyncs don't count once the agent has an edit", four, success.in(time.Second), func(t *testing.T, h *harness) {
 			for n := range 3 {
 				h.acquire(fmt.Sprint(n), resync)
 			}
@@ -60,9 +55,7 @@ func TestResyncsLeaveRoomForOthers(t *testing.T) {
 		})
 	}
 
-	runInFakeTime(t, "both kinds share half of MaxInFlight, requested ones first", func(t *testing.T) {
-		h := newHarness(t, four, always(success))
-		h.send("0", edit)
+	withUsableHarness(t, "both kinds share half of MaxInFlight, requested ones first", four, success, func(t *testing.T, h *harness) {
 		h.acquire("periodic1", Ask{Priority: PeriodicResync})
 		h.acquire("requested1", Ask{Priority: RequestedResync})
 		h.acquire("periodic2", Ask{Priority: PeriodicResync})

@@ -11,8 +11,7 @@ import (
 )
 
 func TestUserHash(t *testing.T) {
-	runInFakeTime(t, "is that of the credentials in force, salted with the account's UID", func(t *testing.T) {
-		h := newHarness(t, generous, always(success))
+	withHarness(t, "is that of the credentials in force, salted with the account's UID", generous, success, func(t *testing.T, h *harness) {
 		h.reconfigure(func(c *Config) { c.UID = "a" })
 		hash := h.health().UserHash
 		expect(t, "hash", hash, credentials(t, "1001").UserHash("a"))
@@ -30,8 +29,7 @@ func TestUserHash(t *testing.T) {
 		expect(t, "hash of the result", h.send("1", Ask{Priority: Edit, Removal: true}).UserHash, hash)
 	})
 
-	runInFakeTime(t, "of a result is that of the request's start", func(t *testing.T) {
-		h := newHarness(t, generous, always(success.in(1)))
+	withHarness(t, "of a result is that of the request's start", generous, success.in(1), func(t *testing.T, h *harness) {
 		hash := h.health().UserHash
 		results := h.launch("1", edit)
 		h.reconfigure(func(c *Config) { c.Credentials = credentials(t, "1002") })
@@ -43,12 +41,8 @@ func TestDuplicates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := types.NamespacedName{Namespace: "sales", Name: "other"}
 		changed := map[types.NamespacedName]int{}
-		h := &harness{t: t}
-		h.Dispatcher = New(Options{
-			Clock: newHarness(t, generous, always(success)).options.Clock, Enqueue: h.enqueue, EnqueueLowPriority: h.enqueue,
-			EnqueueAccount: func(name types.NamespacedName) { changed[name]++ },
-		})
-		t.Cleanup(h.Close)
+		h := newHarness(t, generous, always(success))
+		h.options.EnqueueAccount = func(name types.NamespacedName) { changed[name]++ }
 		check := func(what string, want int) {
 			t.Helper()
 			for name, duplicate := range map[types.NamespacedName]types.NamespacedName{acme: other, other: acme} {
@@ -65,9 +59,7 @@ func TestDuplicates(t *testing.T) {
 				expect(t, what+": that in all health of "+name.Name, h.HealthByAccount()[name].Duplicates, want)
 			}
 		}
-		h.Configure(acme, h.config("1001", generous))
 		check("one account", 0)
-		clear(changed)
 
 		expect(t, "returned by Configure", h.Configure(other, h.config("1001", generous)).Duplicates, 1)
 		check("the same user", 1)

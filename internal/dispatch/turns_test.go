@@ -51,7 +51,7 @@ func (s *simulation) runDay(n int, alwaysFails map[string]answer) {
 	const step = time.Minute
 	for minute := 1; minute <= 24*60; minute++ {
 		elapse(step)
-		if health := s.health(); !health.Reachable() {
+		if !s.health().Reachable() {
 			s.unusable += step
 		}
 		for i := range n {
