@@ -14,16 +14,18 @@ func TestClient(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: "asha"}}
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"a":"b"}}}`))
 	for name, c := range map[string]struct {
-		fence func(h *harness) *Fence
+		steps []step
 		want  error
 	}{
-		"writes for the leader":               {func(h *harness) *Fence { elect(h); return h.fence }, nil},
-		"writes nothing before the election":  {func(h *harness) *Fence { return h.fence }, ErrNotLeader},
-		"writes without leader election":      {func(*harness) *Fence { return nil }, nil},
-		"writes nothing after a late renewal": {func(h *harness) *Fence { elect(h); h.elapse(renewDeadline + 1); return h.fence }, ErrNotLeader},
+		"writes for the leader":               {[]step{elect}, nil},
+		"writes nothing before the election":  {nil, ErrNotLeader},
+		"writes without leader election":      {[]step{func(h *harness) { h.fence = nil }}, nil},
+		"writes nothing after a late renewal": {[]step{elect, elapse(renewDeadline + 1)}, ErrNotLeader},
 	} {
 		t.Run(name, func(t *testing.T) {
-			writer := NewClient(fake.NewClientBuilder().WithObjects(pod).WithStatusSubresource(pod).Build(), c.fence(newHarness(t)))
+			h := newHarness(t)
+			h.take(c.steps)
+			writer := NewClient(fake.NewClientBuilder().WithObjects(pod).WithStatusSubresource(pod).Build(), h.fence)
 			current := &corev1.Pod{}
 			if err := writer.Get(t.Context(), client.ObjectKeyFromObject(pod), current); err != nil {
 				t.Fatalf("read: %v", err)

@@ -7,19 +7,13 @@ import (
 	"time"
 )
 
-func TestFence_without_leader_election_is_open(t *testing.T) {
-	if err := (*Fence)(nil).Check(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestFence_ends_the_manager_once_the_lease_is_lost(t *testing.T) {
 	h := newHarness(t)
 	elect(h)
 	ended := make(chan error, 1)
 	go func() { ended <- h.fence.Start(t.Context()) }()
-	h.set(new(other))
-	h.get()
+	h.set(other)
+	get(h)
 	if err := <-ended; !errors.Is(err, ErrNotLeader) {
 		t.Errorf("got %v", err)
 	}

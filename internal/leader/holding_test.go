@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"cmp"
 	"testing"
 	"time"
 )
@@ -56,11 +57,7 @@ func TestLock_acquires_an_expired_lease(t *testing.T) {
 			for _, read := range c.reads {
 				h.now = start + read.at
 				h.lease.renewed = time.Unix(0, 0).Add(read.renewed)
-				identity := other
-				if read.holder != "" {
-					identity = read.holder
-				}
-				h.set(&identity)
+				h.set(cmp.Or(read.holder, other))
 				record, _, err := h.Get(t.Context())
 				if err != nil {
 					t.Fatal(err)

@@ -105,153 +105,106 @@ func newHarness(t *testing.T) *harness {
 	return h
 }
 
+// step is something that happens to the process or to the lease.
+type step func(h *harness)
+
 // elect makes a process the leader, of a lease that existed.
 func elect(h *harness) {
-	h.set(new(""))
-	h.get()
-	h.renew()
+	h.set("")
+	get(h)
+	renew(h)
 }
 
-func (h *harness) set(holder *string)     { h.lease.set(holder) }
-func (h *harness) elapse(d time.Duration) { h.now += d }
-func (h *harness) get()                   { _, _, _ = h.Get(h.t.Context()) }
-func (h *harness) renew()                 { _ = h.update(own) }
-func (h *harness) release()               { _ = h.update("") }
-func (h *harness) create() {
+func get(h *harness) { _, _, _ = h.Get(h.t.Context()) }
+func create(h *harness) {
 	_ = h.Create(h.t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: own})
 }
+func renew(h *harness)       { h.update(own) }
+func release(h *harness)     { h.update("") }
+func deleteLease(h *harness) { h.lease.set(nil) }
+func use(h *harness)         { h.inUse = true }
+func failWrites(h *harness)  { h.lease.err = errTimeout }
+func endFaults(h *harness)   { h.lease.err = nil }
 
-func (h *harness) update(as string) error {
-	return h.Update(h.t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: as})
+// setTo writes the lease as another process or a user does.
+func setTo(holder string) step { return func(h *harness) { h.set(holder) } }
+
+func elapse(d time.Duration) step { return func(h *harness) { h.now += d } }
+
+// slowly delays each read and write of the lease from now on.
+func slowly(d time.Duration) step {
+	return func(h *harness) { h.lease.delay = func() { h.now += d } }
 }
-func (h *harness) renewWith(err error)    { h.lease.err = err; h.renew(); h.lease.err = nil }
-func (h *harness) slowly(d time.Duration) { h.lease.delay = func() { h.elapse(d) } }
+
+func (h *harness) take(steps []step) {
+	for _, step := range steps {
+		step(h)
+	}
+}
+
+func (h *harness) set(holder string) { h.lease.set(&holder) }
+
+func (h *harness) update(as string) {
+	_ = h.Update(h.t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: as})
+}
 
 func TestFence(t *testing.T) {
 	const open, closed, lost = "open", "closed", "lost"
 	for name, c := range map[string]struct {
-		steps  func(h *harness)
+		steps  []step
 		want   string
 		holder string // of the lease afterwards
 	}{
-		"is closed before the election": {func(h *harness) { h.set(new(other)); h.get() }, closed, other},
-		"is open for the leader":        {elect, open, own},
-		"is open until the deadline after a renewal": {
-			func(h *harness) { elect(h); h.elapse(20 * time.Hour); h.get(); h.renew(); h.elapse(renewDeadline) }, open, own,
-		},
-		"is closed after the deadline": {func(h *harness) { elect(h); h.elapse(renewDeadline + 1) }, closed, own},
-		"counts from the beginning of a renewal": {
-			func(h *harness) { elect(h); h.slowly(10 * time.Second); h.renew(); h.elapse(5*time.Second + 1) }, closed, own,
-		},
-		"counts from the read before a renewal": {
-			func(h *harness) {
-				elect(h)
-				h.slowly(5 * time.Second)
-				h.get()
-				h.renew()
-				h.elapse(5*time.Second + 1)
-			}, closed, own,
-		},
-		"opens again after a late renewal": {
-			func(h *harness) { elect(h); h.elapse(time.Hour); h.get(); h.renew() }, open, own,
-		},
+		"is closed before the election":              {[]step{setTo(other), get}, closed, other},
+		"is open for the leader":                     {[]step{elect}, open, own},
+		"is open until the deadline after a renewal": {[]step{elect, elapse(20 * time.Hour), get, renew, elapse(renewDeadline)}, open, own},
+		"is closed after the deadline":               {[]step{elect, elapse(renewDeadline + 1)}, closed, own},
+		"counts from the beginning of a renewal":     {[]step{elect, slowly(10 * time.Second), renew, elapse(5*time.Second + 1)}, closed, own},
+		"counts from the read before a renewal":      {[]step{elect, slowly(5 * time.Second), get, renew, elapse(5*time.Second + 1)}, closed, own},
+		"opens again after a late renewal":           {[]step{elect, elapse(time.Hour), get, renew}, open, own},
 		"does not count a failed renewal": {
-			func(h *harness) {
-				elect(h)
-				h.elapse(10 * time.Second)
-				h.renewWith(errTimeout)
-				h.elapse(6 * time.Second)
-			}, closed, own,
+			[]step{elect, elapse(10 * time.Second), failWrites, renew, endFaults, elapse(6 * time.Second)}, closed, own,
 		},
-		"stays open after a renewal that failed in time": {func(h *harness) { elect(h); h.renewWith(errTimeout) }, open, own},
+		"stays open after a renewal that failed in time": {[]step{elect, failWrites, renew, endFaults}, open, own},
 
-		"is closed at once by a conflict": {func(h *harness) { elect(h); h.set(new(own)); h.renew() }, closed, own},
-		"opens again if the conflict was not with another leader": {
-			func(h *harness) { elect(h); h.set(new(own)); h.renew(); h.get(); h.renew() }, open, own,
-		},
-		"is lost to another leader":             {func(h *harness) { elect(h); h.set(new(other)); h.get() }, lost, other},
-		"is lost to a leader found by conflict": {func(h *harness) { elect(h); h.set(new(other)); h.renew(); h.get() }, lost, other},
-		"is lost when another leader has come and gone": {
-			func(h *harness) { elect(h); h.set(new(other)); h.set(new("")); h.get(); h.renew() }, lost, "",
-		},
-		"is not lost by a process that has not led": {
-			func(h *harness) { h.set(new(other)); h.get(); h.set(new("")); h.get(); h.renew() }, open, own,
-		},
-		"does not open again once it is lost": {
-			func(h *harness) {
-				elect(h)
-				h.set(new(other))
-				h.get()
-				h.set(new(""))
-				h.get()
-				h.renew()
-			}, lost, "",
-		},
-		"does not create a lease once it is lost": {
-			func(h *harness) { elect(h); h.set(new(other)); h.get(); h.set(nil); h.create() }, lost, "none",
-		},
+		"is closed at once by a conflict":                         {[]step{elect, setTo(own), renew}, closed, own},
+		"opens again if the conflict was not with another leader": {[]step{elect, setTo(own), renew, get, renew}, open, own},
+		"is lost to another leader":                               {[]step{elect, setTo(other), get}, lost, other},
+		"is lost to a leader found by conflict":                   {[]step{elect, setTo(other), renew, get}, lost, other},
+		"is lost when another leader has come and gone":           {[]step{elect, setTo(other), setTo(""), get, renew}, lost, ""},
+		"is not lost by a process that has not led":               {[]step{setTo(other), get, setTo(""), get, renew}, open, own},
+		"does not open again once it is lost":                     {[]step{elect, setTo(other), get, setTo(""), get, renew}, lost, ""},
+		"does not create a lease once it is lost":                 {[]step{elect, setTo(other), get, deleteLease, create}, lost, "none"},
 
-		"is closed by the release":                {func(h *harness) { elect(h); h.release() }, closed, ""},
-		"is closed by a release that fails":       {func(h *harness) { elect(h); h.lease.err = errTimeout; h.release() }, closed, own},
-		"does not release another leader's lease": {func(h *harness) { elect(h); h.set(new(other)); h.get(); h.release() }, lost, other},
-		"is released after a conflict": {
-			func(h *harness) { elect(h); h.set(new(own)); h.release(); h.get(); h.release() }, closed, "",
-		},
+		"is closed by the release":                {[]step{elect, release}, closed, ""},
+		"is closed by a release that fails":       {[]step{elect, failWrites, release}, closed, own},
+		"does not release another leader's lease": {[]step{elect, setTo(other), get, release}, lost, other},
+		"is released after a conflict":            {[]step{elect, setTo(own), release, get, release}, closed, ""},
 
-		"is open at once on a fresh installation": {func(h *harness) { h.get(); h.create() }, open, own},
-		"is closed if another process creates the lease first": {
-			func(h *harness) { h.get(); h.set(new(other)); h.create() }, closed, other,
-		},
-		"waits for the former leader if the lease is missing": {
-			func(h *harness) { h.inUse = true; h.get(); h.create(); h.get() }, closed, unknownLeader,
-		},
+		"is open at once on a fresh installation":              {[]step{get, create}, open, own},
+		"is closed if another process creates the lease first": {[]step{get, setTo(other), create}, closed, other},
+		"waits for the former leader if the lease is missing":  {[]step{use, get, create, get}, closed, unknownLeader},
 		"waits for a leader that it has seen, although no object shows that one has worked": {
-			func(h *harness) { h.set(new(other)); h.get(); h.set(nil); h.get(); h.create() }, closed, unknownLeader,
+			[]step{setTo(other), get, deleteLease, get, create}, closed, unknownLeader,
 		},
 		"waits for a leader that created the lease first, although no object shows that one has worked": {
-			func(h *harness) {
-				h.get()
-				h.set(new(other))
-				h.create()
-				h.set(nil)
-				h.get()
-				h.create()
-			}, closed, unknownLeader,
+			[]step{get, setTo(other), create, deleteLease, get, create}, closed, unknownLeader,
 		},
-		"is open at once if the leader that it has seen released the lease": {
-			func(h *harness) { h.set(new("")); h.get(); h.set(nil); h.get(); h.create() }, open, own,
-		},
+		"is open at once if the leader that it has seen released the lease": {[]step{setTo(""), get, deleteLease, get, create}, open, own},
 		"is open once the former leader's time is over": {
-			func(h *harness) {
-				h.inUse = true
-				h.get()
-				h.create()
-				h.get()
-				h.elapse(leaseDuration)
-				h.get()
-				h.renew()
-			}, open, own,
+			[]step{use, get, create, get, elapse(leaseDuration), get, renew}, open, own,
 		},
-		"stays open when the leader's lease is deleted and it recreates it": {
-			func(h *harness) {
-				elect(h)
-				h.inUse = true
-				h.set(nil)
-				h.renew()
-				h.get()
-				h.create()
-			}, open, own,
-		},
+		"stays open when the leader's lease is deleted and it recreates it": {[]step{elect, use, deleteLease, renew, get, create}, open, own},
 		"is lost when the lease was deleted and recreated by a standby": {
-			func(h *harness) { elect(h); h.set(nil); h.set(new(unknownLeader)); h.renew(); h.get() }, lost, unknownLeader,
+			[]step{elect, deleteLease, setTo(unknownLeader), renew, get}, lost, unknownLeader,
 		},
 		"is lost when the lease is deleted after the deadline": {
-			func(h *harness) { elect(h); h.set(nil); h.elapse(renewDeadline + 1); h.get(); h.create() }, lost, "none",
+			[]step{elect, deleteLease, elapse(renewDeadline + 1), get, create}, lost, "none",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			c.steps(h)
+			h.take(c.steps)
 			got := open
 			switch err := h.fence.Check(); {
 			case h.fence.isLost() && err != nil:
@@ -286,8 +239,8 @@ func TestLock_reports_why_it_waits(t *testing.T) {
 func TestLock_reads_the_objects_only_if_the_lease_is_missing_and_it_has_not_led(t *testing.T) {
 	h := newHarness(t)
 	elect(h)
-	h.set(nil)
-	h.create()
+	deleteLease(h)
+	create(h)
 	if h.inUses > 0 {
 		t.Errorf("read %d times", h.inUses)
 	}
