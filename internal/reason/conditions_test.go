@@ -14,6 +14,13 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
 )
 
+func expect[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
 // conditionsOf returns the conditions of an object whose summary was s from generation 1 on.
 func conditionsOf(s Summary) []metav1.Condition {
 	var conditions []metav1.Condition
@@ -21,11 +28,13 @@ func conditionsOf(s Summary) []metav1.Condition {
 	return conditions
 }
 
+// entriesOfReady returns the entries whose reasons Ready can have.
+func entriesOfReady() []Entry {
+	return slices.DeleteFunc(Entries(), func(entry Entry) bool { return entry.Ready == "" })
+}
+
 func TestSetConditions_of_every_reason(t *testing.T) {
-	for _, entry := range Entries() {
-		if entry.Ready == "" {
-			continue
-		}
+	for _, entry := range entriesOfReady() {
 		for name, conditions := range map[string][]metav1.Condition{
 			"new": nil, "reconciling": conditionsOf(AccountNotFound("acme")), "stalled": conditionsOf(AccountNotPermitted()),
 		} {
@@ -59,40 +68,25 @@ func TestSetConditions_keeps_the_time_of_a_status(t *testing.T) {
 	conditions := conditionsOf(AccountNotFound("acme"))
 	SetConditions(&conditions, AccountNotPermitted(), 2, time.Unix(2, 0))
 	for conditionType, want := range map[string]int64{v1alpha1.ConditionReady: 1, v1alpha1.ConditionStalled: 2} {
-		if got := meta.FindStatusCondition(conditions, conditionType).LastTransitionTime.Unix(); got != want {
-			t.Errorf("%s changed at %d, want %d", conditionType, got, want)
-		}
+		expect(t, "time of "+conditionType, meta.FindStatusCondition(conditions, conditionType).LastTransitionTime.Unix(), want)
 	}
 	SetConditions(&conditions, Synced(), 2, time.Unix(3, 0))
-	if got := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).LastTransitionTime.Unix(); got != 3 {
-		t.Errorf("Ready changed at %d, want 3", got)
-	}
+	expect(t, "time of Ready", meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).LastTransitionTime.Unix(), 3)
 }
 
 func TestSetConditions_sets_Ready_for_reasons_that_it_can_not_have(t *testing.T) {
 	for _, reason := range []string{Pending, v1alpha1.ReasonDuplicateAccount, "Bored"} {
-		if got := conditionsOf(Summary{reason, "a message"}); got[0].Status != metav1.ConditionFalse {
-			t.Errorf("%s: Ready is %q", reason, got[0].Status)
-		}
+		expect(t, "Ready for "+reason, conditionsOf(Summary{reason, "a message"})[0].Status, metav1.ConditionFalse)
 	}
 }
 
 func TestRejected(t *testing.T) {
-	for _, entry := range Entries() {
-		if entry.Ready == "" {
-			continue
-		}
+	for _, entry := range entriesOfReady() {
 		conditions := conditionsOf(Summary{entry.Reason, "a message"})
-		if got, want := Rejected(conditions, 1), entry.Class == deepcall.Rejected; got != want {
-			t.Errorf("%s: got %v, want %v", entry.Reason, got, want)
-		}
-		if Rejected(conditions, 2) {
-			t.Errorf("%s: another generation is rejected", entry.Reason)
-		}
+		expect(t, "rejected by "+entry.Reason, Rejected(conditions, 1), entry.Class == deepcall.Rejected)
+		expect(t, "another generation is rejected by "+entry.Reason, Rejected(conditions, 2), false)
 	}
-	if Rejected(nil, 1) {
-		t.Error("an object without conditions is rejected")
-	}
+	expect(t, "an object without conditions is rejected", Rejected(nil, 1), false)
 }
 
 // event returns the event of a change as "type reason: note"; empty for none.
@@ -105,10 +99,7 @@ func event(before, after []metav1.Condition) string {
 }
 
 func TestTransition_to_every_reason(t *testing.T) {
-	for _, entry := range Entries() {
-		if entry.Ready == "" {
-			continue
-		}
+	for _, entry := range entriesOfReady() {
 		after := conditionsOf(Summary{entry.Reason, "a message"})
 		note := "a message"
 		if entry.Class != Operator {
@@ -129,15 +120,14 @@ func TestTransition_to_every_reason(t *testing.T) {
 			if slices.Contains(test.records, entry.Event) {
 				want = string(entry.Event) + " " + entry.Reason + ": " + note
 			}
-			if got := event(test.before, after); got != want {
-				t.Errorf("%s, %s: got %q, want %q", entry.Reason, name, got, want)
-			}
+			expect(t, entry.Reason+", "+name, event(test.before, after), want)
 		}
 	}
 }
 
 func TestTransition(t *testing.T) {
-	rejected := &deepcall.Error{Entry: answer(t, "InvalidGroupData")}
+	rejection, _ := deepcall.Lookup(1505)
+	rejected := &deepcall.Error{Entry: rejection}
 	const asMessage = "DeepCall confirmed the declared groups"
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
@@ -155,19 +145,7 @@ func TestTransition(t *testing.T) {
 		"records an unknown reason without a remedy":        {nil, conditionsOf(Summary{"Bored", "by hand"}), "Warning Bored: by hand"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			if got := event(test.before, test.after); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
+			expect(t, "event", event(test.before, test.after), test.want)
 		})
 	}
-}
-
-func answer(t *testing.T, reason string) deepcall.Entry {
-	t.Helper()
-	answers := deepcall.Catalogue()
-	i := slices.IndexFunc(answers, func(e deepcall.Entry) bool { return e.Reason == reason })
-	if i < 0 {
-		t.Fatalf("the catalogue has no %s", reason)
-	}
-	return answers[i]
 }

@@ -1,6 +1,7 @@
 package reason
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -72,9 +73,8 @@ func TestEntries_of_the_operator(t *testing.T) {
 			continue
 		}
 		found = append(found, entry.Reason)
-		if want := wantOperatorReasons[entry.Reason]; entry.shown() != want || entry.Code != 0 {
-			t.Errorf("%s: got %+v, want %+v", entry.Reason, entry.shown(), want)
-		}
+		expect(t, entry.Reason, entry.shown(), wantOperatorReasons[entry.Reason])
+		expect(t, "code of "+entry.Reason, entry.Code, 0)
 	}
 	want := append(apiReasons(t), Pending, Deleting)
 	slices.Sort(found)
@@ -93,17 +93,13 @@ func TestEntries_of_DeepCalls_answers(t *testing.T) {
 			entry.Message != answer.Message || entry.Meaning != answer.Meaning || entry.Remedy != answer.Remedy {
 			t.Errorf("entry %d is %+v, want that of %+v", i, entry, answer)
 		}
-		if want := wantAnswers[answer.Class]; entry.shown() != want {
-			t.Errorf("%d %s: got %+v, want %+v", answer.Code, answer.Reason, entry.shown(), want)
-		}
+		expect(t, fmt.Sprint(answer.Code, " ", answer.Reason), entry.shown(), wantAnswers[answer.Class])
 		first, found := Lookup(answer.Reason)
 		if !found || first.Class != answer.Class || first.Remedy != answer.Remedy {
 			t.Errorf("%d %s: an entry of the same reason differs: %+v", answer.Code, answer.Reason, first)
 		}
 	}
-	if own := entries[len(answers)]; own.Class != Operator {
-		t.Errorf("the catalogue is followed by %s, which is not a reason of the operator", own.Reason)
-	}
+	expect(t, "class of what follows the catalogue", entries[len(answers)].Class, Operator)
 }
 
 func TestEntries_are_found_by_their_reasons(t *testing.T) {
@@ -142,14 +138,10 @@ func TestMetricLabel(t *testing.T) {
 		if entry.Object == Mapping || entry.Object == Shared || entry.Class == deepcall.Denied {
 			want = entry.Reason
 		}
-		if got := MetricLabel(entry.Reason); got != want {
-			t.Errorf("%s: got %s, want %s", entry.Reason, got, want)
-		}
+		expect(t, "label of "+entry.Reason, MetricLabel(entry.Reason), want)
 	}
 	for _, reason := range []string{"", "synced", "Bored"} {
-		if got := MetricLabel(reason); got != "Other" {
-			t.Errorf("%q: got %s, want Other", reason, got)
-		}
+		expect(t, "label of "+reason, MetricLabel(reason), "Other")
 	}
 }
 

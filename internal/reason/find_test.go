@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-func find(t *testing.T, query string) string {
-	t.Helper()
+func find(query string) string {
 	entries, err := Find(query)
 	if err != nil {
 		return "error: " + err.Error()
@@ -37,9 +36,7 @@ func TestFind(t *testing.T) {
 		"503":              "0 ServerError Transient",
 		"302":              "0 Redirected Transient",
 	} {
-		if got := find(t, query); got != want {
-			t.Errorf("%q: got %s, want %s", query, got, want)
-		}
+		expect(t, query, find(query), want)
 	}
 }
 
@@ -50,16 +47,14 @@ func TestFind_suggests_similar_ones(t *testing.T) {
 		"0":       "error: DeepCall documents no code 0, and the operator treats it as UnknownCode; similar codes are 1000 (InvalidParameters), 1001 (InvalidDataType), 1002 (UserIDNotProvided); kubectl deepcall code lists all",
 		"200":     "error: 200 is success: DeepCall confirmed the groups",
 	} {
-		if got := find(t, query); got != want {
-			t.Errorf("%q: got %s\nwant %s", query, got, want)
-		}
+		expect(t, query, find(query), want)
 	}
 	for query, similar := range map[string]string{"Confict": "Conflict", "group": "InvalidGroupData", "invalidgroupdate": "InvalidGroupData", "suspend": "Suspended"} {
-		if got := find(t, query); !strings.HasPrefix(got, fmt.Sprintf("error: there is no code or reason %q; similar ones are ", query)) || !strings.Contains(got, similar) {
+		if got := find(query); !strings.HasPrefix(got, fmt.Sprintf("error: there is no code or reason %q; similar ones are ", query)) || !strings.Contains(got, similar) {
 			t.Errorf("%q: got %s, want it to name %s", query, got, similar)
 		}
 	}
-	if got := find(t, ""); !strings.HasPrefix(got, "error: ") {
+	if got := find(""); !strings.HasPrefix(got, "error: ") {
 		t.Errorf("empty query: got %s", got)
 	}
 }

@@ -73,9 +73,7 @@ func TestSummaries(t *testing.T) {
 		FromError(failure):                                  {"ServerError", "DeepCall answered HTTP 500"},
 	}
 	for got, want := range summaries {
-		if got != want {
-			t.Errorf("got  %+v\nwant %+v", got, want)
-		}
+		expect(t, want.Reason, got, want)
 	}
 	for reason := range wantOperatorReasons {
 		found := reason == Pending || reason == Deleting
@@ -124,9 +122,7 @@ func TestSummary_Stable(t *testing.T) {
 			if test.stays {
 				want = of(former)
 			}
-			if got := test.now.Stable(of(former)); got != want {
-				t.Errorf("got %q", got.Message)
-			}
+			expect(t, "summary", test.now.Stable(of(former)), want)
 		})
 	}
 }
@@ -148,17 +144,12 @@ func TestUnreachable_names_the_cause_of_a_failed_connection(t *testing.T) {
 	if !errors.As(err, &failure) {
 		t.Fatal(err)
 	}
-	want := Summary{"Unreachable", "DeepCall failed to answer several requests in a row; the operator retries with one request at a time. " +
-		"The first failure: DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS: " +
-		"no such host. The account's owner checks spec.endpoint, " +
-		"and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)"}
-	if got := Unreachable(failure); got != want {
-		t.Errorf("got %+v", got)
-	}
-	want = Summary{"ConnectionFailed", "DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS"}
-	if got := FromError(failure); got != want {
-		t.Errorf("got %+v for a mapping, want %+v: causes can alternate", got, want)
-	}
+	expect(t, "of an account", Unreachable(failure), Summary{"Unreachable", "DeepCall failed to answer several requests in a row; " +
+		"the operator retries with one request at a time. The first failure: DNS does not resolve the host name of the account's endpoint; " +
+		"check spec.endpoint of the account, and the cluster's DNS: no such host. The account's owner checks spec.endpoint, " +
+		"and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)"})
+	expect(t, "of a mapping, without the cause, which can alternate", FromError(failure),
+		Summary{"ConnectionFailed", "DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS"})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -168,8 +159,6 @@ func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 func TestSummary_BlocksDeletion_adds_its_note_once(t *testing.T) {
 	want := Summary{"Synced", "DeepCall confirmed the declared groups. The deletion waits until DeepCall confirms that the agent's calls are stopped; " +
 		"to delete without that, set spec.removalPolicy to Orphan"}
-	once := Synced().BlocksDeletion()
-	if twice := once.BlocksDeletion(); once != want || twice != want {
-		t.Errorf("got %+v, then %+v", once, twice)
-	}
+	expect(t, "once", Synced().BlocksDeletion(), want)
+	expect(t, "twice", Synced().BlocksDeletion().BlocksDeletion(), want)
 }
