@@ -14,16 +14,8 @@ type groups map[metrics.Group]int
 
 func (g groups) ReceiversByGroup() map[metrics.Group]int { return g }
 
-// withGroups enables the metrics of groups.
-func (h *harness) withGroups(receivers groups) *harness {
-	h.Metrics = metrics.New(metrics.Sources{
-		Clock: h.clock, IsLeader: func() bool { return h.isLeader }, Accounts: h.accounts, Mappings: h.mappings, Groups: receivers,
-	})
-	return h
-}
-
 func TestGroups_have_their_receivers(t *testing.T) {
-	h := newHarness(t).withGroups(groups{{Account: acme, ID: "90"}: 2, {Account: acme, ID: "91"}: 0, {Account: globex, ID: "90"}: 1})
+	h := newHarnessWithGroups(t, groups{{Account: acme, ID: "90"}: 2, {Account: acme, ID: "91"}: 0, {Account: globex, ID: "90"}: 1})
 	h.expect(groupReceivers, `
 		deepcall_group_receivers{account="acme",account_namespace="support",group="90"} 2
 		deepcall_group_receivers{account="acme",account_namespace="support",group="91"} 0
@@ -43,7 +35,7 @@ func TestGroups_are_described_only_if_they_are_enabled(t *testing.T) {
 		want    int
 	}{
 		{"disabled", newHarness(t), 0},
-		{"enabled", newHarness(t).withGroups(nil), 1},
+		{"enabled", newHarnessWithGroups(t, groups{}), 1},
 	} {
 		descriptions := make(chan *prometheus.Desc, 100)
 		c.metrics.Describe(descriptions)

@@ -49,6 +49,11 @@ func (m mappings) CountByReadiness() map[metrics.Readiness]int { return m }
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
+	return newHarnessWithGroups(t, nil)
+}
+
+func newHarnessWithGroups(t *testing.T, groups metrics.Groups) *harness {
+	t.Helper()
 	h := &harness{
 		t: t, clock: clocktesting.NewFakeClock(noon), isLeader: true,
 		accounts: accounts{
@@ -58,7 +63,7 @@ func newHarness(t *testing.T) *harness {
 		mappings: mappings{},
 	}
 	h.Metrics = metrics.New(metrics.Sources{
-		Clock: h.clock, IsLeader: func() bool { return h.isLeader }, Accounts: h.accounts, Mappings: h.mappings,
+		Clock: h.clock, IsLeader: func() bool { return h.isLeader }, Accounts: h.accounts, Mappings: h.mappings, Groups: groups,
 	})
 	return h
 }
