@@ -6,10 +6,7 @@ import (
 )
 
 func BenchmarkEncode(b *testing.B) {
-	cred, err := ParseCredentials(map[string][]byte{"userId": []byte("1001"), "token": []byte("s3cr3t")})
-	if err != nil {
-		b.Fatal(err)
-	}
+	cred := credentials(b, "userId", "1001", "token", "s3cr3t")
 	for _, n := range []int{3, 500} {
 		request := Request{AgentID: "7", Groups: map[string]bool{}}
 		for group := range n {
@@ -35,10 +32,7 @@ func BenchmarkParseReply(b *testing.B) {
 }
 
 func BenchmarkRedact(b *testing.B) {
-	cred, err := ParseCredentials(map[string][]byte{"userId": []byte("1001"), "token": []byte("s3cr3t")})
-	if err != nil {
-		b.Fatal(err)
-	}
+	cred := credentials(b, "userId", "1001", "token", "s3cr3t")
 	b.ReportAllocs()
 	for b.Loop() {
 		cred.redact("Agent group mapping updated successfully")

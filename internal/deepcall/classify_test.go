@@ -1,7 +1,6 @@
 package deepcall
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,26 +25,13 @@ func TestClassifyReturnsTheEntryOfTheCode(t *testing.T) {
 	}
 }
 
-// roundTrip is a transport without a network. It reads the request's body, as a server
-// does.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
-	_, _ = io.Copy(io.Discard, req.Body)
-	return f(req)
-}
-
 func classify(t *testing.T, status int, body string, header http.Header) *Error {
 	t.Helper()
-	c := client(t, "https://deepcall.invalid", func(cfg *Config) {
-		cfg.Now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
-		cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-			return roundTrip(func(req *http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}, nil
-			})
-		}
-	})
-	_, e := send(t, c, context.Background())
+	now := func(cfg *Config) { cfg.Now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) } }
+	_, e := send(t, client(t, "https://deepcall.invalid", now, withTransport(func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, req.Body) // as a server does
+		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})))
 	return e
 }
 

@@ -39,10 +39,28 @@ func client(t *testing.T, endpoint string, changes ...func(*Config)) *Client {
 	return c
 }
 
+// withTransport makes a client send its requests with a function, which can use the client's own transport.
+func withTransport(send func(own http.RoundTripper, req *http.Request) (*http.Response, error)) func(*Config) {
+	return func(cfg *Config) {
+		cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) { return send(own, req) })
+		}
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
 var asha = Request{AgentID: "7", Groups: map[string]bool{"90": true, "91": false, "92": true}}
 
-// send sends one request and checks that its error is an *Error without a credential.
-func send(t *testing.T, c *Client, ctx context.Context) (Answer, *Error) {
+func send(t *testing.T, c *Client) (Answer, *Error) {
+	t.Helper()
+	return sendWith(context.Background(), t, c)
+}
+
+// sendWith sends one request and checks that its error is an *Error without a credential.
+func sendWith(ctx context.Context, t *testing.T, c *Client) (Answer, *Error) {
 	t.Helper()
 	answer, err := c.UpdateAgentGroupMapping(ctx, credentials(t, "userId", testUserID, "token", testToken), asha)
 	if err == nil {
@@ -139,7 +157,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 					w.Header().Set("Location", location)
 					w.WriteHeader(status)
 				})
-				_, e := send(t, client(t, url), context.Background())
+				_, e := send(t, client(t, url))
 				if e.Reason != "Redirected" || e.HTTPStatus != status || requests.Load() != 1 || followed.Load() != 0 {
 					t.Errorf("got %+v after %d requests and %d redirects", e, requests.Load(), followed.Load())
 				}
@@ -161,41 +179,29 @@ func TestAnswersAreBounded(t *testing.T) {
 			url := server(t, func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, success+strings.Repeat(" ", tc.size-len(success)))
 			})
-			var read atomic.Int64
-			c := client(t, url, func(cfg *Config) {
-				cfg.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return counting{next, &read} }
-			})
-			reason := ""
-			if _, e := send(t, c, context.Background()); e != nil {
-				reason = e.Reason
-			}
-			if reason != tc.want || read.Load() > maxAnswerBytes+1 {
-				t.Errorf("got %q after %d bytes", reason, read.Load())
+			var read strings.Builder
+			_, e := send(t, client(t, url, withTransport(func(own http.RoundTripper, req *http.Request) (*http.Response, error) {
+				resp, err := own.RoundTrip(req)
+				if err == nil {
+					resp.Body = struct {
+						io.Reader
+						io.Closer
+					}{io.TeeReader(resp.Body, &read), resp.Body}
+				}
+				return resp, err
+			})))
+			if reasonOf(e) != tc.want || read.Len() > maxAnswerBytes+1 {
+				t.Errorf("got %+v after %d bytes", e, read.Len())
 			}
 		})
 	}
 }
 
-// counting counts the bytes that are read of answers.
-type counting struct {
-	next http.RoundTripper
-	read *atomic.Int64
-}
-
-func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.next.RoundTrip(req)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.TeeReader(resp.Body, c), resp.Body}
+func reasonOf(e *Error) string {
+	if e == nil {
+		return ""
 	}
-	return resp, err
-}
-
-func (c counting) Write(p []byte) (int, error) {
-	c.read.Add(int64(len(p)))
-	return len(p), nil
+	return e.Reason
 }
 
 func TestCompressedAnswersAreUnreadable(t *testing.T) {
@@ -207,7 +213,7 @@ func TestCompressedAnswersAreUnreadable(t *testing.T) {
 		_, _ = io.WriteString(zip, success)
 		_ = zip.Close()
 	})
-	_, e := send(t, client(t, url), context.Background())
+	_, e := send(t, client(t, url))
 	if e == nil || e.Reason != "UnreadableAnswer" || requested != "identity" {
 		t.Errorf("got %+v, requested encoding %q", e, requested)
 	}
@@ -223,7 +229,7 @@ func TestTimeoutCoversTheWholeRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := client(t, hangingServer(t, begin), func(cfg *Config) { cfg.Timeout = 20 * time.Millisecond })
-			_, e := send(t, c, context.Background())
+			_, e := send(t, c)
 			if e.Entry != entryTimeout || !errors.Is(e, context.DeadlineExceeded) {
 				t.Errorf("got %+v", e)
 			}

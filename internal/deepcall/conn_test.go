@@ -2,7 +2,6 @@ package deepcall
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log"
@@ -14,36 +13,29 @@ import (
 	"testing"
 )
 
-// fakeConn is a connection from which the parts can be read, one with each Read.
+// fakeConn is a connection from which data can be read.
 type fakeConn struct {
 	net.Conn
-	parts []string
+	data io.Reader
 }
 
-func (c *fakeConn) Read(p []byte) (int, error) {
-	if len(c.parts) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, c.parts[0])
-	c.parts[0] = c.parts[0][n:]
-	if c.parts[0] == "" {
-		c.parts = c.parts[1:]
-	}
-	return n, nil
-}
+func (c *fakeConn) Read(p []byte) (int, error) { return c.data.Read(p) }
 
 func (c *fakeConn) Write(p []byte) (int, error) { return len(p), nil }
 
 func TestRequestConn(t *testing.T) {
+	twoParts := func() net.Conn {
+		return &fakeConn{data: io.MultiReader(strings.NewReader("first"), strings.NewReader("second"))} // a Read returns one
+	}
 	t.Run("returns the answer to the request", func(t *testing.T) {
-		c := newRequestConn(&fakeConn{parts: []string{"first", "second"}})
+		c := newRequestConn(twoParts())
 		_, _ = c.Write([]byte("request"))
 		if got, err := io.ReadAll(c); err != nil || string(got) != "firstsecond" {
 			t.Errorf("read %q, %v", got, err)
 		}
 	})
 	t.Run("rejects data before the request", func(t *testing.T) {
-		c := newRequestConn(&fakeConn{parts: []string{"first", "second"}})
+		c := newRequestConn(twoParts())
 		if got, err := io.ReadAll(c); len(got) != 0 || !errors.Is(err, errUnsolicited) {
 			t.Errorf("read %q, %v", got, err)
 		}
@@ -53,7 +45,7 @@ func TestRequestConn(t *testing.T) {
 		}
 	})
 	t.Run("bounds the data", func(t *testing.T) {
-		c := newRequestConn(&fakeConn{parts: []string{strings.Repeat("x", 2*maxConnBytes)}})
+		c := newRequestConn(&fakeConn{data: strings.NewReader(strings.Repeat("x", 2*maxConnBytes))})
 		_, _ = c.Write([]byte("request"))
 		if got, err := io.ReadAll(c); len(got) != maxConnBytes || !errors.Is(err, errTooMuchData) {
 			t.Errorf("read %d bytes, %v", len(got), err)
@@ -85,7 +77,7 @@ func TestConnectionsAreNotReused(t *testing.T) {
 			t.Cleanup(srv.Close)
 			c := client(t, srv.URL)
 			for range 5 {
-				send(t, c, context.Background())
+				send(t, c)
 			}
 			if connections.Load() != 5 {
 				t.Errorf("%d connections for five requests", connections.Load())
@@ -104,7 +96,7 @@ func TestUnsolicitedAnswersAreNotLogged(t *testing.T) {
 	url, _ := rawServer(t, rawSuccess+testToken, rawSuccess)
 	c := client(t, url)
 	for range 2 {
-		if answer, e := send(t, c, context.Background()); e != nil || answer.Code != 200 {
+		if answer, e := send(t, c); e != nil || answer.Code != 200 {
 			t.Errorf("got %+v, %v", answer, e)
 		}
 	}

@@ -189,16 +189,11 @@ func TestLiteralAddressesAndLocalNamesAreChecked(t *testing.T) {
 	} {
 		t.Run(host, func(t *testing.T) {
 			sent := false
-			c := client(t, "https://"+host, func(cfg *Config) {
-				cfg.AllowInsecure = false
-				cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-					return roundTripper(func(*http.Request) (*http.Response, error) {
-						sent = true
-						return nil, errors.New("not sent")
-					})
-				}
-			})
-			_, e := send(t, c, context.Background())
+			strict := func(cfg *Config) { cfg.AllowInsecure = false }
+			_, e := send(t, client(t, "https://"+host, strict, withTransport(func(http.RoundTripper, *http.Request) (*http.Response, error) {
+				sent = true
+				return nil, errors.New("not sent")
+			})))
 			if sent != want || (e.Entry == entryEndpointNotAllowed) == want || e.Uncertain {
 				t.Errorf("got %v, sent %v, want sent %v", e, sent, want)
 			}
@@ -249,15 +244,10 @@ func TestTrailingDotIsNotSent(t *testing.T) {
 	} {
 		t.Run(endpoint, func(t *testing.T) {
 			var got string
-			c := client(t, endpoint, func(cfg *Config) {
-				cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-					return roundTripper(func(req *http.Request) (*http.Response, error) {
-						got = req.Host
-						return nil, errors.New("not sent")
-					})
-				}
-			})
-			_, _ = send(t, c, context.Background())
+			send(t, client(t, endpoint, withTransport(func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+				got = req.Host
+				return nil, errors.New("not sent")
+			})))
 			if got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}

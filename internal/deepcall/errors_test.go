@@ -1,7 +1,6 @@
 package deepcall
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,7 +28,7 @@ func TestEndedContexts(t *testing.T) {
 		t.Run(name+" before the request", func(t *testing.T) {
 			ctx := &endable{context.Background(), make(chan struct{}), tc.err}
 			close(ctx.done)
-			_, e := send(t, client(t, "http://127.0.0.1:1"), ctx)
+			_, e := sendWith(ctx, t, client(t, "http://127.0.0.1:1"))
 			if e.Entry != tc.want || e.Uncertain || e.HTTPStatus != 0 || !errors.Is(e, tc.err) {
 				t.Errorf("got %+v", e)
 			}
@@ -37,7 +36,7 @@ func TestEndedContexts(t *testing.T) {
 		t.Run(name+" before the answer", func(t *testing.T) {
 			ctx := &endable{context.Background(), make(chan struct{}), tc.err}
 			url := hangingServer(t, func(http.ResponseWriter) { close(ctx.done) })
-			_, e := send(t, client(t, url), ctx)
+			_, e := sendWith(ctx, t, client(t, url))
 			if e.Entry != tc.want || !e.Uncertain || e.HTTPStatus != 0 || !errors.Is(e, tc.err) {
 				t.Errorf("got %+v", e)
 			}
@@ -46,15 +45,10 @@ func TestEndedContexts(t *testing.T) {
 			t.Run(fmt.Sprintf("%s within an answer of HTTP %d", name, status), func(t *testing.T) {
 				ctx := &endable{context.Background(), make(chan struct{}), tc.err}
 				url := hangingServer(t, func(w http.ResponseWriter) { w.WriteHeader(status); flush(w) })
-				c := client(t, url, func(cfg *Config) {
-					cfg.WrapTransport = func(next http.RoundTripper) http.RoundTripper {
-						return roundTripper(func(req *http.Request) (*http.Response, error) {
-							defer close(ctx.done)
-							return next.RoundTrip(req)
-						})
-					}
-				})
-				_, e := send(t, c, ctx)
+				_, e := sendWith(ctx, t, client(t, url, withTransport(func(own http.RoundTripper, req *http.Request) (*http.Response, error) {
+					defer close(ctx.done)
+					return own.RoundTrip(req)
+				})))
 				if e.Entry != want || e.Uncertain != (want.Class == Transient) || e.HTTPStatus != status || errors.Is(e, tc.err) != (want == tc.want) {
 					t.Errorf("got %+v", e)
 				}
@@ -62,10 +56,6 @@ func TestEndedContexts(t *testing.T) {
 		}
 	}
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestOnceBody(t *testing.T) {
 	t.Run("is not sent once it is closed", func(t *testing.T) {
@@ -140,12 +130,9 @@ func TestCausesAreFixedPhrases(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := client(t, "https://deepcall.invalid", func(cfg *Config) {
-				cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-					return roundTripper(func(*http.Request) (*http.Response, error) { return nil, tc.err })
-				}
-			})
-			_, e := send(t, c, context.Background())
+			_, e := send(t, client(t, "https://deepcall.invalid", withTransport(func(http.RoundTripper, *http.Request) (*http.Response, error) {
+				return nil, tc.err
+			})))
 			want := e.Message
 			if tc.cause != "" {
 				want += ": " + tc.cause
@@ -162,36 +149,31 @@ func TestCausesAreFixedPhrases(t *testing.T) {
 
 func TestCausesOfRealServers(t *testing.T) {
 	trusted, _ := tlsServer(t, nil)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := "http://" + listener.Addr().String()
-	_ = listener.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	closing, _ := rawServer(t, "")
 	noHTTP, _ := rawServer(t, "SSH-2.0-OpenSSH_9.6\r\n")
+	withoutTLS, requests := rawServer(t, "")
 	silent := hangingServer(t, func(http.ResponseWriter) {})
 
+	const failed, insecure = "The connection to DeepCall failed: ", "No secure connection to DeepCall could be made: "
 	for name, tc := range map[string]struct {
-		endpoint string
-		bundle   []byte
-		want     string
+		endpoint  string
+		bundle    []byte
+		want      string
+		uncertain bool
 	}{
-		"a closed port":           {closed, nil, "The connection to DeepCall failed: connection refused"},
-		"a closed connection":     {closing, nil, "The connection to DeepCall failed: the server closed the connection"},
-		"another protocol":        {noHTTP, nil, "The connection to DeepCall failed: the server's answer is not valid HTTP"},
-		"a server without answer": {silent, nil, "DeepCall did not answer in time: context deadline exceeded"},
-		"an unknown authority":    {trusted.URL, nil, "No secure connection to DeepCall could be made: the server's certificate is signed by an unknown authority"},
+		"a closed port":              {closedPort(t), nil, failed + "connection refused", false},
+		"a name that does not exist": {"http://invalid.invalid.:80", nil, withoutAddress(entryConnectionFailed).Message + ": no such host", false},
+		"a closed connection":        {closing, nil, failed + "the server closed the connection", true},
+		"another protocol":           {noHTTP, nil, failed + "the server's answer is not valid HTTP", true},
+		"a server without answer":    {silent, nil, "DeepCall did not answer in time: context deadline exceeded", true},
+		"an unknown authority":       {trusted.URL, nil, insecure + "the server's certificate is signed by an unknown authority", false},
 		"another host name": {
-			strings.Replace(trusted.URL, "127.0.0.1", "localhost", 1), bundle(trusted),
-			"No secure connection to DeepCall could be made: the server's certificate is for another host name",
+			strings.Replace(trusted.URL, "127.0.0.1", "localhost", 1), bundle(trusted), insecure + "the server's certificate is for another host name", false,
 		},
-		"plain HTTP": {
-			strings.Replace(plain.URL, "http://", "https://", 1), nil,
-			"No secure connection to DeepCall could be made: the server answered in plain HTTP",
-		},
+		"plain HTTP":           {"https" + strings.TrimPrefix(plain.URL, "http"), nil, insecure + "the server answered in plain HTTP", false},
+		"a server without TLS": {"https" + strings.TrimPrefix(withoutTLS, "http"), nil, insecure + "the server closed the connection during the TLS handshake", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := client(t, tc.endpoint, func(cfg *Config) {
@@ -200,8 +182,8 @@ func TestCausesOfRealServers(t *testing.T) {
 					cfg.Timeout = 20 * time.Millisecond
 				}
 			})
-			if _, e := send(t, c, context.Background()); e == nil || e.Error() != tc.want {
-				t.Errorf("got %v, want %s", e, tc.want)
+			if _, e := send(t, c); e == nil || e.Error() != tc.want || e.Uncertain != tc.uncertain || e.HTTPStatus != 0 || requests.Load() != 0 {
+				t.Errorf("got %+v, want %s, uncertain %v", e, tc.want, tc.uncertain)
 			}
 		})
 	}
@@ -209,34 +191,31 @@ func TestCausesOfRealServers(t *testing.T) {
 
 func TestEchoedCredentialsAreNotShown(t *testing.T) {
 	echo := func(r *http.Request) string {
-		raw, _ := io.ReadAll(r.Body)
-		return string(raw)
+		body, _ := io.ReadAll(r.Body)
+		return string(body)
+	}
+	withCode := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "code": code, "message": "you sent " + echo(r)})
+		}
+	}
+	raw := func(start string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			sent := echo(r)
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			_, _ = io.WriteString(conn, start+" "+sent+"\r\n\r\n")
+			_ = conn.Close()
+		}
 	}
 	for name, handler := range map[string]http.HandlerFunc{
-		"in the message of a known code": func(w http.ResponseWriter, r *http.Request) {
-			_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "code": 1014, "message": "you sent " + echo(r)})
-		},
-		"in the message of an unknown code": func(w http.ResponseWriter, r *http.Request) {
-			_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "code": 9999, "message": "you sent " + echo(r)})
-		},
-		"in a body that is not JSON": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, echo(r)+"!") },
-		"in an answer that is not HTTP": func(w http.ResponseWriter, r *http.Request) {
-			sent := echo(r)
-			conn, buffer, _ := http.NewResponseController(w).Hijack()
-			_, _ = buffer.WriteString(testToken + " " + sent + "\r\n\r\n")
-			_ = buffer.Flush()
-			_ = conn.Close()
-		},
-		"in a malformed header": func(w http.ResponseWriter, r *http.Request) {
-			sent := echo(r)
-			conn, buffer, _ := http.NewResponseController(w).Hijack()
-			_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\n" + testToken + " " + sent + "\r\n\r\n")
-			_ = buffer.Flush()
-			_ = conn.Close()
-		},
+		"in the message of a known code":    withCode(1014),
+		"in the message of an unknown code": withCode(9999),
+		"in a body that is not JSON":        func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, echo(r)+"!") },
+		"in an answer that is not HTTP":     raw(testToken),
+		"in a malformed header":             raw("HTTP/1.1 200 OK\r\n" + testToken),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, e := send(t, client(t, server(t, handler)), context.Background()) // which looks for secrets
+			_, e := send(t, client(t, server(t, handler))) // which looks for secrets
 			if e == nil {
 				t.Fatal("got a success")
 			}
@@ -250,23 +229,17 @@ func TestEchoedCredentialsAreNotShown(t *testing.T) {
 	}
 	t.Run("in a success", func(t *testing.T) {
 		url := server(t, respond(200, `{"status":"success","code":200,"message":"hello `+testUserID+`"}`))
-		if answer, e := send(t, client(t, url), context.Background()); e != nil || answer.Message != redacted {
+		if answer, e := send(t, client(t, url)); e != nil || answer.Message != redacted {
 			t.Errorf("got %+v, %v", answer, e)
 		}
 	})
 }
 
 func TestPanicsDoNotQuoteTheRequest(t *testing.T) {
-	c := client(t, "https://deepcall.invalid", func(cfg *Config) {
-		cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
-				var body bytes.Buffer
-				_, _ = body.ReadFrom(req.Body)
-				panic(testToken + " in " + body.String())
-			})
-		}
-	})
-	_, e := send(t, c, context.Background())
+	_, e := send(t, client(t, "https://deepcall.invalid", withTransport(func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(req.Body)
+		panic(testToken + " in " + string(body))
+	})))
 	if e.Reason != "UnreadableAnswer" || !e.Uncertain || e.Error() != "DeepCall's answer could not be read: panic with a string" {
 		t.Errorf("got %v", e)
 	}

@@ -52,13 +52,6 @@ func FuzzClassify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	rejected, denied := map[int]bool{}, map[int]bool{}
-	for _, code := range rejectedCodes {
-		rejected[code] = true
-	}
-	for _, code := range deniedCodes {
-		denied[code] = true
-	}
 	f.Fuzz(func(t *testing.T, status int, body []byte, after string) {
 		cred := credentials(t, "userId", testUserID, "token", testToken)
 		ctx := context.Background()
@@ -81,10 +74,8 @@ func FuzzClassify(f *testing.F) {
 		case status == http.StatusUnauthorized, status == http.StatusForbidden:
 			want = Denied
 		case status == http.StatusTooManyRequests, status >= 300 && status <= 399, status >= 500 && status <= 599, e.Answer == nil:
-		case e.Code == e.Answer.Code && rejected[e.Code]:
-			want = Rejected
-		case e.Code == e.Answer.Code && denied[e.Code]:
-			want = Denied
+		case e.Code == e.Answer.Code:
+			want = wantClass(e.Code)
 		}
 		if e.Class != want || e.Uncertain != (want == Transient && status != http.StatusTooManyRequests) {
 			t.Errorf("HTTP %d with %q is %s %s, uncertain %v", status, body, e.Class, e.Reason, e.Uncertain)
@@ -120,14 +111,7 @@ func FuzzCodesAreTransientUnlessListed(f *testing.F) {
 		if !known {
 			entry = unknownCode(code)
 		}
-		want := Transient
-		switch {
-		case slices.Contains(rejectedCodes, code):
-			want = Rejected
-		case slices.Contains(deniedCodes, code):
-			want = Denied
-		}
-		if entry.Class != want || entry.Code != code || entry.Unreachable || entry.Reason == "" || len(entry.Message) > 100 {
+		if entry.Class != wantClass(code) || entry.Code != code || entry.Unreachable || entry.Reason == "" || len(entry.Message) > 100 {
 			t.Errorf("code %d: %+v", code, entry)
 		}
 	})

@@ -133,6 +133,8 @@ func FuzzRedactHidesEverySpelling(f *testing.F) {
 		f.Add([]byte(testToken), []byte("user-1001"), false, text, "and more")
 		f.Add([]byte("tok1/+=&"), []byte(nil), true, text, text)
 	}
+	f.Add([]byte("s3cr3t"), []byte(nil), true, "the", " token s3cr3t, \\u0073\\x33")
+	f.Add([]byte("s3cr3t"), []byte(nil), true, "no user", " has the token")
 	f.Fuzz(func(t *testing.T, first, second []byte, session bool, before, after string) {
 		cred, s, ok := parseAny(first, second, session)
 		if !ok || len(before)+len(after)+len(first)+len(second) > 1<<9 {

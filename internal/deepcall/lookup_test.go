@@ -28,7 +28,7 @@ func TestNamesThatAreNotResolved(t *testing.T) {
 				return nil, tc.dial(ctx)
 			}}
 			c := client(t, tc.endpoint, func(cfg *Config) { cfg.Timeout = 50 * time.Millisecond })
-			_, e := send(t, c, context.Background())
+			_, e := send(t, c)
 			if e == nil || e.Entry != tc.want || e.Uncertain {
 				t.Errorf("got %+v", e)
 			}
@@ -36,7 +36,7 @@ func TestNamesThatAreNotResolved(t *testing.T) {
 	}
 	t.Run("does not apply to a server that does not answer", func(t *testing.T) {
 		c := client(t, hangingServer(t, func(http.ResponseWriter) {}), func(cfg *Config) { cfg.Timeout = 50 * time.Millisecond })
-		if _, e := send(t, c, context.Background()); e == nil || e.Entry != entryTimeout {
+		if _, e := send(t, c); e == nil || e.Entry != entryTimeout {
 			t.Errorf("got %+v", e)
 		}
 	})

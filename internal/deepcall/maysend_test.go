@@ -37,7 +37,7 @@ func TestRequestsAreSentOnlyIfTheyMayBe(t *testing.T) {
 					return nil
 				}
 			})
-			_, err := send(t, c, t.Context())
+			_, err := send(t, c)
 			if got := reasonOf(err); got != tc.reason {
 				t.Errorf("reason %q, want %q", got, tc.reason)
 			}
@@ -53,27 +53,16 @@ func TestRequestsAreSentOnlyIfTheyMayBe(t *testing.T) {
 
 func TestNoBodyIsSentAfterTheDeadline(t *testing.T) {
 	const timeout = 10 * time.Millisecond
-	c := client(t, "https://deepcall.example", func(cfg *Config) {
-		cfg.Timeout = timeout
-		cfg.WrapTransport = func(http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				<-time.After(2 * timeout) // as if the process had been stopped
-				body, err := io.ReadAll(r.Body)
-				if len(body) > 0 || err == nil {
-					t.Errorf("sends %d bytes", len(body))
-				}
-				return nil, err
-			})
+	short := func(cfg *Config) { cfg.Timeout = timeout }
+	c := client(t, "https://deepcall.example", short, withTransport(func(_ http.RoundTripper, r *http.Request) (*http.Response, error) {
+		<-time.After(2 * timeout) // as if the process had been stopped
+		body, err := io.ReadAll(r.Body)
+		if len(body) > 0 || err == nil {
+			t.Errorf("sends %d bytes", len(body))
 		}
-	})
-	if _, err := send(t, c, t.Context()); err == nil || err.Uncertain {
+		return nil, err
+	}))
+	if _, err := send(t, c); err == nil || err.Uncertain {
 		t.Errorf("got %+v", err)
 	}
-}
-
-func reasonOf(err *Error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Reason
 }

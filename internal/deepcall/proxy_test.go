@@ -1,11 +1,8 @@
 package deepcall
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,7 +39,7 @@ func TestProxy(t *testing.T) {
 				roots.AddCert(proxy.Certificate())
 			}
 			trusted := func(cfg *Config) { cfg.ProxyRoots = roots }
-			_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv), trusted), context.Background())
+			_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv), trusted))
 			if e != nil {
 				t.Fatal(e)
 			}
@@ -58,10 +55,10 @@ func TestProxy(t *testing.T) {
 		proxy := connectproxy.Start(t, addressOf(srv), false)
 		proxy.Credentials = "operator:p@ss:word"
 		own := proxy.WithCredentials("operator:p%40ss%3Aword")
-		if _, e := send(t, client(t, proxiedEndpoint, through(t, own), trusting(srv)), context.Background()); e != nil {
+		if _, e := send(t, client(t, proxiedEndpoint, through(t, own), trusting(srv))); e != nil {
 			t.Error(e)
 		}
-		_, e := send(t, client(t, proxiedEndpoint, through(t, strings.Replace(own, "operator", "other", 1)), trusting(srv)), context.Background())
+		_, e := send(t, client(t, proxiedEndpoint, through(t, strings.Replace(own, "operator", "other", 1)), trusting(srv)))
 		if e == nil || e.Cause() != string(errProxyCredentials) || strings.Contains(e.Error(), "word") {
 			t.Errorf("got %v", e)
 		}
@@ -70,7 +67,7 @@ func TestProxy(t *testing.T) {
 		plain, requests := rawServer(t, rawSuccess)
 		proxy := connectproxy.Start(t, strings.TrimPrefix(plain, "http://"), false)
 		c := client(t, plain, through(t, proxy.URL), func(cfg *Config) { cfg.AllowInsecure = true })
-		if _, e := send(t, c, context.Background()); e != nil || requests.Load() != 1 {
+		if _, e := send(t, c); e != nil || requests.Load() != 1 {
 			t.Errorf("got %v after %d requests", e, requests.Load())
 		}
 		if requests := proxy.Requests(); len(requests) > 0 {
@@ -80,7 +77,7 @@ func TestProxy(t *testing.T) {
 	t.Run("does not lift the check of addresses in the endpoint", func(t *testing.T) {
 		proxy := connectproxy.Start(t, addressOf(srv), false)
 		for _, endpoint := range []string{"https://127.0.0.1", "https://[::1]", "https://169.254.169.254", "https://db.localhost", "https://localhost.."} {
-			_, e := send(t, client(t, endpoint, through(t, proxy.URL), trusting(srv)), context.Background())
+			_, e := send(t, client(t, endpoint, through(t, proxy.URL), trusting(srv)))
 			if e == nil || e.Reason != "EndpointNotAllowed" {
 				t.Errorf("%s: got %v", endpoint, e)
 			}
@@ -93,32 +90,35 @@ func TestProxy(t *testing.T) {
 
 func TestProxy_failures_are_certain(t *testing.T) {
 	srv, requests := tlsServer(t, nil)
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	refusing := connectproxy.Start(t, addressOf(closed), false)
+	closed := closedPort(t)
+	refusing := connectproxy.Start(t, strings.TrimPrefix(closed, "http://"), false)
+	answering := func(answer string) string {
+		proxy, _ := rawServer(t, answer)
+		return proxy
+	}
 
-	for name, tc := range map[string]struct{ proxy, reason, cause string }{
-		"if it can't be reached":         {closed.URL, "ConnectionFailed", "the proxy can't be reached: connection refused"},
-		"if its name does not exist":     {"http://invalid.invalid.:80", "ConnectionFailed", "the proxy can't be reached: no such host"},
-		"if it can't reach the endpoint": {refusing.URL, "ConnectionFailed", "the proxy refused the connection (HTTP 502)"},
-		"if it closes the connection":    {rawProxy(t, ""), "ConnectionFailed", "the proxy closed the connection"},
-		"if it closes within the answer": {rawProxy(t, "HTTP/1.1 200 OK\r\nX: y\r\n"), "ConnectionFailed", "the proxy closed the connection"},
-		"if it does not speak HTTP":      {rawProxy(t, "SSH-2.0-OpenSSH_9.6\r\n"), "ConnectionFailed", "the proxy's answer is not valid HTTP"},
-		"if its header is too long":      {rawProxy(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 2*maxHeaderBytes)+"\r\n\r\n"), "ConnectionFailed", "the proxy closed the connection"},
-		"if data follows its answer":     {rawProxy(t, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), "ConnectionFailed", string(errUnsolicited)},
-		"if it redirects":                {rawProxy(t, "HTTP/1.1 302 Found\r\nLocation: https://other.example\r\n\r\n"), "ConnectionFailed", "the proxy refused the connection (HTTP 302)"},
-		"if its scheme is not supported": {"socks5://127.0.0.1:1080", "ConnectionFailed", string(errInvalidProxy)},
+	for name, tc := range map[string]struct{ proxy, cause string }{
+		"if it can't be reached":         {closed, "the proxy can't be reached: connection refused"},
+		"if its name does not exist":     {"http://invalid.invalid.:80", "the proxy can't be reached: no such host"},
+		"if it can't reach the endpoint": {refusing.URL, "the proxy refused the connection (HTTP 502)"},
+		"if it closes the connection":    {answering(""), "the proxy closed the connection"},
+		"if it closes within the answer": {answering("HTTP/1.1 200 OK\r\nX: y\r\n"), "the proxy closed the connection"},
+		"if it does not speak HTTP":      {answering("SSH-2.0-OpenSSH_9.6\r\n"), "the proxy's answer is not valid HTTP"},
+		"if its header is too long":      {answering("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*maxHeaderBytes) + "\r\n\r\n"), "the proxy closed the connection"},
+		"if data follows its answer":     {answering("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), string(errUnsolicited)},
+		"if it redirects":                {answering("HTTP/1.1 302 Found\r\nLocation: https://other.example\r\n\r\n"), "the proxy refused the connection (HTTP 302)"},
+		"if its scheme is not supported": {"socks5://127.0.0.1:1080", string(errInvalidProxy)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, e := send(t, client(t, proxiedEndpoint, through(t, tc.proxy), trusting(srv)), context.Background())
-			if e == nil || e.Entry != entryConnectionFailed || e.Reason != tc.reason || e.Cause() != tc.cause || e.Uncertain {
+			_, e := send(t, client(t, proxiedEndpoint, through(t, tc.proxy), trusting(srv)))
+			if e == nil || e.Entry != entryConnectionFailed || e.Cause() != tc.cause || e.Uncertain {
 				t.Errorf("got %+v with the cause %q", e, e.Cause())
 			}
 		})
 	}
 	t.Run("if its certificate is not trusted", func(t *testing.T) {
 		proxy := connectproxy.Start(t, addressOf(srv), true)
-		_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv)), context.Background()) // not the account's roots
+		_, e := send(t, client(t, proxiedEndpoint, through(t, proxy.URL), trusting(srv))) // not the account's roots
 		const want = "no secure connection to the proxy can be made: the server's certificate is signed by an unknown authority"
 		if e == nil || e.Reason != "ConnectionFailed" || e.Cause() != want || e.Uncertain {
 			t.Errorf("got %+v with the cause %q", e, e.Cause())
@@ -126,7 +126,7 @@ func TestProxy_failures_are_certain(t *testing.T) {
 	})
 	t.Run("if it leads to another server", func(t *testing.T) {
 		proxy := connectproxy.Start(t, addressOf(srv), false)
-		_, e := send(t, client(t, "https://other.invalid", through(t, proxy.URL), trusting(srv)), context.Background())
+		_, e := send(t, client(t, "https://other.invalid", through(t, proxy.URL), trusting(srv)))
 		if e == nil || e.Reason != "TLSFailed" || e.Cause() != "the server's certificate is for another host name" || e.Uncertain {
 			t.Errorf("got %+v with the cause %q", e, e.Cause())
 		}
@@ -137,13 +137,9 @@ func TestProxy_failures_are_certain(t *testing.T) {
 }
 
 func TestProxy_without_an_answer_times_out(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
+	proxy := hangingServer(t, func(http.ResponseWriter) {})
 	short := func(cfg *Config) { cfg.Timeout = 50 * time.Millisecond }
-	_, e := send(t, client(t, proxiedEndpoint, through(t, "http://"+listener.Addr().String()), short), context.Background())
+	_, e := send(t, client(t, proxiedEndpoint, through(t, proxy), short))
 	if e == nil || e.Reason != "Timeout" || e.Uncertain {
 		t.Errorf("got %+v", e)
 	}
@@ -155,41 +151,8 @@ func TestProxy_with_an_invalid_URL_is_reported_without_quoting_it(t *testing.T) 
 			return nil, errors.New("invalid proxy address http://operator:password@proxy")
 		}
 	}
-	_, e := send(t, client(t, proxiedEndpoint, invalid), context.Background())
+	_, e := send(t, client(t, proxiedEndpoint, invalid))
 	if e == nil || e.Cause() != string(errInvalidProxy) {
 		t.Errorf("got %+v", e)
-	}
-}
-
-// rawProxy answers every connection with the text, whatever it is asked.
-func rawProxy(t *testing.T, answer string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 4096))
-			_, _ = io.WriteString(conn, answer)
-			_ = conn.Close()
-		}
-	}()
-	return "http://" + listener.Addr().String()
-}
-
-// trusting adds the certificates of servers to the CA bundle.
-func trusting(servers ...*httptest.Server) func(*Config) {
-	return func(cfg *Config) {
-		for _, srv := range servers {
-			if srv.TLS != nil {
-				cfg.CABundle = append(cfg.CABundle, bundle(srv)...)
-			}
-		}
 	}
 }

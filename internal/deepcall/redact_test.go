@@ -166,25 +166,6 @@ func TestRedact(t *testing.T) {
 	})
 }
 
-func FuzzRedactHidesTheToken(f *testing.F) {
-	f.Add("s3cr3t", "the token s3cr3t, \\u0073\\x33", 3)
-	f.Add("a\nb", "a b a\nb a\\nb", 0)
-	f.Add("s3cr3t", "no user has the token", 7)
-	f.Fuzz(func(t *testing.T, token, text string, at int) {
-		cred, err := ParseCredentials(map[string][]byte{"ssid": []byte(token)})
-		if err != nil || len(text) > 1<<12 || strings.Contains(redacted, cred.secrets().ssid) {
-			return
-		}
-		ssid := cred.secrets().ssid
-		at = min(max(at, 0), len(text))
-		for _, text := range []string{text[:at] + ssid + text[at:], plain(text[:at]) + ssid + plain(text[at:])} {
-			if got := cred.redact(text); strings.Contains(got, ssid) || !isShowable(got) {
-				t.Errorf("token %q, text %q: got %q", ssid, text, got)
-			}
-		}
-	})
-}
-
 // plain maps a text to characters that redact shows, so that a secret beside it is
 // not hidden for the sake of other characters.
 func plain(text string) string {

@@ -1,7 +1,6 @@
 package deepcall
 
 import (
-	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"io"
@@ -14,10 +13,15 @@ import (
 	"testing"
 )
 
-func tlsServer(t *testing.T, config *tls.Config) (srv *httptest.Server, requests *atomic.Int32) {
+// tlsServer answers with a success. It counts the requests and passes them to observe.
+func tlsServer(t *testing.T, config *tls.Config, observe ...func(*http.Request)) (srv *httptest.Server, requests *atomic.Int32) {
+	t.Helper()
 	requests = &atomic.Int32{}
 	srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
+		for _, f := range observe {
+			f(r)
+		}
 		_, _ = io.WriteString(w, success)
 	}))
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -30,6 +34,11 @@ func tlsServer(t *testing.T, config *tls.Config) (srv *httptest.Server, requests
 
 func bundle(srv *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+}
+
+// trusting sets the CA bundle to the certificate of a server.
+func trusting(srv *httptest.Server) func(*Config) {
+	return func(cfg *Config) { cfg.CABundle = bundle(srv) }
 }
 
 func TestTLS(t *testing.T) {
@@ -62,14 +71,8 @@ func TestTLS(t *testing.T) {
 				url = strings.Replace(url, "127.0.0.1", tc.host, 1)
 			}
 			before := requests.Load()
-			_, e := send(t, client(t, url, func(cfg *Config) { cfg.CABundle = tc.bundle }), context.Background())
-			if tc.reason == "" {
-				if e != nil {
-					t.Fatal(e)
-				}
-				return
-			}
-			if e == nil || e.Reason != tc.reason || requests.Load() != before {
+			_, e := send(t, client(t, url, func(cfg *Config) { cfg.CABundle = tc.bundle }))
+			if reasonOf(e) != tc.reason || e != nil && requests.Load() != before {
 				t.Errorf("got %+v after %d requests", e, requests.Load()-before)
 			}
 		})
@@ -78,14 +81,8 @@ func TestTLS(t *testing.T) {
 
 func TestHTTP2IsNotUsed(t *testing.T) {
 	var proto string
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proto = r.Proto
-		_, _ = io.WriteString(w, success)
-	}))
-	srv.EnableHTTP2 = true
-	srv.StartTLS()
-	t.Cleanup(srv.Close)
-	if _, e := send(t, client(t, srv.URL, func(cfg *Config) { cfg.CABundle = bundle(srv) }), context.Background()); e != nil || proto != "HTTP/1.1" {
+	srv, _ := tlsServer(t, nil, func(r *http.Request) { proto = r.Proto })
+	if _, e := send(t, client(t, srv.URL, trusting(srv))); e != nil || proto != "HTTP/1.1" {
 		t.Errorf("got %q, %v", proto, e)
 	}
 }
@@ -94,16 +91,10 @@ func TestTLSSessionsAreResumed(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			var resumed []bool
-			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				resumed = append(resumed, r.TLS.DidResume)
-				_, _ = io.WriteString(w, success)
-			}))
-			srv.TLS = &tls.Config{MaxVersion: version}
-			srv.StartTLS()
-			t.Cleanup(srv.Close)
-			c := client(t, srv.URL, func(cfg *Config) { cfg.CABundle = bundle(srv) })
+			srv, _ := tlsServer(t, &tls.Config{MaxVersion: version}, func(r *http.Request) { resumed = append(resumed, r.TLS.DidResume) })
+			c := client(t, srv.URL, trusting(srv))
 			for range 3 {
-				if _, e := send(t, c, context.Background()); e != nil {
+				if _, e := send(t, c); e != nil {
 					t.Error(e)
 				}
 			}

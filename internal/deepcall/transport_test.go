@@ -2,11 +2,11 @@ package deepcall
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -48,6 +48,14 @@ func rawServer(t *testing.T, script ...string) (url string, requests *atomic.Int
 	return "http://" + listener.Addr().String(), requests
 }
 
+// closedPort returns the URL of a port on which no server listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(nil)
+	srv.Close()
+	return srv.URL
+}
+
 const rawSuccess = "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n" + success
 
 func TestRequestsAreNotRetried(t *testing.T) {
@@ -61,7 +69,7 @@ func TestRequestsAreNotRetried(t *testing.T) {
 			c := client(t, url)
 			const sent = 20
 			for range sent {
-				_, e := send(t, c, context.Background())
+				_, e := send(t, c)
 				switch answered := slices.Contains(script, rawSuccess); {
 				case answered && e != nil:
 					t.Error(e)
@@ -91,7 +99,7 @@ func TestBrokenConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, requests := rawServer(t, tc.answer)
-			_, e := send(t, client(t, url), context.Background())
+			_, e := send(t, client(t, url))
 			if e == nil || e.Reason != tc.reason || !e.Uncertain || requests.Load() != 1 {
 				t.Errorf("got %+v after %d requests", e, requests.Load())
 			}
@@ -99,63 +107,20 @@ func TestBrokenConnections(t *testing.T) {
 	}
 	t.Run("skips early hints", func(t *testing.T) {
 		url, _ := rawServer(t, "HTTP/1.1 103 Early Hints\r\n\r\n"+rawSuccess)
-		if answer, e := send(t, client(t, url), context.Background()); e != nil || answer.Code != 200 {
+		if answer, e := send(t, client(t, url)); e != nil || answer.Code != 200 {
 			t.Errorf("got %+v, %v", answer, e)
 		}
 	})
-}
-
-func TestFailuresBeforeTheRequestAreCertain(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := listener.Addr().String()
-	_ = listener.Close()
-	plain, requests := rawServer(t, "HTTP/1.1 400 Bad Request\r\n\r\n")
-
-	for name, tc := range map[string]struct{ endpoint, reason string }{
-		"a connection refused":       {"http://" + closed, "ConnectionFailed"},
-		"a name that does not exist": {"http://invalid.invalid.:80", "ConnectionFailed"},
-		"a server without TLS":       {"https" + strings.TrimPrefix(plain, "http"), "TLSFailed"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, e := send(t, client(t, tc.endpoint), context.Background())
-			if e.Reason != tc.reason || e.Uncertain || e.HTTPStatus != 0 || requests.Load() != 0 {
-				t.Errorf("got %+v", e)
-			}
-		})
-	}
 }
 
 func TestResolvedAddressesAreChecked(t *testing.T) {
 	srv, requests := tlsServer(t, nil)
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"} {
 		t.Run(host, func(t *testing.T) {
-			c := client(t, strings.Replace(srv.URL, "127.0.0.1", host, 1), func(cfg *Config) {
-				cfg.AllowInsecure = false
-				cfg.CABundle = bundle(srv)
-			})
-			_, e := send(t, c, context.Background())
+			strict := func(cfg *Config) { cfg.AllowInsecure = false }
+			_, e := send(t, client(t, strings.Replace(srv.URL, "127.0.0.1", host, 1), trusting(srv), strict))
 			if e == nil || e.Entry != entryEndpointNotAllowed || e.Uncertain || requests.Load() != 0 {
 				t.Errorf("got %+v after %d requests", e, requests.Load())
-			}
-		})
-	}
-}
-
-func TestCABundlesAreParsedStrictly(t *testing.T) {
-	for name, tc := range map[string]struct{ bundle, want string }{
-		"not PEM":               {"QQQ", "holds no certificate"},
-		"a broken certificate":  {otherCA + "-----BEGIN CERTIFICATE-----\nUVFR\n-----END CERTIFICATE-----\n", "at certificate 2"},
-		"a truncated one":       {otherCA + "-----BEGIN CERTIFICATE-----\nQQQ", "at certificate 2"},
-		"a private key with it": {otherCA + "-----BEGIN PRIVATE KEY-----\nUVFR\n-----END PRIVATE KEY-----\n", "CERTIFICATE blocks"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := NewClient(Config{Endpoint: "https://deepcall.invalid", CABundle: []byte(tc.bundle)})
-			var typed *CABundleError
-			if !errors.As(err, &typed) || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "QQQ") {
-				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})
 	}

@@ -81,9 +81,7 @@ func TestRequestsRoundTripThroughJSON(t *testing.T) {
 	sim, url := Start(t, Options{})
 	post(t.Context(), url, body("90=Y"))
 	var requests []Request
-	if err := json.Unmarshal([]byte(do(t.Context(), "GET", url+"/_sim/requests", "").raw), &requests); err != nil {
-		t.Fatal(err)
-	}
+	wantNoError(t, json.Unmarshal([]byte(do(t.Context(), "GET", url+"/_sim/requests", "").raw), &requests))
 	if want := sim.Requests()[0]; len(requests) != 1 || requests[0].String() != want.String() || requests[0].Auth != AuthToken {
 		t.Fatalf("got %+v", requests)
 	}

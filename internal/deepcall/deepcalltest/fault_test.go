@@ -74,30 +74,21 @@ func TestFaultsCloseTheConnection(t *testing.T) {
 }
 
 func TestFaultsHoldRequests(t *testing.T) {
+	release := func(sim *Server, _ func()) { sim.Release() }
+	disconnects := func(_ *Server, disconnect func()) { disconnect() }
+	closes := func(sim *Server, _ func()) { sim.Close() }
 	for name, tc := range map[string]struct {
 		fault   Fault
 		end     func(sim *Server, disconnect func())
 		applied string
 		outcome string
 	}{
-		"until they are released": {
-			Hang(), func(sim *Server, _ func()) { sim.Release() }, "90=Y", "200 success",
-		},
-		"until they are released, then fail": {
-			Fault{Hang: true, Code: 1518}, func(sim *Server, _ func()) { sim.Release() }, "", "1518 Data could not be updated",
-		},
-		"until the client disconnects": {
-			Hang(), func(_ *Server, disconnect func()) { disconnect() }, "", "client left before applying",
-		},
-		"after applying, until the client disconnects": {
-			Hang().AfterApplying(), func(_ *Server, disconnect func()) { disconnect() }, "90=Y", "client left after applying",
-		},
-		"until the server is closed": {
-			Hang(), func(sim *Server, _ func()) { sim.Close() }, "", "server closed before applying",
-		},
-		"after applying, until the server is closed": {
-			Hang().AfterApplying(), func(sim *Server, _ func()) { sim.Close() }, "90=Y", "server closed after applying",
-		},
+		"until they are released":                      {Hang(), release, "90=Y", "200 success"},
+		"until they are released, then fail":           {Fault{Hang: true, Code: 1518}, release, "", "1518 Data could not be updated"},
+		"until the client disconnects":                 {Hang(), disconnects, "", "client left before applying"},
+		"after applying, until the client disconnects": {Hang().AfterApplying(), disconnects, "90=Y", "client left after applying"},
+		"until the server is closed":                   {Hang(), closes, "", "server closed before applying"},
+		"after applying, until the server is closed":   {Hang().AfterApplying(), closes, "90=Y", "server closed after applying"},
 		"beyond the client's disconnect": {
 			Late(), func(sim *Server, disconnect func()) {
 				disconnect()
@@ -111,19 +102,14 @@ func TestFaultsHoldRequests(t *testing.T) {
 			sim.Script(tc.fault)
 			ctx, disconnect := context.WithCancel(t.Context())
 			defer disconnect()
-			done := make(chan result)
-			go func() { done <- post(ctx, url, body("90=Y")) }()
-			if err := sim.Wait(t.Context(), func() bool {
+			done := start(ctx, url, body("90=Y"))
+			wantNoError(t, sim.Wait(t.Context(), func() bool {
 				return sim.InFlight() == 1 && (!tc.fault.Applies || sim.Stats().Applied == 1)
-			}); err != nil {
-				t.Fatal(err)
-			}
+			}))
 			tc.end(sim, disconnect)
 			<-done
 			requests, err := sim.WaitForRequests(t.Context(), 1)
-			if err != nil {
-				t.Fatal(err)
-			}
+			wantNoError(t, err)
 			wantApplied(t, sim, tc.applied)
 			if requests[0].Outcome != tc.outcome {
 				t.Fatalf("the outcome is %q", requests[0].Outcome)
@@ -186,12 +172,9 @@ func TestLatency(t *testing.T) {
 		ctx, disconnect := context.WithTimeout(t.Context(), time.Second)
 		defer disconnect()
 		go direct(ctx, sim, body("90=Y"))
-		if err := sim.Wait(t.Context(), func() bool { return sim.Stats().Requests == 1 && sim.InFlight() == 0 }); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := sim.WaitForRequests(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
+		wantNoError(t, sim.Wait(t.Context(), func() bool { return sim.Stats().Requests == 1 && sim.InFlight() == 0 }))
+		_, err := sim.WaitForRequests(t.Context(), 1)
+		wantNoError(t, err)
 		if request := sim.Requests()[0]; !request.Applied || !request.ClientGone || request.End.Sub(request.Start) != time.Hour {
 			t.Fatalf("an abandoned request was not applied: %+v", request)
 		}
@@ -266,9 +249,7 @@ func TestParseFault(t *testing.T) {
 				t.Fatalf("got %q, %v", fault, err)
 			}
 			data, err := json.Marshal(fault)
-			if err != nil {
-				t.Fatal(err)
-			}
+			wantNoError(t, err)
 			var again Fault
 			if err := json.Unmarshal(data, &again); err != nil || again.String() != want {
 				t.Fatalf("through JSON it is %q, %v", again, err)

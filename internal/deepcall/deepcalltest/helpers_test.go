@@ -1,7 +1,6 @@
 package deepcalltest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -43,6 +41,13 @@ func bodyFor(agent, groups string) string {
 
 func post(ctx context.Context, url, body string) result {
 	return do(ctx, http.MethodPost, url+Path, body)
+}
+
+// start posts a request concurrently. Its result can be received.
+func start(ctx context.Context, url, body string) <-chan result {
+	done := make(chan result, 1)
+	go func() { done <- post(ctx, url, body) }()
+	return done
 }
 
 func do(ctx context.Context, method, url, body string) result {
@@ -78,6 +83,13 @@ func direct(ctx context.Context, sim *Server, body string) (r result) {
 	return r
 }
 
+func wantNoError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func wantCode(t *testing.T, r result, code int) {
 	t.Helper()
 	if r.err != nil || r.http != http.StatusOK || r.Code != code {
@@ -107,22 +119,4 @@ func show(groups map[string]string) string {
 		out = append(out, fmt.Sprintf("%s=%s", id, groups[id]))
 	}
 	return strings.Join(out, " ")
-}
-
-// syncBuffer is a buffer that is safe for concurrent use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/onsi/gomega/gbytes"
 )
 
 func TestLedgerRecordsRequests(t *testing.T) {
@@ -52,10 +54,10 @@ func TestLedgerMasksCredentials(t *testing.T) {
 		"a body that is a plain text": `"s3cr3t"`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log syncBuffer
-			sim, url := Start(t, Options{Log: &log})
+			log := gbytes.NewBuffer()
+			sim, url := Start(t, Options{Log: log})
 			post(t.Context(), url, body)
-			recorded := log.String() + string(sim.Requests()[0].Body) + do(t.Context(), "GET", url+"/_sim/requests", "").raw
+			recorded := string(log.Contents()) + string(sim.Requests()[0].Body) + do(t.Context(), "GET", url+"/_sim/requests", "").raw
 			if strings.Contains(recorded, "s3cr3t") {
 				t.Fatalf("the credentials are in %s", recorded)
 			}
@@ -84,19 +86,17 @@ func TestLedgerMasksCredentials(t *testing.T) {
 func TestConcurrentRequestsForAnAgentOverlap(t *testing.T) {
 	sim, url := Start(t, Options{})
 	sim.Script(Hang().Times(3))
-	done := make(chan result)
+	var done []<-chan result
 	for i, agent := range []string{"7", "8", "7"} {
-		go func() { done <- post(t.Context(), url, bodyFor(agent, "90=Y")) }()
-		if err := sim.WaitForHanging(t.Context(), i+1); err != nil {
-			t.Fatal(err)
-		}
+		done = append(done, start(t.Context(), url, bodyFor(agent, "90=Y")))
+		wantNoError(t, sim.WaitForHanging(t.Context(), i+1))
 	}
 	if sim.InFlight() != 3 {
 		t.Fatalf("%d requests are in flight", sim.InFlight())
 	}
 	sim.Release()
-	for range 3 {
-		wantCode(t, <-done, 200)
+	for _, one := range done {
+		wantCode(t, <-one, 200)
 	}
 	wantCode(t, post(t.Context(), url, body("91=Y")), 200)
 	if sim.Overlaps() != 1 || sim.InFlight() != 0 || sim.MaxInFlight() != 3 {
@@ -165,20 +165,15 @@ func TestWaitForHanging(t *testing.T) {
 	sim.Script(Hang().ForAgent("7"))
 	sim.SetLatency(time.Minute, 0)
 	go post(t.Context(), url, bodyFor("8", "90=Y"))
-	if err := sim.Wait(t.Context(), func() bool { return sim.InFlight() == 1 }); err != nil {
-		t.Fatal(err)
-	}
+	wantNoError(t, sim.Wait(t.Context(), func() bool { return sim.InFlight() == 1 }))
 	sim.SetLatency(0, 0)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := sim.WaitForHanging(ended, 1); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v for a request that is only slow", err)
 	}
-	done := make(chan result)
-	go func() { done <- post(t.Context(), url, bodyFor("7", "90=Y")) }()
-	if err := sim.WaitForHanging(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
+	done := start(t.Context(), url, body("90=Y"))
+	wantNoError(t, sim.WaitForHanging(t.Context(), 1))
 	sim.Release()
 	wantCode(t, <-done, 200)
 }
@@ -188,11 +183,8 @@ func TestReset(t *testing.T) {
 	sim.AddAgents("8")
 	sim.SetLatency(time.Nanosecond, 0)
 	sim.Script(Hang(), Code(1505))
-	done := make(chan result)
-	go func() { done <- post(t.Context(), url, body("90=Y")) }()
-	if err := sim.WaitForHanging(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
+	done := start(t.Context(), url, body("90=Y"))
+	wantNoError(t, sim.WaitForHanging(t.Context(), 1))
 	sim.Reset()
 	<-done
 	wantAgent(t, sim, "7", "")
@@ -241,11 +233,11 @@ func TestRequestString(t *testing.T) {
 		})
 	}
 	t.Run("is logged once per request", func(t *testing.T) {
-		var log syncBuffer
-		_, url := Start(t, Options{Log: &log})
+		log := gbytes.NewBuffer()
+		_, url := Start(t, Options{Log: log})
 		post(t.Context(), url, body("90=Y"))
 		post(t.Context(), url, "")
-		if got := log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "#2 no agent  -> 1047") {
+		if got := string(log.Contents()); strings.Count(got, "\n") != 2 || !strings.Contains(got, "#2 no agent  -> 1047") {
 			t.Fatalf("the log is %s", got)
 		}
 	})
