@@ -1,8 +1,6 @@
 package command
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,11 +25,11 @@ func execute(t *testing.T, input string, args ...string) result {
 	return result{status, out.String(), err.String()}
 }
 
-// expectError expects that the command fails with an error that contains text, and prints nothing to standard output.
-func (r result) expectError(t *testing.T, text string) {
+// expectError expects that the command fails with this status and an error that contains text, and prints nothing to standard output.
+func (r result) expectError(t *testing.T, status int, text string) {
 	t.Helper()
-	if r.status != 1 || r.out != "" || !strings.HasPrefix(r.err, "error: ") || !strings.Contains(r.err, text) {
-		t.Errorf("got status %d, output %q and error %q; want an error that contains %q", r.status, r.out, r.err, text)
+	if r.status != status || r.out != "" || !strings.HasPrefix(r.err, "error: ") || !strings.Contains(r.err, text) {
+		t.Errorf("got status %d, output %q and error %q; want status %d and an error that contains %q", r.status, r.out, r.err, status, text)
 	}
 }
 
@@ -72,7 +70,7 @@ func TestInvalidUsageFailsBeforeAnyRequest(t *testing.T) {
 		{"code 1505 1506", "accepts at most 1 arg"},
 		{"code 1531", "similar codes are 1530 (InvalidAgentTiming)"},
 	} {
-		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).expectError(t, c.want) })
+		t.Run(c.args, func(t *testing.T) { execute(t, "", strings.Fields(c.args)...).expectError(t, 1, c.want) })
 	}
 }
 
@@ -88,17 +86,12 @@ func TestErrorsHaveExitStatusTwoIfOneIsAResult(t *testing.T) {
 		"roster --exit-status --by team": `invalid --by "team"`,
 		"roster --exit-status --watch":   "--watch requires -o table or wide, and excludes --exit-status",
 	} {
-		t.Run(args, func(t *testing.T) {
-			got := execute(t, "", strings.Fields(args)...)
-			if got.status != 2 || got.out != "" || !strings.HasPrefix(got.err, "error: ") || !strings.Contains(got.err, want) {
-				t.Errorf("got status %d, output %q and error %q; want %q", got.status, got.out, got.err, want)
-			}
-		})
+		t.Run(args, func(t *testing.T) { execute(t, "", strings.Fields(args)...).expectError(t, 2, want) })
 	}
 }
 
 func TestExitStatusFlagCanBeFalse(t *testing.T) {
-	execute(t, "", "roster", "--exit-status=false", "--by", "team").expectError(t, `invalid --by "team"`)
+	execute(t, "", "roster", "--exit-status=false", "--by", "team").expectError(t, 1, `invalid --by "team"`)
 }
 
 func TestImportOfAnInvalidFilePrintsOnlyProblems(t *testing.T) {
@@ -207,32 +200,14 @@ func TestShellCompletion(t *testing.T) {
 	}
 }
 
-// startServer starts an API server without the operator's CRDs. It responds to all requests with the given status.
-func startServer(t *testing.T, status int) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		switch {
-		case status != http.StatusOK:
-			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","code":401,"message":"Unauthorized"}`))
-		case r.URL.Path == "/api":
-			_, _ = w.Write([]byte(`{"kind":"APIVersions","versions":["v1"]}`))
-		case r.URL.Path == "/apis":
-			_, _ = w.Write([]byte(`{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`))
-		default:
-			_, _ = w.Write([]byte(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"v1","resources":[]}`))
-		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 func TestErrorsOfTheClusterHaveHints(t *testing.T) {
-	for _, command := range []string{"roster", "resync asha", "suspend --all"} {
-		args := strings.Fields(command)
-		execute(t, "", append(args, "-s", startServer(t, http.StatusOK))...).expectError(t, "the cluster has no AgentGroupMapping resource: install the operator")
-		execute(t, "", append(args, "-s", startServer(t, http.StatusUnauthorized))...).expectError(t, "log in to the cluster again")
-		execute(t, "", append(args, "-s", "http://127.0.0.1:1")...).expectError(t, "connection refused; check the network, --context and --kubeconfig")
+	for server, want := range map[string]string{
+		(&fakeCluster{withoutCRDs: true}).start(t):  "the cluster has no AgentGroupMapping resource: install the operator",
+		(&fakeCluster{unauthorized: true}).start(t): "log in to the cluster again",
+		"http://127.0.0.1:1":                        "connection refused; check the network, --context and --kubeconfig",
+	} {
+		for _, command := range []string{"roster", "resync asha", "suspend --all"} {
+			execute(t, "", strings.Fields(command+" -s "+server)...).expectError(t, 1, want)
+		}
 	}
 }

@@ -1,11 +1,8 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,19 +28,20 @@ func BenchmarkDiff(b *testing.B) {
 	if file := os.Getenv("DIFF_BENCHMARK_ARGS"); file != "" {
 		b.Skip("this is the measured process")
 	}
-	server := httptest.NewServer(http.HandlerFunc(serveManyMappings))
-	defer server.Close()
+	cluster := &fakeCluster{accounts: []v1alpha1.DeepCallAccount{acmeIn("default")}}
 	path := filepath.Join(b.TempDir(), "mappings.yaml")
 	var manifests strings.Builder
 	for i := range manyMappings {
+		cluster.mappings = append(cluster.mappings, syncedMapping(i))
 		manifests.WriteString(manifestOf(fmt.Sprintf("m%d %d 90=false 91=true 92=true", i, i)) + "---\n")
 	}
 	if err := os.WriteFile(path, []byte(manifests.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
+	server := cluster.start(b)
 	for b.Loop() {
 		cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=TestDiffProcess")
-		cmd.Env = append(os.Environ(), "DIFF_BENCHMARK_ARGS=diff -f "+path+" -s "+server.URL+" -o json", "KUBECACHEDIR="+b.TempDir(), "KUBECONFIG="+b.TempDir()+"/none")
+		cmd.Env = append(os.Environ(), "DIFF_BENCHMARK_ARGS=diff -f "+path+" -s "+server+" -o json", "KUBECACHEDIR="+b.TempDir(), "KUBECONFIG="+b.TempDir()+"/none")
 		cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
 		if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
 			b.Fatalf("got status %d, want 1: %v", cmd.ProcessState.ExitCode(), err)
@@ -64,44 +62,6 @@ func TestDiffProcess(t *testing.T) {
 		t.Skip("only for BenchmarkDiff")
 	}
 	os.Exit(Run(strings.Fields(args), Build{}, strings.NewReader(""), os.Stdout, os.Stderr))
-}
-
-// serveManyMappings is an API server with many mappings that are synced, in pages.
-func serveManyMappings(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	resource := func(name, kind string) string {
-		return fmt.Sprintf(`{"name": %q, "singularName": %q, "kind": %q, "namespaced": true, "verbs": ["get", "list"]}`, name, strings.ToLower(kind), kind)
-	}
-	switch path := r.URL.Path; {
-	case path == "/api":
-		_, _ = io.WriteString(w, `{"kind":"APIVersions","versions":["v1"]}`)
-	case path == "/apis":
-		_, _ = io.WriteString(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"telephony.deepcall.com","versions":[
-			{"groupVersion":"telephony.deepcall.com/v1alpha1","version":"v1alpha1"}],"preferredVersion":{"groupVersion":"telephony.deepcall.com/v1alpha1","version":"v1alpha1"}}]}`)
-	case path == "/apis/telephony.deepcall.com/v1alpha1":
-		_, _ = io.WriteString(w, `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"telephony.deepcall.com/v1alpha1","resources":[`+
-			resource("agentgroupmappings", "AgentGroupMapping")+","+resource("deepcallaccounts", "DeepCallAccount")+`]}`)
-	case strings.HasSuffix(path, "/deepcallaccounts"):
-		account := v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "acme", UID: "acme"}}
-		account.Spec.Endpoint = "https://v4-api.deepcall.com"
-		list := v1alpha1.DeepCallAccountList{Items: []v1alpha1.DeepCallAccount{account}}
-		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DeepCallAccountList"))
-		_ = json.NewEncoder(w).Encode(list)
-	case strings.HasSuffix(path, "/agentgroupmappings"):
-		var from int
-		_, _ = fmt.Sscan(r.URL.Query().Get("continue"), &from)
-		var list v1alpha1.AgentGroupMappingList
-		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
-		for i := from; i < min(from+chunkSize, manyMappings); i++ {
-			list.Items = append(list.Items, syncedMapping(i))
-		}
-		if next := from + chunkSize; next < manyMappings {
-			list.Continue = fmt.Sprint(next)
-		}
-		_ = json.NewEncoder(w).Encode(list)
-	default:
-		_, _ = io.WriteString(w, `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"v1","resources":[]}`)
-	}
 }
 
 func syncedMapping(i int) v1alpha1.AgentGroupMapping {

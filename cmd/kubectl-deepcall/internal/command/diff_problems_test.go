@@ -18,7 +18,7 @@ func TestDiffPrintsProblemsOnOneLine(t *testing.T) {
 		"--from empty -f name.yaml", "--from empty -f kind.yaml", "--from empty -f key.yaml",
 		"--from name.yaml -f empty", "--from kind.yaml -f empty", "--from key.yaml -f empty",
 	} {
-		got := execute(t, "", append([]string{"diff"}, strings.Fields(args)...)...)
+		got := execute(t, "", strings.Fields("diff "+args)...)
 		if strings.ContainsAny(got.err, "\x1b\a") || strings.Contains(got.err, "\n::error") || !strings.Contains(got.err, ".yaml: ") {
 			t.Errorf("%s: got %q", args, got.err)
 		}
@@ -42,7 +42,7 @@ func TestDiffRejectsItsKindsOfOtherGroups(t *testing.T) {
 
 func TestDiffWarnsAboutAMappingThatIsDeclaredTwice(t *testing.T) {
 	t.Chdir(writeManifests(t, map[string]string{
-		"a.yaml": "asha 7 90=true", "b.yaml": "asha 7 90=false", "sales.yaml": strings.Replace(manifestOf("asha 7 91=true"), "metadata: {", "metadata: {namespace: sales, ", 1),
+		"a.yaml": "asha 7 90=true", "b.yaml": "asha 7 90=false", "sales.yaml": inNamespace("sales", manifestOf("asha 7 91=true")),
 	}))
 	const want = "warning: AgentGroupMapping default/asha is declared twice, in a.yaml and in b.yaml: only the last one counts here, but kubectl applies both\n"
 	if got := execute(t, "", "diff", "--from", t.TempDir(), "-f", "a.yaml", "-f", "sales.yaml", "-f", "b.yaml"); !strings.HasSuffix(got.err, want) || !strings.Contains(got.out, "90=N") {

@@ -20,6 +20,11 @@ func manifestOf(text string) string {
 	return manifest
 }
 
+// inNamespace adds a namespace to a manifest.
+func inNamespace(namespace, manifest string) string {
+	return strings.Replace(manifest, "metadata: {", "metadata: {namespace: "+namespace+", ", 1)
+}
+
 // writeManifests writes files to a new directory, and returns its path. A value that is not YAML is the text of a mapping.
 func writeManifests(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -146,7 +151,7 @@ func TestDiffReadsManifestsAsKubectlDoes(t *testing.T) {
 			if strings.HasPrefix(args, "-k") {
 				from = "kustomize-other"
 			}
-			got := execute(t, asha, append([]string{"diff", "--from", from}, strings.Fields(args)...)...)
+			got := execute(t, asha, strings.Fields("diff --from "+from+" "+args)...)
 			if !strings.Contains(got.out, want) || strings.Contains(got.err, "warning: the manifests contain") != (want == nothing) || (got.status == 1) != (want != nothing) {
 				t.Errorf("got status %d\n%s%s", got.status, got.out, got.err)
 			}
@@ -166,7 +171,7 @@ func TestDiffWarnsAboutSourcesWithoutMappings(t *testing.T) {
 		"--from empty -f deep -R":     "warning: the manifests of --from" + none + "\n",
 		"--from invalid.yaml -f deep": "warning: the manifests" + none + ": -R reads subdirectories\n",
 	} {
-		got := execute(t, "", append([]string{"diff"}, strings.Fields(args)...)...)
+		got := execute(t, "", strings.Fields("diff "+args)...)
 		warnings := strings.ReplaceAll(got.err, "warning: --from: not compared", "")
 		if got.status == 2 || !strings.Contains(got.err, want) || strings.Count(warnings, "warning: ") != strings.Count(want, "warning: ") {
 			t.Errorf("%s: got status %d and %q, want %q", args, got.status, got.err, want)
@@ -178,7 +183,7 @@ func TestDiffComparesLabelsOfNamespaces(t *testing.T) {
 	const account = "apiVersion: telephony.deepcall.com/v1alpha1\nkind: DeepCallAccount\nmetadata: {name: acme, namespace: shared}\n" +
 		"spec: {endpoint: \"https://v4-api.deepcall.com\", credentialsSecretRef: {name: acme}, allowedNamespaces: {from: Selector, selector: {matchLabels: {%s}}}}\n---\n"
 	const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: sales, labels: {%s}}\n---\n"
-	mapping := strings.NewReplacer("metadata: {", "metadata: {namespace: sales, ", "name: acme}", "name: acme, namespace: shared}").Replace(manifestOf("asha 7 90=true")) + "---\n"
+	mapping := strings.Replace(inNamespace("sales", manifestOf("asha 7 90=true")), "name: acme}", "name: acme, namespace: shared}", 1) + "---\n"
 	byName, byLabel := fmt.Sprintf(account, "kubernetes.io/metadata.name: sales"), fmt.Sprintf(account, "calls: permitted")
 	for name, c := range map[string]struct{ from, to, want string }{
 		"permits a namespace by its name":     {byName, byName + mapping, " starts "},
@@ -213,26 +218,23 @@ func TestDiffFailsWithStatus2(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"":                                       "specify the manifests with -f FILENAME, or with -k DIRECTORY for Kustomize",
-		"-f a -k b":                              "-f and -k are mutually exclusive",
-		"-k b -R":                                "-k and -R are mutually exclusive",
-		"-f a --from b --prune":                  "--from and --prune are mutually exclusive",
-		"-f a -o yaml":                           `invalid --output "yaml": must be one of table, markdown, json`,
-		"-f a -l a===b":                          "--selector: ",
-		"-f a --nope":                            "unknown flag: --nope; see kubectl deepcall diff --help",
-		"a":                                      "specify the manifests with -f FILENAME, or with -k DIRECTORY for Kustomize",
-		"-f nowhere --from asha.yaml":            `the path "nowhere" does not exist`,
-		"-f asha.yaml --from nowhere":            `--from: the path "nowhere" does not exist`,
-		"-f broken.json --from asha.yaml":        "broken.json",
-		"-f unknown --from asha.yaml":            "Object 'Kind' is missing",
-		"-f link --from asha.yaml":               "is a directory",
-		"-f asha.yaml -s http://127.0.0.1:1":     "connection refused; check the network, --context and --kubeconfig",
-		"-f asha.yaml -s " + startServer(t, 200): "the cluster has no AgentGroupMapping resource: install the operator",
+		"":                                   "specify the manifests with -f FILENAME, or with -k DIRECTORY for Kustomize",
+		"-f a -k b":                          "-f and -k are mutually exclusive",
+		"-k b -R":                            "-k and -R are mutually exclusive",
+		"-f a --from b --prune":              "--from and --prune are mutually exclusive",
+		"-f a -o yaml":                       `invalid --output "yaml": must be one of table, markdown, json`,
+		"-f a -l a===b":                      "--selector: ",
+		"-f a --nope":                        "unknown flag: --nope; see kubectl deepcall diff --help",
+		"a":                                  "specify the manifests with -f FILENAME, or with -k DIRECTORY for Kustomize",
+		"-f nowhere --from asha.yaml":        `the path "nowhere" does not exist`,
+		"-f asha.yaml --from nowhere":        `--from: the path "nowhere" does not exist`,
+		"-f broken.json --from asha.yaml":    "broken.json",
+		"-f unknown --from asha.yaml":        "Object 'Kind' is missing",
+		"-f link --from asha.yaml":           "is a directory",
+		"-f asha.yaml -s http://127.0.0.1:1": "connection refused; check the network, --context and --kubeconfig",
+		"-f asha.yaml -s " + (&fakeCluster{withoutCRDs: true}).start(t): "the cluster has no AgentGroupMapping resource: install the operator",
 	} {
-		got := execute(t, "", append([]string{"diff"}, strings.Fields(args)...)...)
-		if got.status != 2 || got.out != "" || !strings.Contains(got.err, want) {
-			t.Errorf("%s: got %+v, want an error that contains %q", args, got, want)
-		}
+		t.Run(args, func(t *testing.T) { execute(t, "", strings.Fields("diff "+args)...).expectError(t, 2, want) })
 	}
 }
 
@@ -246,7 +248,7 @@ func TestDiffIgnoresInvalidManifestsOfFrom(t *testing.T) {
 }
 
 func TestDiffRejectsAnotherNamespaceThanThatOfTheFlag(t *testing.T) {
-	to := writeManifests(t, map[string]string{"asha.yaml": strings.Replace(manifestOf("asha 7 90=true"), "metadata: {", "metadata: {namespace: sales, ", 1)})
+	to := writeManifests(t, map[string]string{"asha.yaml": inNamespace("sales", manifestOf("asha 7 90=true"))})
 	got := execute(t, "", "diff", "--from", t.TempDir(), "-f", to, "-n", "support")
 	if got.status != 2 || !strings.Contains(got.err, `its namespace is not "support", which -n selects`) {
 		t.Errorf("got %+v", got)

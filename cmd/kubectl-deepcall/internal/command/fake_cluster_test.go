@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,8 +18,14 @@ import (
 type fakeCluster struct {
 	mappings []v1alpha1.AgentGroupMapping
 	accounts []v1alpha1.DeepCallAccount
+	// labels are those of the namespaces that can be read, but not listed.
+	labels map[string]map[string]string
 	// readable are the namespaces that the caller can read; nil if it can read all.
 	readable []string
+	// withoutCRDs is set if the operator isn't installed.
+	withoutCRDs bool
+	// unauthorized is set if the caller isn't logged in.
+	unauthorized bool
 }
 
 // acmeIn returns the account acme of a namespace.
@@ -30,10 +37,10 @@ func acmeIn(namespace string) v1alpha1.DeepCallAccount {
 }
 
 // start starts the server, and returns its URL.
-func (c *fakeCluster) start(t *testing.T) string {
-	t.Helper()
+func (c *fakeCluster) start(tb testing.TB) string {
+	tb.Helper()
 	server := httptest.NewServer(c)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return server.URL
 }
 
@@ -43,19 +50,32 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(object)
 	}
+	deny := func(code int32, reason metav1.StatusReason) {
+		kind := metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
+		respond(int(code), metav1.Status{TypeMeta: kind, Status: metav1.StatusFailure, Reason: reason, Code: code, Message: string(reason)})
+	}
 	gv := v1alpha1.GroupVersion
 	rest, isOurs := strings.CutPrefix(r.URL.Path, "/apis/"+gv.String())
 	namespace, resource := "", strings.TrimPrefix(rest, "/")
 	if inNamespace, ok := strings.CutPrefix(rest, "/namespaces/"); ok {
 		namespace, resource, _ = strings.Cut(inNamespace, "/")
 	}
+	labelled, isNamespace := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/")
 	switch {
+	case c.unauthorized:
+		deny(http.StatusUnauthorized, metav1.StatusReasonUnauthorized)
 	case r.URL.Path == "/api":
 		respond(http.StatusOK, metav1.APIVersions{Versions: []string{"v1"}})
 	case r.URL.Path == "/api/v1":
 		respond(http.StatusOK, metav1.APIResourceList{GroupVersion: "v1", APIResources: []metav1.APIResource{
 			{Name: "secrets", Kind: "Secret", Namespaced: true}, {Name: "namespaces", Kind: "Namespace"},
 		}})
+	case isNamespace && c.labels[labelled] != nil:
+		object := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: labelled, Labels: c.labels[labelled]}}
+		object.APIVersion, object.Kind = "v1", "Namespace"
+		respond(http.StatusOK, object)
+	case r.URL.Path == "/apis" && c.withoutCRDs:
+		respond(http.StatusOK, metav1.APIGroupList{Groups: []metav1.APIGroup{}})
 	case r.URL.Path == "/apis":
 		version := metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: gv.Version}
 		respond(http.StatusOK, metav1.APIGroupList{Groups: []metav1.APIGroup{{Name: gv.Group, Versions: []metav1.GroupVersionForDiscovery{version}}}})
@@ -64,9 +84,7 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			{Name: mappingsResource, Kind: mappingKind.Kind, Namespaced: true}, {Name: accountsResource, Kind: accountKind.Kind, Namespaced: true},
 		}})
 	case !isOurs || c.readable != nil && !slices.Contains(c.readable, namespace):
-		respond(http.StatusForbidden, metav1.Status{
-			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
-		})
+		deny(http.StatusForbidden, metav1.StatusReasonForbidden)
 	case resource == mappingsResource:
 		list := v1alpha1.AgentGroupMappingList{Items: []v1alpha1.AgentGroupMapping{}}
 		for _, m := range c.mappings {
@@ -74,6 +92,12 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				list.Items = append(list.Items, m)
 			}
 		}
+		var from int
+		_, _ = fmt.Sscan(r.URL.Query().Get("continue"), &from)
+		if next := from + chunkSize; next < len(list.Items) {
+			list.Items, list.Continue = list.Items[:next], fmt.Sprint(next)
+		}
+		list.Items = list.Items[from:]
 		list.SetGroupVersionKind(gv.WithKind("AgentGroupMappingList"))
 		respond(http.StatusOK, list)
 	case resource == accountsResource:

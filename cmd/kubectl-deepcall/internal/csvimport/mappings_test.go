@@ -74,7 +74,7 @@ func TestMappingsKeepIDsAsStringsInYAML(t *testing.T) {
 }
 
 func TestMappingsSetOnlyTheGivenOptions(t *testing.T) {
-	file := []byte("agent,group,receives\n7,91,no\n7,90,yes\n")
+	const file = "agent,group,receives\n7,91,no\n7,90,yes\n"
 	for _, c := range []struct {
 		name    string
 		options Options
@@ -118,11 +118,7 @@ spec:
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			mappings, problems := convert(file, c.options)
-			if len(problems) > 0 {
-				t.Fatal(problems)
-			}
-			got, err := yaml.Marshal(mappings[0])
+			got, err := yaml.Marshal(mustRead(t, file, c.options).Mappings(nil)[0])
 			if err != nil {
 				t.Fatal(err)
 			}

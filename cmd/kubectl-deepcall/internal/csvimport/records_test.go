@@ -20,6 +20,16 @@ func convert(file []byte, o Options) ([]*v1alpha1.AgentGroupMapping, []Problem) 
 	return table.Mappings(nil), nil
 }
 
+// mustRead returns the table of a file without problems.
+func mustRead(t *testing.T, file string, o Options) *Table {
+	t.Helper()
+	table, problems := Read([]byte(file), o)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return table
+}
+
 // format formats each mapping as NAME=AGENT: GROUP+ (receives) or GROUP- (does not).
 func format(mappings []*v1alpha1.AgentGroupMapping) string {
 	var texts []string
@@ -148,11 +158,7 @@ func TestReadReportsAllProblems(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mappings, problems := convert([]byte(c.file), acme)
-			var got []string
-			for _, p := range problems {
-				got = append(got, p.String())
-			}
-			if !slices.Equal(got, c.want) {
+			if got := texts(problems); !slices.Equal(got, c.want) {
 				t.Errorf("got:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
 			}
 			if mappings != nil {

@@ -71,10 +71,7 @@ func TestFindNoOriginal(t *testing.T) {
 }
 
 func TestCheckWarnsAboutReformattedIDs(t *testing.T) {
-	table, problems := Read([]byte("agent,group,receives\n7,100000,yes\n7,2026-03-04,no\n8,100000,no\n9,90,yes\n009,90,yes\n"), acme)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
+	table := mustRead(t, "agent,group,receives\n7,100000,yes\n7,2026-03-04,no\n8,100000,no\n9,90,yes\n009,90,yes\n", acme)
 	asha := live("asha", "007", "1E5+", "90+")
 	asha.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "3-4"}}
 	problems, warnings := table.Check([]*v1alpha1.AgentGroupMapping{asha})

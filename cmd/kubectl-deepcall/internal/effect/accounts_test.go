@@ -38,17 +38,9 @@ func TestDeleteAccounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := synced(t, c.before)
-			after, err := Apply(before, Objects{Mappings: c.applied}, now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			after = after.Delete(now, func(m *v1alpha1.AgentGroupMapping) bool { return m.Name == c.deletes })
+			after := apply(t, before, c.applied...).Delete(now, named(c.deletes))
 			after = after.DeleteAccounts(now, func(*v1alpha1.DeepCallAccount) bool { return true })
-			report, err := Compute(before, after, Options{Now: now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := describe(report), strings.ReplaceAll(c.want, "\t", ""); got != want {
+			if got, want := describe(compute(t, before, after)), strings.ReplaceAll(c.want, "\t", ""); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			if before.Accounts[0].DeletionTimestamp != nil {
@@ -94,27 +86,21 @@ func TestCompute_warns_about_agents_of_two_accounts_that_are_the_same(t *testing
 			for _, m := range before.Mappings {
 				m.Status.AppliedUserHash = c.hash
 			}
-			after, err := Apply(before, Objects{Mappings: []*v1alpha1.AgentGroupMapping{c.applied}}, now)
-			if err != nil {
-				t.Fatal(err)
-			}
+			after := apply(t, before, c.applied)
 			if c.renames {
-				after = after.Delete(now, func(m *v1alpha1.AgentGroupMapping) bool { return m.Name == "asha" })
+				after = after.Delete(now, named("asha"))
 				after = after.DeleteAccounts(now, func(a *v1alpha1.DeepCallAccount) bool { return a.Name == "acme" })
 			}
-			report, err := Compute(before, after, Options{Now: now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Contains(describe(report), "warning DuplicateAccount"); got != c.want {
-				t.Errorf("got\n%s", describe(report))
+			got := describe(compute(t, before, after))
+			if strings.Contains(got, "warning DuplicateAccount") != c.want {
+				t.Errorf("got\n%s", got)
 			}
 			for _, a := range after.Accounts {
 				a.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDuplicate}}
 			}
-			reported, err := Compute(before, after, Options{Now: now})
-			if count := strings.Count(describe(reported), "warning DuplicateAccount"); err != nil || c.want && count > 2 {
-				t.Errorf("got %v and\n%s\nif the statuses report it", err, describe(reported))
+			got = describe(compute(t, before, after))
+			if c.want && strings.Count(got, "warning DuplicateAccount") > 2 {
+				t.Errorf("got\n%s\nif the statuses report it", got)
 			}
 		})
 	}

@@ -165,11 +165,8 @@ func TestCompute_finds_the_owner_among_mappings_with_the_same_group(t *testing.T
 	for _, other := range []*v1alpha1.AgentGroupMapping{younger, copied} {
 		for _, mappings := range [][]*v1alpha1.AgentGroupMapping{{owner, other}, {other, owner}} {
 			before := objects(mappings...)
-			report, err := Compute(before, before.Delete(now, func(m *v1alpha1.AgentGroupMapping) bool { return m == other }), Options{Now: now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := describe(report), "agent 7 group 90: unchanged, Y -> Y, asha -> asha"; got != want {
+			after := before.Delete(now, func(m *v1alpha1.AgentGroupMapping) bool { return m == other })
+			if got, want := describe(compute(t, before, after)), "agent 7 group 90: unchanged, Y -> Y, asha -> asha"; got != want {
 				t.Errorf("with %s: got\n%s\nwant\n%s", other.Name, got, want)
 			}
 		}
@@ -177,10 +174,7 @@ func TestCompute_finds_the_owner_among_mappings_with_the_same_group(t *testing.T
 }
 
 func TestCompute_assumes_that_an_account_exists_that_could_not_be_read(t *testing.T) {
-	after, err := Apply(Objects{}, Objects{Mappings: []*v1alpha1.AgentGroupMapping{mapping("asha 7 90=Y", inNamespace("sales"))}}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := apply(t, Objects{}, mapping("asha 7 90=Y", inNamespace("sales")))
 	var asked []types.NamespacedName
 	report, err := Compute(Objects{}, after, Options{Now: now, MayExist: func(account types.NamespacedName) bool {
 		asked = append(asked, account)
@@ -205,15 +199,8 @@ func TestCompute_selects_namespaces_by_label(t *testing.T) {
 			Accounts:   []*v1alpha1.DeepCallAccount{selects},
 			Namespaces: map[string]map[string]string{"labelled": {"team": "sales"}, "other": {}},
 		}
-		after, err := Apply(before, Objects{Mappings: []*v1alpha1.AgentGroupMapping{mapping("asha 7 90=Y", inNamespace(namespace))}}, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		report, err := Compute(before, after, Options{Now: now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := len(report.Requests) == 1; got != permitted {
+		after := apply(t, before, mapping("asha 7 90=Y", inNamespace(namespace)))
+		if got := len(compute(t, before, after).Requests) == 1; got != permitted {
 			t.Errorf("namespace %s: permitted is %v, want %v", namespace, got, permitted)
 		}
 	}
@@ -233,14 +220,8 @@ func TestApply_rejects_changes_of_immutable_fields(t *testing.T) {
 func TestApply_does_not_change_its_arguments(t *testing.T) {
 	before := synced(t, objects(mapping("asha 7 90=Y")))
 	generation := before.Mappings[0].Generation
-	after, err := Apply(before, Objects{Mappings: []*v1alpha1.AgentGroupMapping{mapping("asha 7 90=N"), mapping("ben 8 90=Y")}}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after = after.Delete(now, func(*v1alpha1.AgentGroupMapping) bool { return true })
-	if _, err := Compute(before, after, Options{Now: now}); err != nil {
-		t.Fatal(err)
-	}
+	after := apply(t, before, mapping("asha 7 90=N"), mapping("ben 8 90=Y"))
+	compute(t, before, after.Delete(now, func(*v1alpha1.AgentGroupMapping) bool { return true }))
 	m := before.Mappings[0]
 	if len(before.Mappings) != 1 || m.Generation != generation || !m.Spec.Groups[0].ReceiveCall || m.DeletionTimestamp != nil || !m.Status.AppliedGroups[0].ReceiveCall {
 		t.Errorf("the objects before are %+v", before.Mappings)
@@ -250,13 +231,9 @@ func TestApply_does_not_change_its_arguments(t *testing.T) {
 func TestComputeWarnsAboutAnAccountThatSharesItsUser(t *testing.T) {
 	before := objects()
 	before.Accounts[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDuplicate, Message: "This account shares its endpoint"}}
-	after, err := Apply(before, Objects{Mappings: []*v1alpha1.AgentGroupMapping{mapping("asha 7 90=Y")}}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := Compute(before, after, Options{Now: now})
-	if err != nil || len(report.Warnings) != 1 || report.Warnings[0].Message != "account support/acme: This account shares its endpoint" {
-		t.Errorf("got %v, %v", report.Warnings, err)
+	got := compute(t, before, apply(t, before, mapping("asha 7 90=Y"))).Warnings
+	if len(got) != 1 || got[0].Message != "account support/acme: This account shares its endpoint" {
+		t.Errorf("got %v", got)
 	}
 }
 
@@ -268,10 +245,5 @@ func effectOf(t *testing.T, objects, manifests Objects, deletes string) Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after = after.Delete(now, func(m *v1alpha1.AgentGroupMapping) bool { return m.Name == deletes })
-	report, err := Compute(before, after, Options{Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
+	return compute(t, before, after.Delete(now, named(deletes)))
 }

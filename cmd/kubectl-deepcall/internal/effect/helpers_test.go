@@ -66,6 +66,30 @@ func synced(t *testing.T, manifests Objects) Objects {
 	return objects
 }
 
+// apply returns the objects after mappings were applied.
+func apply(t *testing.T, before Objects, mappings ...*v1alpha1.AgentGroupMapping) Objects {
+	t.Helper()
+	after, err := Apply(before, Objects{Mappings: mappings}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return after
+}
+
+func compute(t *testing.T, before, after Objects) Report {
+	t.Helper()
+	report, err := Compute(before, after, Options{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// named selects the mappings with a name.
+func named(name string) func(*v1alpha1.AgentGroupMapping) bool {
+	return func(m *v1alpha1.AgentGroupMapping) bool { return m.Name == name }
+}
+
 // describe returns a report as lines.
 func describe(r Report) string {
 	var lines []string

@@ -45,11 +45,17 @@ func parse(t *testing.T, text string) *unstructured.Unstructured {
 	return object
 }
 
-func TestConverter(t *testing.T) {
+func newConverter(t *testing.T) *Converter {
+	t.Helper()
 	converter, err := NewConverter()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return converter
+}
+
+func TestConverter(t *testing.T) {
+	converter := newConverter(t)
 	for name, c := range map[string]struct {
 		manifest, replace, by string
 		want                  []string
@@ -107,23 +113,15 @@ func TestConverter(t *testing.T) {
 			}
 			slices.Sort(problems)
 			want := slices.Sorted(slices.Values(c.want))
-			if len(problems) != len(want) {
-				t.Fatalf("got %q, want %q", problems, want)
-			}
-			for i := range want {
-				if !strings.HasPrefix(problems[i], want[i]) {
-					t.Errorf("got %q, want %q", problems[i], want[i])
-				}
+			if !slices.EqualFunc(problems, want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", problems, want)
 			}
 		})
 	}
 }
 
 func TestConverter_converts_all_fields(t *testing.T) {
-	converter, err := NewConverter()
-	if err != nil {
-		t.Fatal(err)
-	}
+	converter := newConverter(t)
 	m, problems := converter.Mapping(parse(t, validMapping))
 	if len(problems) > 0 || m.Name != "asha" || m.Spec.AgentID != "7" || m.Spec.Groups[0] != (v1alpha1.AgentGroup{GroupID: "90", ReceiveCall: true}) {
 		t.Errorf("got %+v, %v", m, problems)
@@ -135,12 +133,8 @@ func TestConverter_converts_all_fields(t *testing.T) {
 }
 
 func TestConverter_does_not_change_its_input(t *testing.T) {
-	converter, err := NewConverter()
-	if err != nil {
-		t.Fatal(err)
-	}
 	object := parse(t, validMapping+"status: {receiving: 7}\n")
-	if _, problems := converter.Mapping(object); len(problems) > 0 || object.Object["status"] == nil {
+	if _, problems := newConverter(t).Mapping(object); len(problems) > 0 || object.Object["status"] == nil {
 		t.Errorf("got %v, %v", object.Object, problems)
 	}
 }

@@ -81,13 +81,9 @@ func pipe(t *testing.T) (reader, writer *os.File) {
 // attach opens a page and enables the events of interest.
 func (b *chromium) attach() {
 	b.t.Helper()
-	var target struct {
-		TargetID string `json:"targetId"`
-	}
+	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
-	var attached struct {
-		SessionID string `json:"sessionId"`
-	}
+	var attached struct{ SessionID string }
 	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
 	b.session = attached.SessionID
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
@@ -96,14 +92,12 @@ func (b *chromium) attach() {
 }
 
 type message struct {
-	ID     int             `json:"id,omitempty"`
-	Method string          `json:"method,omitempty"`
-	Params json.RawMessage `json:"params,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error,omitempty"`
-	SessionID string `json:"sessionId,omitempty"`
+	ID        int                       `json:"id,omitempty"`
+	Method    string                    `json:"method,omitempty"`
+	Params    json.RawMessage           `json:"params,omitempty"`
+	Result    json.RawMessage           `json:"result,omitempty"`
+	Error     *struct{ Message string } `json:"error,omitempty"`
+	SessionID string                    `json:"sessionId,omitempty"`
 }
 
 // call sends a command and waits for its result.
@@ -150,12 +144,8 @@ func (b *chromium) receive() message {
 // observe records an event.
 func (b *chromium) observe(event message) {
 	var params struct {
-		Request struct {
-			URL string `json:"url"`
-		} `json:"request"`
-		Entry struct {
-			Text string `json:"text"`
-		} `json:"entry"`
+		Request struct{ URL string }
+		Entry   struct{ Text string }
 	}
 	_ = json.Unmarshal(event.Params, &params)
 	switch event.Method {
@@ -205,12 +195,8 @@ func (b *chromium) open(page string) string {
 func (b *chromium) eval(expression string) string {
 	b.t.Helper()
 	var answer struct {
-		Result struct {
-			Value any `json:"value"`
-		} `json:"result"`
-		ExceptionDetails *struct {
-			Text string `json:"text"`
-		} `json:"exceptionDetails"`
+		Result           struct{ Value any }
+		ExceptionDetails *struct{ Text string }
 	}
 	b.call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &answer)
 	if answer.ExceptionDetails != nil {
@@ -262,11 +248,9 @@ func (b *chromium) roles() map[string]int {
 	b.t.Helper()
 	var tree struct {
 		Nodes []struct {
-			Ignored bool `json:"ignored"`
-			Role    struct {
-				Value any `json:"value"`
-			} `json:"role"`
-		} `json:"nodes"`
+			Ignored bool
+			Role    struct{ Value any }
+		}
 	}
 	b.call("Accessibility.getFullAXTree", nil, &tree)
 	roles := map[string]int{}

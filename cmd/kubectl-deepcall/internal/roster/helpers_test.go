@@ -25,7 +25,7 @@ func (b *builder) synced() *builder {
 	for _, group := range b.Spec.Groups {
 		b.confirmed(group.GroupID, group.ReceiveCall)
 	}
-	return b.ready(v1alpha1.ReasonSynced, "DeepCall confirmed the declared groups")
+	return b.condition(metav1.ConditionTrue, v1alpha1.ReasonSynced, "DeepCall confirmed the declared groups")
 }
 
 func (b *builder) confirmed(group string, receives bool) *builder {
@@ -33,10 +33,6 @@ func (b *builder) confirmed(group string, receives bool) *builder {
 	b.Status.LastSyncTime, b.Status.AppliedEndpoint = &at, "https://v4-api.deepcall.com"
 	b.Status.AppliedGroups = append(b.Status.AppliedGroups, v1alpha1.AgentGroup{GroupID: group, ReceiveCall: receives})
 	return b
-}
-
-func (b *builder) ready(reason, message string) *builder {
-	return b.condition(metav1.ConditionTrue, reason, message)
 }
 
 func (b *builder) notReady(reason, message string) *builder {
