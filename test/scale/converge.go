@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"runtime"
 	"slices"
 	"time"
@@ -41,33 +40,21 @@ func (b *bench) converge(ctx context.Context) error {
 
 // growth measures how the cost of a mapping depends on the number of mappings.
 func (b *bench) growth(ctx context.Context) error {
-	var fewest *round
 	for _, n := range slices.Sorted(slices.Values(b.Sizes)) {
 		r, err := b.runConvergence(ctx, growth, subjectOperator, 1, n)
 		if err != nil {
 			return fmt.Errorf("growth, %d mappings: %w", n, err)
 		}
-		if fewest == nil {
-			fewest = &r
-		}
-		r.addPerMapping(fewest)
+		r.addPerMapping()
 		b.result.Rounds = append(b.result.Rounds, r)
 	}
 	return nil
 }
 
-// addPerMapping adds the cost of a mapping, also relative to the round with the fewest mappings.
-func (r *round) addPerMapping(fewest *round) {
-	perMapping := func(r *round, name string) float64 { return r.value(name) / float64(r.Mappings) }
-	r.add("time per mapping", "ms", 1000*perMapping(r, timeToConverge))
-	r.add("time per mapping, relative to fewest", "", perMapping(r, timeToConverge)/perMapping(fewest, timeToConverge))
-	r.add("CPU per mapping", "ms", 1000*perMapping(r, "CPU"))
-	r.add("CPU per mapping, relative to fewest", "", perMapping(r, "CPU")/perMapping(fewest, "CPU"))
-	r.add("memory, peak, per mapping", "KiB", 1024*perMapping(r, "memory, peak"))
-	if additional := r.Mappings - fewest.Mappings; additional > 0 {
-		growth := r.value("memory, peak") - fewest.value("memory, peak")
-		r.add("memory, peak, per additional mapping", "KiB", 1024*growth/float64(additional))
-	}
+// addPerMapping adds the cost of a mapping.
+func (r *round) addPerMapping() {
+	r.add("time per mapping", "ms", 1000*r.value(timeToConverge)/float64(r.Mappings))
+	r.add("CPU per mapping", "ms", 1000*r.value("CPU")/float64(r.Mappings))
 }
 
 // runConvergence creates n mappings, starts the subject and measures until the last mapping is Ready.
@@ -150,31 +137,15 @@ func (b *bench) measureConvergence(ctx context.Context, r *round, w *watcher, p 
 	r.add("CPU of etcd", "s", cpu.since(before.planeCPU).etcd)
 	r.Curve = curve(times)
 	b.logf("%s %s: %d mappings in %.2f s, %d requests, %.0f writes", r.Scenario, r.Subject, r.Mappings, last, since.requests, since.writes.total())
-	return b.addSize(ctx, r, p)
+	return r.addMemory(p)
 }
 
-// addSize adds the memory, connections and goroutines of the process.
-func (b *bench) addSize(ctx context.Context, r *round, p *process) error {
+// addMemory adds the memory of the process.
+func (r *round) addMemory(p *process) error {
 	used, err := p.usage()
-	if err != nil {
-		return err
-	}
 	r.add("memory, peak", "MiB", used.peak)
 	r.add("memory, end", "MiB", used.rss)
-	open, peak := b.deepcall.connections()
-	r.add("connections to DeepCall, peak", "", float64(peak))
-	r.add("connections to DeepCall, end", "", float64(open))
-	if p.metrics == "" {
-		return nil
-	}
-	text, err := fetch(ctx, http.DefaultClient, "http://"+p.metrics+"/metrics")
-	if err != nil {
-		return err
-	}
-	for _, s := range parseSamples(string(text), "go_goroutines") {
-		r.add("goroutines, end", "", s.value)
-	}
-	return nil
+	return err
 }
 
 // counts are the counters outside of the measured process.

@@ -24,8 +24,6 @@ type deepCall struct {
 	mu       sync.Mutex
 	requests []request
 	arrived  chan struct{} // closed and replaced at every request
-	open     map[net.Conn]bool
-	peakOpen int
 }
 
 // request is a request that DeepCall received.
@@ -47,9 +45,8 @@ func (b *bench) serveDeepCall(context.Context) error {
 		simulator: deepcalltest.New(deepcalltest.Options{Latency: b.Latency}),
 		url:       "http://" + listener.Addr().String(),
 		arrived:   make(chan struct{}),
-		open:      map[net.Conn]bool{},
 	}
-	d.server = &http.Server{Handler: d, ReadHeaderTimeout: time.Minute, ConnState: d.trackConnection}
+	d.server = &http.Server{Handler: d, ReadHeaderTimeout: time.Minute}
 	go func() {
 		if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			b.logf("DeepCall: %v", err)
@@ -81,25 +78,11 @@ func (d *deepCall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.simulator.ServeHTTP(w, r)
 }
 
-// trackConnection counts the open connections.
-func (d *deepCall) trackConnection(conn net.Conn, state http.ConnState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		d.open[conn] = true
-		d.peakOpen = max(d.peakOpen, len(d.open))
-	case http.StateClosed, http.StateHijacked:
-		delete(d.open, conn)
-	default:
-	}
-}
-
 // reset drops the recorded requests and the state of the simulator.
 func (d *deepCall) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.requests, d.peakOpen = nil, len(d.open)
+	d.requests = nil
 	d.simulator.Reset()
 }
 
@@ -111,13 +94,6 @@ func (d *deepCall) since(n int) []request {
 }
 
 func (d *deepCall) total() int { return len(d.since(0)) }
-
-// connections returns the number of open connections, and its peak.
-func (d *deepCall) connections() (open, peak int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.open), d.peakOpen
-}
 
 // waitForRequest returns the first match after the first n requests.
 func (d *deepCall) waitForRequest(ctx context.Context, n int, match func(request) bool) (request, error) {

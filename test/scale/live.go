@@ -138,7 +138,7 @@ func (l *liveRun) idle(ctx context.Context, r *round) error {
 	r.add("requests in a minute", "", float64(since.requests))
 	r.addWrites(since.writes)
 	r.add("CPU, of a core", "%", 100*(used.cpu-usedBefore.cpu)/length.Seconds())
-	return l.addSize(ctx, r, l.manager)
+	return r.addMemory(l.manager)
 }
 
 // restartManager stops the manager, calls prepare and starts another manager.
@@ -181,5 +181,5 @@ func (l *liveRun) restart(ctx context.Context, r *round) error {
 	r.add("requests within 30 s", "", float64(since.requests))
 	r.addWrites(since.writes.without("POST events", 1)) // the event of the leader election
 	r.add("CPU within 30 s", "s", used.cpu)
-	return l.addSize(ctx, r, l.manager)
+	return r.addMemory(l.manager)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,15 +25,26 @@ func (b *bench) writes(ctx context.Context) (writes, error) {
 
 func parseWrites(text string) writes {
 	counts := writes{}
-	for _, s := range parseSamples(text, "apiserver_request_total") {
-		resource := s.labels["resource"]
-		if !slices.Contains(writeVerbs, s.labels["verb"]) || slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, resource) {
+	for line := range strings.Lines(text) {
+		rest, found := strings.CutPrefix(line, "apiserver_request_total{")
+		pairs, value, _ := strings.Cut(strings.TrimSpace(rest), "} ")
+		n, err := strconv.ParseFloat(value, 64)
+		if !found || err != nil {
 			continue
 		}
-		if sub := s.labels["subresource"]; sub != "" {
+		labels := map[string]string{}
+		for pair := range strings.SplitSeq(pairs, `",`) { // no value contains a quote
+			key, value, _ := strings.Cut(pair, `="`)
+			labels[key] = strings.TrimSuffix(value, `"`)
+		}
+		resource := labels["resource"]
+		if !slices.Contains(writeVerbs, labels["verb"]) || slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, resource) {
+			continue
+		}
+		if sub := labels["subresource"]; sub != "" {
 			resource += "/" + sub
 		}
-		counts[s.labels["verb"]+" "+resource] += s.value
+		counts[labels["verb"]+" "+resource] += n
 	}
 	return counts
 }
@@ -65,43 +75,4 @@ func (w writes) total() float64 {
 		total += n
 	}
 	return total
-}
-
-// sample is one line in the Prometheus text format.
-type sample struct {
-	labels map[string]string
-	value  float64
-}
-
-// parseSamples returns the samples of a metric.
-func parseSamples(text, name string) []sample {
-	var samples []sample
-	for line := range strings.Lines(text) {
-		rest, found := strings.CutPrefix(strings.TrimSpace(line), name)
-		if !found || (rest != "" && rest[0] != '{' && rest[0] != ' ') {
-			continue
-		}
-		if s, err := parseSample(rest); err == nil {
-			samples = append(samples, s)
-		}
-	}
-	return samples
-}
-
-// parseSample parses the labels and the value after a name: {key="value",…} 1. It doesn't support quotes in values.
-func parseSample(rest string) (sample, error) {
-	s := sample{labels: map[string]string{}}
-	if labels, after, found := strings.Cut(strings.TrimPrefix(rest, "{"), "} "); found {
-		for pair := range strings.SplitSeq(labels, `",`) {
-			key, value, _ := strings.Cut(pair, `="`)
-			s.labels[key] = strings.TrimSuffix(value, `"`)
-		}
-		rest = after
-	}
-	value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
-	if err != nil {
-		return sample{}, fmt.Errorf("parse a metric: %w", err)
-	}
-	s.value = value
-	return s, nil
 }

@@ -14,7 +14,6 @@ apiserver_request_total{code="200",resource="agentgroupmappings",subresource="",
 apiserver_request_total{code="200",resource="leases",subresource="",verb="PUT"} 100
 apiserver_request_total{code="201",resource="events",subresource="",verb="POST"} 1
 apiserver_request_total_other{resource="agentgroupmappings",verb="PUT"} 1000
-go_goroutines 42
 `
 
 func TestParseWritesCountsByVerbAndResource(t *testing.T) {
@@ -33,13 +32,6 @@ func TestWritesSinceReturnsTheDifference(t *testing.T) {
 	}
 	if got := got.without("PATCH b", 1); len(got) != 1 {
 		t.Errorf("%v still contains a kind with no writes", got)
-	}
-}
-
-func TestParseSamplesAcceptsSamplesWithoutLabels(t *testing.T) {
-	got := parseSamples(metricsText, "go_goroutines")
-	if len(got) != 1 || got[0].value != 42 {
-		t.Errorf("got %v", got)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // stopTimeout exceeds the manager's graceful shutdown timeout.
@@ -26,7 +28,7 @@ type process struct {
 	err     error
 	stdin   io.Closer // stops a floor when closed
 	// The addresses of a manager.
-	probes, metrics, pprof string
+	probes, pprof string
 }
 
 func (b *bench) startFloor(ctx context.Context) (*process, error) {
@@ -48,9 +50,9 @@ func (b *bench) startManager(ctx context.Context) (*process, error) {
 	flags := []string{
 		"--kubeconfig=" + b.kubeconfig, "--allow-insecure-endpoints",
 		"--leader-elect", "--leader-election-namespace=" + managerNamespace,
-		fmt.Sprintf("--max-concurrent-reconciles=%d", b.Workers), "--metrics-secure=false",
+		fmt.Sprintf("--max-concurrent-reconciles=%d", b.Workers), "--metrics-bind-address=0",
 	}
-	addresses := map[string]*string{"--health-probe-bind-address=": &p.probes, "--metrics-bind-address=": &p.metrics}
+	addresses := map[string]*string{"--health-probe-bind-address=": &p.probes}
 	if b.pprof != "" {
 		addresses[pprofFlag+"="] = &p.pprof
 	}
@@ -130,23 +132,14 @@ func (p *process) logTail() string {
 
 // waitUntilReady waits for the readiness probe of a manager.
 func (p *process) waitUntilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stallTimeout)
-	defer cancel()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		if _, err := fetch(ctx, http.DefaultClient, "http://"+p.probes+"/readyz"); err == nil {
-			return nil
-		}
-		if err := p.checkRunning(); err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the manager is not ready: %w; %s", ctx.Err(), p.logTail())
-		}
+	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, stallTimeout, true, func(ctx context.Context) (bool, error) {
+		_, err := fetch(ctx, http.DefaultClient, "http://"+p.probes+"/readyz")
+		return err == nil, p.checkRunning()
+	})
+	if err != nil {
+		return fmt.Errorf("the manager is not ready: %w; %s", err, p.logTail())
 	}
+	return nil
 }
 
 // fetch returns the body of a successful response.

@@ -62,25 +62,19 @@ const (
 
 func newResult(ctx context.Context, c config) *result {
 	return &result{
-		Version: version, Time: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Manager: managerVersion(ctx, c.manager),
-		Go: runtime.Version(), CPUs: runtime.NumCPU(), Config: c,
+		Version: version, Time: time.Now().UTC().Truncate(time.Second),
+		// The commit is marked as dirty if there are uncommitted changes.
+		Commit:  outputOf(ctx, "git", "-C", testenv.Root(), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+		Manager: outputOf(ctx, c.manager, "--version"),
+		Go:      runtime.Version(), CPUs: runtime.NumCPU(), Config: c,
 	}
 }
 
-// commit returns the commit of the source, marked as dirty if there are uncommitted changes.
-func commit(ctx context.Context) string {
-	output, err := exec.CommandContext(ctx, "git", "-C", testenv.Root(), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(output))
-}
-
-// managerVersion returns the output of the manager's --version.
-func managerVersion(ctx context.Context, manager string) string {
+// outputOf returns the output of a command, or "unknown" if it fails.
+func outputOf(ctx context.Context, name string, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, manager, "--version").Output()
+	output, err := exec.CommandContext(ctx, name, args...).Output()
 	if err != nil {
 		return "unknown"
 	}
