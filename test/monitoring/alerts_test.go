@@ -20,6 +20,16 @@ type scenario struct {
 	near []string
 }
 
+// fires returns a scenario in which exactly these alerts fire, from a minute on.
+func fires(name string, from int, data dataset, alerts ...firing) scenario {
+	return scenario{name: name, data: data, from: from, fires: alerts}
+}
+
+// silent returns a scenario in which no alert fires, although those that are near nearly do.
+func silent(name string, data dataset, near ...string) scenario {
+	return scenario{name: name, data: data, near: near}
+}
+
 // firing is a firing alert as it is displayed.
 type firing struct {
 	alert                string
@@ -115,15 +125,15 @@ func (s scenario) tests(r rule) []alertTest {
 			at.ExpAlerts = append(at.ExpAlerts, f.expected(r))
 		}
 	}
-	silent := minutes
+	until := minutes
 	if len(at.ExpAlerts) > 0 {
-		silent = s.from
+		until = s.from
 	}
-	tests := make([]alertTest, 0, silent+1)
-	for minute := range silent {
+	tests := make([]alertTest, 0, until+1)
+	for minute := range until {
 		tests = append(tests, alertTest{EvalTime: fmt.Sprintf("%dm", minute), Alertname: r.Alert})
 	}
-	if silent < minutes {
+	if until < minutes {
 		tests = append(tests, at)
 	}
 	return tests

@@ -1,9 +1,7 @@
 package monitoring
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,60 +11,39 @@ import (
 const dashboardFile = "../../config/prometheus/dashboard.json"
 
 type dashboard struct {
-	Title         string `json:"title"`
-	UID           string `json:"uid"`
-	SchemaVersion int    `json:"schemaVersion"`
-	Templating    struct {
-		List []variable `json:"list"`
-	} `json:"templating"`
-	Panels []panel `json:"panels"`
+	Title, UID    string
+	SchemaVersion int
+	Templating    struct{ List []variable }
+	Panels        []panel
 }
 
 type variable struct {
-	Name       string          `json:"name"`
-	Definition string          `json:"definition"`
-	Type       string          `json:"type"`
-	Query      json.RawMessage `json:"query"`
-	Datasource datasource      `json:"datasource"`
+	Name, Definition, Type string
+	Query                  json.RawMessage
+	Datasource             datasource
 }
 
-type datasource struct {
-	UID string `json:"uid"`
-}
+type datasource struct{ UID string }
 
 type panel struct {
-	ID          int    `json:"id"`
-	Type        string `json:"type"`
-	Title       string `json:"title"`
-	Description string `json:"description"`
-	GridPos     struct {
-		X, Y, W, H int
-	} `json:"gridPos"`
-	FieldConfig struct {
-		Defaults struct {
-			Unit string `json:"unit"`
-		} `json:"defaults"`
-	} `json:"fieldConfig"`
-	Datasource datasource `json:"datasource"`
-	Targets    []target   `json:"targets"`
-	Panels     []panel    `json:"panels"`
+	ID                       int
+	Type, Title, Description string
+	GridPos                  struct{ X, Y, W, H int }
+	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Datasource               datasource
+	Targets                  []target
+	Panels                   []panel
 }
 
 type target struct {
-	Datasource   datasource `json:"datasource"`
-	Expr         string     `json:"expr"`
-	LegendFormat string     `json:"legendFormat"`
-	RefID        string     `json:"refId"`
+	Datasource         datasource
+	Expr, LegendFormat string
 }
 
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
-	content, err := os.ReadFile(dashboardFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d dashboard
-	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&d); err != nil {
+	if err := json.Unmarshal(read(t, dashboardFile), &d); err != nil {
 		t.Fatalf("%s: %v", dashboardFile, err)
 	}
 	if d.Title == "" || d.UID == "" || d.SchemaVersion < 39 || len(d.Panels) == 0 {
@@ -181,9 +158,7 @@ func TestDashboard_variables_use_existing_metrics_and_labels(t *testing.T) {
 	call := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
 	d := readDashboard(t)
 	for _, v := range d.Templating.List[1:] {
-		var query struct {
-			Query string `json:"query"`
-		}
+		var query struct{ Query string }
 		if err := json.Unmarshal(v.Query, &query); err != nil {
 			t.Fatalf("%s: %v", v.Name, err)
 		}

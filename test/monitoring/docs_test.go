@@ -1,7 +1,6 @@
 package monitoring
 
 import (
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,11 +12,7 @@ const metricsPage = "../../docs/metrics.md"
 // rows returns the cells of the table below a heading.
 func rows(t *testing.T, heading string) [][]string {
 	t.Helper()
-	page, err := os.ReadFile(metricsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, found := strings.Cut(string(page), "\n## "+heading+"\n")
+	_, section, found := strings.Cut(string(read(t, metricsPage)), "\n## "+heading+"\n")
 	if !found {
 		t.Fatalf("%s has no heading %q", metricsPage, heading)
 	}
@@ -86,11 +81,7 @@ func TestMetricsPage_queries_are_valid(t *testing.T) {
 		}
 		promtool(t, "--experimental", "promql", "format", query)
 	}
-	page, err := os.ReadFile(metricsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(inCode(string(page)), queries[0]) {
+	if !slices.Contains(inCode(string(read(t, metricsPage))), queries[0]) {
 		t.Errorf("%s lacks the query %s", metricsPage, queries[0])
 	}
 }

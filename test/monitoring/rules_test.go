@@ -40,16 +40,13 @@ type rule struct {
 
 func rules(t *testing.T) (ruleSpec, []rule) {
 	t.Helper()
-	content, err := os.ReadFile(ruleFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var object struct {
-		APIVersion string   `json:"apiVersion"`
-		Kind       string   `json:"kind"`
-		Spec       ruleSpec `json:"spec"`
+		APIVersion string         `json:"apiVersion"`
+		Kind       string         `json:"kind"`
+		Metadata   map[string]any `json:"metadata"`
+		Spec       ruleSpec       `json:"spec"`
 	}
-	if err := yaml.UnmarshalStrict(stripMetadata(t, content), &object); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, ruleFile), &object); err != nil {
 		t.Fatalf("%s: %v", ruleFile, err)
 	}
 	if object.APIVersion != "monitoring.coreos.com/v1" || object.Kind != "PrometheusRule" {
@@ -65,15 +62,13 @@ func rules(t *testing.T) (ruleSpec, []rule) {
 	return object.Spec, all
 }
 
-// stripMetadata removes the fields that the strict decoder does not know.
-func stripMetadata(t *testing.T, content []byte) []byte {
+func read(t *testing.T, path string) []byte {
 	t.Helper()
-	var object map[string]any
-	if err := yaml.Unmarshal(content, &object); err != nil {
+	content, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	delete(object, "metadata")
-	return inJSON(t, object)
+	return content
 }
 
 // inJSON encodes value as JSON, which is also YAML.
@@ -119,10 +114,7 @@ func TestRules_pass_promtool(t *testing.T) {
 
 func TestRules_have_a_severity_and_a_runbook(t *testing.T) {
 	_, all := rules(t)
-	page, err := os.ReadFile(runbook)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := read(t, runbook)
 	for _, r := range all {
 		if !strings.HasPrefix(r.Alert, "DeepCall") {
 			t.Errorf("%q does not begin with DeepCall", r.Alert)
@@ -149,10 +141,7 @@ func TestRules_have_a_severity_and_a_runbook(t *testing.T) {
 
 func TestRunbook_has_no_other_alerts(t *testing.T) {
 	_, all := rules(t)
-	page, err := os.ReadFile(runbook)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := read(t, runbook)
 	for _, heading := range regexp.MustCompile(`(?m)^## (DeepCall\w+)$`).FindAllStringSubmatch(string(page), -1) {
 		if !slices.ContainsFunc(all, func(r rule) bool { return r.Alert == heading[1] }) {
 			t.Errorf("%s describes %s, which is not an alert", runbook, heading[1])
@@ -169,11 +158,7 @@ func TestRules_search_for_logged_messages(t *testing.T) {
 		for _, search := range searches.FindAllStringSubmatch(r.Annotations["description"], -1) {
 			found++
 			for _, name := range []string{runbook, "../../internal/controller/agent/write.go"} {
-				content, err := os.ReadFile(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Contains(content, []byte(search[1])) {
+				if !bytes.Contains(read(t, name), []byte(search[1])) {
 					t.Errorf("%s searches for %q, which %s does not contain", r.Alert, search[1], name)
 				}
 			}

@@ -19,42 +19,20 @@ func groupScenarios() []scenario {
 	noneFor := func(length int) []string { return gauge(phase{faultAt, 3}, phase{length, 0}, phase{minutes, 2}) }
 	goneFor := func(length int) []string { return cut(gauge(phase{minutes, 3}), faultAt, faultAt+length) }
 	return []scenario{
-		{
-			name: "the last receiver of a group is turned off", from: faultAt + 5, fires: []firing{without},
-			data: healthy().receivers(support, "90", noneFor(minutes)),
-		},
-		{
-			name: "the last receiver of a group is turned off while the leader changes", from: faultAt + 5, fires: []firing{without},
-			data: healthy().receivers(support, "90", noneFor(minutes)).handOver(faultAt + 3),
-		},
-		{
-			name: "a group has no receivers for almost 5 minutes", near: []string{alert},
-			data: healthy().receivers(support, "90", noneFor(5)),
-		},
-		{
-			name: "all mappings of a group are deleted", from: faultAt + 5, fires: []firing{without},
-			data: healthy().receivers(support, "90", goneFor(minutes-faultAt)),
-		},
-		{
-			name: "all mappings of a group are deleted, and are back within 5 minutes", near: []string{alert},
-			data: healthy().receivers(support, "90", goneFor(5)),
-		},
-		{
-			name: "the mappings of a group without receivers are deleted", near: []string{alert},
-			data: healthy().receivers(support, "91", cut(gauge(phase{4, 0}, phase{minutes, 0}), 4, minutes)),
-		},
-		{
-			name: "an account is deleted with its mappings", near: []string{alert},
-			data: healthy().stopAccount(support, faultAt),
-		},
-		{
-			name: "the leader changes while all groups have receivers", near: []string{alert},
-			data: healthy().handOver(faultAt),
-		},
-		{
-			name: "the metrics of groups are disabled", near: []string{alert},
-			data: healthy().drop("deepcall_group_receivers"),
-		},
+		fires("the last receiver of a group is turned off", faultAt+5,
+			healthy().receivers(support, "90", noneFor(minutes)), without),
+		fires("the last receiver of a group is turned off while the leader changes", faultAt+5,
+			healthy().receivers(support, "90", noneFor(minutes)).handOver(faultAt+3), without),
+		silent("a group has no receivers for almost 5 minutes", healthy().receivers(support, "90", noneFor(5)), alert),
+		fires("all mappings of a group are deleted", faultAt+5,
+			healthy().receivers(support, "90", goneFor(minutes-faultAt)), without),
+		silent("all mappings of a group are deleted, and are back within 5 minutes",
+			healthy().receivers(support, "90", goneFor(5)), alert),
+		silent("the mappings of a group without receivers are deleted",
+			healthy().receivers(support, "91", cut(gauge(phase{4, 0}, phase{minutes, 0}), 4, minutes)), alert),
+		silent("an account is deleted with its mappings", healthy().stopAccount(support, faultAt), alert),
+		silent("the leader changes while all groups have receivers", healthy().handOver(faultAt), alert),
+		silent("the metrics of groups are disabled", healthy().drop("deepcall_group_receivers"), alert),
 	}
 }
 

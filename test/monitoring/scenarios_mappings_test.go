@@ -26,43 +26,24 @@ func mappingScenarios() []scenario {
 	}
 	for3 := func(length int) []string { return gauge(phase{faultAt, 0}, phase{length, 3}, phase{minutes, 0}) }
 	return []scenario{
-		{
-			name: "DeepCall rejects mappings", from: faultAt + 15, fires: []firing{rejected},
-			data: healthy().mappings("False", "InvalidGroupData", for3(minutes)),
-		},
-		{
-			name: "DeepCall rejects mappings for almost 15 minutes", near: []string{"DeepCallMappingsRejected"},
-			data: healthy().mappings("False", "InvalidGroupData", for3(15)),
-		},
-		{
-			name: "mappings are in conflict", from: faultAt + 15, fires: []firing{conflict},
-			data: healthy().mappings("False", "Conflict", for3(minutes)),
-		},
-		{
-			name: "mappings are in conflict for almost 15 minutes", near: []string{"DeepCallMappingsInConflict"},
-			data: healthy().mappings("False", "Conflict", for3(15)),
-		},
-		{
-			name: "DeepCall can't store what mappings declare", from: faultAt + 30, fires: []firing{notReady("DataCouldNotBeUpdated")},
-			data: healthy().mappings("False", "DataCouldNotBeUpdated", for3(minutes)),
-		},
-		{
-			name: "mappings reference accounts that they can't use", from: faultAt + 30,
-			fires: []firing{notReady("AccountNotFound"), notReady("AccountNotPermitted")},
-			data:  healthy().mappings("False", "AccountNotFound", for3(minutes)).mappings("False", "AccountNotPermitted", for3(minutes)),
-		},
-		{
-			name: "the operator does not reconcile new mappings", from: faultAt + 30, fires: []firing{notReady("Unobserved")},
-			data: healthy().mappings("Unknown", "Unobserved", for3(minutes)),
-		},
-		{
-			name: "mappings wait for an answer for almost 30 minutes", near: []string{"DeepCallMappingsNotReady"},
-			data: healthy().mappings("False", "Timeout", for3(30)),
-		},
-		{
-			name: "mappings are suspended or wait for their account", near: []string{"DeepCallMappingsNotReady"},
-			data: healthy().mappings("False", "Suspended", for3(minutes)).mappings("False", "AccountNotReady", for3(minutes)),
-		},
+		fires("DeepCall rejects mappings", faultAt+15,
+			healthy().mappings("False", "InvalidGroupData", for3(minutes)), rejected),
+		silent("DeepCall rejects mappings for almost 15 minutes",
+			healthy().mappings("False", "InvalidGroupData", for3(15)), "DeepCallMappingsRejected"),
+		fires("mappings are in conflict", faultAt+15, healthy().mappings("False", "Conflict", for3(minutes)), conflict),
+		silent("mappings are in conflict for almost 15 minutes",
+			healthy().mappings("False", "Conflict", for3(15)), "DeepCallMappingsInConflict"),
+		fires("DeepCall can't store what mappings declare", faultAt+30,
+			healthy().mappings("False", "DataCouldNotBeUpdated", for3(minutes)), notReady("DataCouldNotBeUpdated")),
+		fires("mappings reference accounts that they can't use", faultAt+30,
+			healthy().mappings("False", "AccountNotFound", for3(minutes)).mappings("False", "AccountNotPermitted", for3(minutes)),
+			notReady("AccountNotFound"), notReady("AccountNotPermitted")),
+		fires("the operator does not reconcile new mappings", faultAt+30,
+			healthy().mappings("Unknown", "Unobserved", for3(minutes)), notReady("Unobserved")),
+		silent("mappings wait for an answer for almost 30 minutes",
+			healthy().mappings("False", "Timeout", for3(30)), "DeepCallMappingsNotReady"),
+		silent("mappings are suspended or wait for their account",
+			healthy().mappings("False", "Suspended", for3(minutes)).mappings("False", "AccountNotReady", for3(minutes)), "DeepCallMappingsNotReady"),
 	}
 }
 
@@ -75,18 +56,12 @@ func writeScenarios() []scenario {
 	}
 	const metric, status = "deepcall_writes_rejected_total", `part="status"`
 	return []scenario{
-		{
-			name: "the API server rejects a status", from: faultAt + 15, fires: []firing{rejected},
-			data: healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{minutes, 1})),
-		},
-		{
-			name: "the API server rejects a status once", near: []string{"DeepCallStatusWritesRejected"},
-			data: healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})),
-		},
-		{
-			name: "the API server rejects the metadata of a mapping",
-			data: healthy().set(leader, metric, `part="metadata"`, counter(phase{faultAt, 0}, phase{minutes, 1})),
-		},
+		fires("the API server rejects a status", faultAt+15,
+			healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{minutes, 1})), rejected),
+		silent("the API server rejects a status once",
+			healthy().set(leader, metric, status, counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})), "DeepCallStatusWritesRejected"),
+		silent("the API server rejects the metadata of a mapping",
+			healthy().set(leader, metric, `part="metadata"`, counter(phase{faultAt, 0}, phase{minutes, 1}))),
 	}
 }
 
@@ -101,25 +76,17 @@ func removalScenarios() []scenario {
 	}
 	const metric = "deepcall_removals_abandoned_total"
 	return []scenario{
-		{
-			name: "a removal is abandoned", from: faultAt, fires: []firing{abandoned},
-			data: healthy().set(leader, metric, "", counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})),
-		},
-		{
-			name: "a new replica abandons a removal before it is first scraped", from: 4, fires: []firing{abandoned},
-			data: healthy().stop(standby, 0, minutes).stop(leader, 0, 4).
+		fires("a removal is abandoned", faultAt,
+			healthy().set(leader, metric, "", counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})), abandoned),
+		fires("a new replica abandons a removal before it is first scraped", 4,
+			healthy().stop(standby, 0, minutes).stop(leader, 0, 4).
 				set(leader, "process_start_time_seconds", "", gauge(phase{minutes, 3 * 60})).
-				set(leader, metric, "", cut(gauge(phase{minutes, 1}), 0, 4)),
-		},
-		{
-			name: "a removal was abandoned long ago", near: []string{"DeepCallRemovalAbandoned"},
-			data: healthy().set(leader, metric, "", gauge(phase{minutes, 3})),
-		},
-		{
-			name: "the counter of abandoned removals is reset", near: []string{"DeepCallRemovalAbandoned"},
-			data: healthy().
+				set(leader, metric, "", cut(gauge(phase{minutes, 1}), 0, 4)), abandoned),
+		silent("a removal was abandoned long ago",
+			healthy().set(leader, metric, "", gauge(phase{minutes, 3})), "DeepCallRemovalAbandoned"),
+		silent("the counter of abandoned removals is reset",
+			healthy().
 				set(leader, "process_start_time_seconds", "", gauge(phase{faultAt, -86400}, phase{minutes, faultAt * 60})).
-				set(leader, metric, "", gauge(phase{faultAt, 3}, phase{minutes, 0})),
-		},
+				set(leader, metric, "", gauge(phase{faultAt, 3}, phase{minutes, 0})), "DeepCallRemovalAbandoned"),
 	}
 }

@@ -9,7 +9,7 @@ var accountLabels = map[string]string{"account_namespace": "support", "account":
 
 func scenarios() []scenario {
 	return slices.Concat(
-		[]scenario{{name: "the operator is healthy", data: healthy()}},
+		[]scenario{silent("the operator is healthy", healthy())},
 		operatorScenarios(), accountScenarios(), requestScenarios(), mappingScenarios(), groupScenarios(), writeScenarios(), removalScenarios(),
 		secondOperatorScenarios(), reconcilerScenarios(),
 	)
@@ -41,30 +41,16 @@ func operatorScenarios() []scenario {
 			gauge(phase{faultAt, 1}, phase{until - faultAt, 0}, phase{minutes, 1}))
 	}
 	return []scenario{
-		{
-			name: "both replicas stop", from: faultAt + 5, fires: []firing{absent},
-			data: healthy().stop(leader, faultAt, minutes).stop(standby, faultAt, minutes),
-		},
-		{
-			name: "both replicas are missing for almost 5 minutes", near: []string{"DeepCallOperatorAbsent"},
-			data: healthy().stop(leader, faultAt, faultAt+5).stop(standby, faultAt, faultAt+5),
-		},
-		{
-			name: "one of two replicas stops permanently", near: []string{"DeepCallOperatorAbsent", "DeepCallNoLeader"},
-			data: healthy().handOver(faultAt),
-		},
-		{
-			name: "replicas run without a leader", from: faultAt + 5, fires: []firing{noLeader},
-			data: leaderless(healthy(), minutes),
-		},
-		{
-			name: "replicas are without a leader for almost 5 minutes", near: []string{"DeepCallNoLeader"},
-			data: leaderless(healthy(), faultAt+5),
-		},
-		{
-			name: "a single replica runs without leader election", near: []string{"DeepCallNoLeader"},
-			data: healthy().stop(standby, 0, minutes).drop("leader_election_master_status"),
-		},
+		fires("both replicas stop", faultAt+5,
+			healthy().stop(leader, faultAt, minutes).stop(standby, faultAt, minutes), absent),
+		silent("both replicas are missing for almost 5 minutes",
+			healthy().stop(leader, faultAt, faultAt+5).stop(standby, faultAt, faultAt+5), "DeepCallOperatorAbsent"),
+		silent("one of two replicas stops permanently",
+			healthy().handOver(faultAt), "DeepCallOperatorAbsent", "DeepCallNoLeader"),
+		fires("replicas run without a leader", faultAt+5, leaderless(healthy(), minutes), noLeader),
+		silent("replicas are without a leader for almost 5 minutes", leaderless(healthy(), faultAt+5), "DeepCallNoLeader"),
+		silent("a single replica runs without leader election",
+			healthy().stop(standby, 0, minutes).drop("leader_election_master_status"), "DeepCallNoLeader"),
 	}
 }
 
@@ -78,14 +64,10 @@ func secondOperatorScenarios() []scenario {
 	}
 	const metric = "deepcall_foreign_status_writes_total"
 	return []scenario{
-		{
-			name: "another operator writes a status", from: faultAt, fires: []firing{second},
-			data: healthy().set(leader, metric, "", counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})),
-		},
-		{
-			name: "another operator wrote a status long ago", near: []string{"DeepCallSecondOperator"},
-			data: healthy().set(leader, metric, "", gauge(phase{minutes, 3})),
-		},
+		fires("another operator writes a status", faultAt,
+			healthy().set(leader, metric, "", counter(phase{faultAt, 0}, phase{1, 1}, phase{minutes, 0})), second),
+		silent("another operator wrote a status long ago",
+			healthy().set(leader, metric, "", gauge(phase{minutes, 3})), "DeepCallSecondOperator"),
 	}
 }
 
@@ -112,52 +94,34 @@ func accountScenarios() []scenario {
 			"DeepCall. Find the reason: kubectl describe dca -n support acme. Then correct the account or its Secret.",
 	}
 	return []scenario{
-		{
-			name: "an account is denied", from: faultAt + 5, fires: []firing{denied},
-			data: healthy().account(support, "Denied", faultAt, minutes).mappings("False", "AccountNotReady", gauge(phase{minutes, 40})),
-		},
-		{
-			name: "an account is denied while the leader changes", from: faultAt + 5, fires: []firing{denied},
-			data: healthy().account(support, "Denied", faultAt, minutes).handOver(faultAt + 3),
-		},
-		{
-			name: "an account is denied for almost 5 minutes", near: []string{"DeepCallAccountDenied"},
-			data: healthy().account(support, "Denied", faultAt, faultAt+5),
-		},
-		{
-			name: "an account is unreachable", from: faultAt + 15, fires: []firing{unreachable},
-			data: healthy().account(support, "Unreachable", faultAt, minutes).
+		fires("an account is denied", faultAt+5,
+			healthy().account(support, "Denied", faultAt, minutes).mappings("False", "AccountNotReady", gauge(phase{minutes, 40})), denied),
+		fires("an account is denied while the leader changes", faultAt+5,
+			healthy().account(support, "Denied", faultAt, minutes).handOver(faultAt+3), denied),
+		silent("an account is denied for almost 5 minutes",
+			healthy().account(support, "Denied", faultAt, faultAt+5), "DeepCallAccountDenied"),
+		fires("an account is unreachable", faultAt+15,
+			healthy().account(support, "Unreachable", faultAt, minutes).
 				mappings("False", "AccountNotReady", gauge(phase{minutes, 40})).
 				requests(support, phase{faultAt, 0.3}, phase{minutes, 8}).
 				waits(support, phase{faultAt, 0.01}, phase{minutes, 300}).
-				lag(support, 0, faultAt),
-		},
-		{
-			name: "an account is unreachable, and another one of its name is slow", from: faultAt + 15,
-			fires: []firing{unreachable, slowIn("sales")},
-			data: healthy().account(support, "Unreachable", faultAt, minutes).
+				lag(support, 0, faultAt), unreachable),
+		fires("an account is unreachable, and another one of its name is slow", faultAt+15,
+			healthy().account(support, "Unreachable", faultAt, minutes).
 				requests(support, phase{faultAt, 0.3}, phase{minutes, 8}).
-				requests(sales, phase{faultAt - 5, 0.3}, phase{minutes, 6}),
-		},
-		{
-			name: "an account is unreachable for almost 15 minutes, and recovers",
-			near: []string{"DeepCallAccountUnreachable", "DeepCallRequestsSlow", "DeepCallRequestsThrottled", "DeepCallResyncLate"},
-			data: healthy().account(support, "Unreachable", faultAt, faultAt+15).
+				requests(sales, phase{faultAt - 5, 0.3}, phase{minutes, 6}), unreachable, slowIn("sales")),
+		silent("an account is unreachable for almost 15 minutes, and recovers",
+			healthy().account(support, "Unreachable", faultAt, faultAt+15).
 				requests(support, phase{faultAt, 0.3}, phase{15, 8}, phase{minutes, 0.3}).
 				waits(support, phase{faultAt, 0.01}, phase{20, 900}, phase{minutes, 0.01}),
-		},
-		{
-			name: "an account is misconfigured", from: faultAt + 10, fires: []firing{misconfigured},
-			data: healthy().account(support, "Misconfigured", faultAt, minutes).mappings("False", "AccountNotReady", gauge(phase{minutes, 40})),
-		},
-		{
-			name: "an account is misconfigured for almost 10 minutes", near: []string{"DeepCallAccountMisconfigured"},
-			data: healthy().account(support, "Misconfigured", faultAt, faultAt+10),
-		},
-		{
-			name: "an account stays untried", near: []string{"DeepCallAccountDenied", "DeepCallAccountMisconfigured"},
-			data: healthy().account(support, "Untried", 0, minutes),
-		},
+			"DeepCallAccountUnreachable", "DeepCallRequestsSlow", "DeepCallRequestsThrottled", "DeepCallResyncLate"),
+		fires("an account is misconfigured", faultAt+10,
+			healthy().account(support, "Misconfigured", faultAt, minutes).mappings("False", "AccountNotReady", gauge(phase{minutes, 40})),
+			misconfigured),
+		silent("an account is misconfigured for almost 10 minutes",
+			healthy().account(support, "Misconfigured", faultAt, faultAt+10), "DeepCallAccountMisconfigured"),
+		silent("an account stays untried",
+			healthy().account(support, "Untried", 0, minutes), "DeepCallAccountDenied", "DeepCallAccountMisconfigured"),
 	}
 }
 
@@ -188,58 +152,33 @@ func requestScenarios() []scenario {
 			"deepcall_api_request_wait_seconds of the account.",
 	}
 	return []scenario{
-		{
-			name: "requests take 6 seconds", from: faultAt + 20, fires: []firing{slowIn("support")},
-			data: healthy().requests(support, phase{faultAt, 0.3}, phase{minutes, 6}),
-		},
-		{
-			name: "requests take almost 4 seconds", near: []string{"DeepCallRequestsSlow"},
-			data: healthy().requests(support, phase{minutes, 3.9}),
-		},
-		{
-			name: "requests take 6 seconds for 10 minutes", near: []string{"DeepCallRequestsSlow"},
-			data: healthy().requests(support, phase{faultAt, 0.3}, phase{10, 6}, phase{minutes, 0.3}),
-		},
-		{
-			name: "no requests are sent", near: []string{"DeepCallRequestsSlow", "DeepCallRequestsThrottled"},
-			data: healthy().drop("deepcall_api_request_duration_seconds_sum").drop("deepcall_api_request_duration_seconds_count").
+		fires("requests take 6 seconds", faultAt+20,
+			healthy().requests(support, phase{faultAt, 0.3}, phase{minutes, 6}), slowIn("support")),
+		silent("requests take almost 4 seconds", healthy().requests(support, phase{minutes, 3.9}), "DeepCallRequestsSlow"),
+		silent("requests take 6 seconds for 10 minutes",
+			healthy().requests(support, phase{faultAt, 0.3}, phase{10, 6}, phase{minutes, 0.3}), "DeepCallRequestsSlow"),
+		silent("no requests are sent",
+			healthy().drop("deepcall_api_request_duration_seconds_sum").drop("deepcall_api_request_duration_seconds_count").
 				drop("deepcall_api_request_wait_seconds_sum").drop("deepcall_api_request_wait_seconds_count"),
-		},
-		{
-			name: "requests wait 100 seconds", from: faultAt + 35, fires: []firing{throttled},
-			data: healthy().waits(support, phase{faultAt, 0.01}, phase{minutes, 100}),
-		},
-		{
-			name: "requests wait almost a minute", near: []string{"DeepCallRequestsThrottled"},
-			data: healthy().waits(support, phase{minutes, 59}),
-		},
-		{
-			name: "10,000 new mappings wait 20 minutes for limits", near: []string{"DeepCallRequestsThrottled", "DeepCallMappingsNotReady"},
-			data: healthy().waits(support, phase{faultAt, 0.01}, phase{20, 600}, phase{minutes, 0.01}).
+			"DeepCallRequestsSlow", "DeepCallRequestsThrottled"),
+		fires("requests wait 100 seconds", faultAt+35,
+			healthy().waits(support, phase{faultAt, 0.01}, phase{minutes, 100}), throttled),
+		silent("requests wait almost a minute", healthy().waits(support, phase{minutes, 59}), "DeepCallRequestsThrottled"),
+		silent("10,000 new mappings wait 20 minutes for limits",
+			healthy().waits(support, phase{faultAt, 0.01}, phase{20, 600}, phase{minutes, 0.01}).
 				mappings("Unknown", "Unobserved", gauge(phase{faultAt, 0}, phase{20, 5000}, phase{minutes, 0})),
-		},
-		{
-			name: "so many new mappings wait for limits that it takes an hour", from: faultAt + 35, fires: []firing{throttled},
-			data: healthy().waits(support, phase{faultAt, 0.01}, phase{minutes, 100}).
-				mappings("Unknown", "Unobserved", gauge(phase{faultAt, 0}, phase{60, 5000}, phase{minutes, 0})),
-		},
-		{
-			name: "a resync is overdue", from: faultAt + 30, fires: []firing{late},
-			data: healthy().lag(support, 0, faultAt),
-		},
-		{
-			name: "a resync is overdue after a restart, before the first request", from: faultAt + 30, fires: []firing{late},
-			data: healthy().account(support, "Untried", 0, minutes).lag(support, 0, faultAt),
-		},
-		{
-			name: "a resync is constantly 15 minutes late", near: []string{"DeepCallResyncLate"},
-			data: healthy().set(leader, "deepcall_resync_lag_seconds", support, gauge(phase{minutes, 900})),
-		},
-		{
-			name: "late resyncs are sent within 15 minutes after an outage", near: []string{"DeepCallResyncLate"},
-			data: healthy().set(leader, "deepcall_resync_lag_seconds", support,
-				gauge(phase{faultAt, 20}, phase{15, 7200}, phase{minutes, 20})),
-		},
+			"DeepCallRequestsThrottled", "DeepCallMappingsNotReady"),
+		fires("so many new mappings wait for limits that it takes an hour", faultAt+35,
+			healthy().waits(support, phase{faultAt, 0.01}, phase{minutes, 100}).
+				mappings("Unknown", "Unobserved", gauge(phase{faultAt, 0}, phase{60, 5000}, phase{minutes, 0})), throttled),
+		fires("a resync is overdue", faultAt+30, healthy().lag(support, 0, faultAt), late),
+		fires("a resync is overdue after a restart, before the first request", faultAt+30,
+			healthy().account(support, "Untried", 0, minutes).lag(support, 0, faultAt), late),
+		silent("a resync is constantly 15 minutes late",
+			healthy().set(leader, "deepcall_resync_lag_seconds", support, gauge(phase{minutes, 900})), "DeepCallResyncLate"),
+		silent("late resyncs are sent within 15 minutes after an outage",
+			healthy().set(leader, "deepcall_resync_lag_seconds", support,
+				gauge(phase{faultAt, 20}, phase{15, 7200}, phase{minutes, 20})), "DeepCallResyncLate"),
 	}
 }
 
@@ -267,29 +206,17 @@ func reconcilerScenarios() []scenario {
 	}
 	const metric, controller = "controller_runtime_reconcile_errors_total", `controller="agent"`
 	return []scenario{
-		{
-			name: "one object fails every 30 seconds", from: faultAt + 18, fires: []firing{errors},
-			data: healthy().set(leader, metric, controller, counter(phase{faultAt, 0}, phase{minutes, 2})),
-		},
-		{
-			name: "a reconcile fails once a minute", near: []string{"DeepCallReconcileErrors"},
-			data: healthy().set(leader, metric, controller, counter(phase{minutes, 1})),
-		},
-		{
-			name: "many reconciles fail for 10 minutes", near: []string{"DeepCallReconcileErrors"},
-			data: healthy().set(leader, metric, controller, counter(phase{faultAt, 0}, phase{10, 1000}, phase{minutes, 0})),
-		},
-		{
-			name: "all workers are active while more objects wait, of both priorities", from: 15, fires: []firing{saturated},
-			data: healthy().workers(leader, "agent", 16, 21),
-		},
-		{
-			name: "all workers are active while few objects wait", near: []string{"DeepCallWorkersSaturated"},
-			data: healthy().workers(leader, "agent", 16, 15),
-		},
-		{
-			name: "some workers are idle while many objects wait", near: []string{"DeepCallWorkersSaturated"},
-			data: healthy().workers(leader, "agent", 14, 500),
-		},
+		fires("one object fails every 30 seconds", faultAt+18,
+			healthy().set(leader, metric, controller, counter(phase{faultAt, 0}, phase{minutes, 2})), errors),
+		silent("a reconcile fails once a minute",
+			healthy().set(leader, metric, controller, counter(phase{minutes, 1})), "DeepCallReconcileErrors"),
+		silent("many reconciles fail for 10 minutes",
+			healthy().set(leader, metric, controller, counter(phase{faultAt, 0}, phase{10, 1000}, phase{minutes, 0})), "DeepCallReconcileErrors"),
+		fires("all workers are active while more objects wait, of both priorities", 15,
+			healthy().workers(leader, "agent", 16, 21), saturated),
+		silent("all workers are active while few objects wait",
+			healthy().workers(leader, "agent", 16, 15), "DeepCallWorkersSaturated"),
+		silent("some workers are idle while many objects wait",
+			healthy().workers(leader, "agent", 14, 500), "DeepCallWorkersSaturated"),
 	}
 }
