@@ -86,9 +86,7 @@ func TestIgnoredFieldsExist(t *testing.T) {
 	for _, kind := range kinds(t) {
 		name := filepath.Base(kind)
 		object := readObject(t, filepath.Join(kind, "testdata", samples[name]))
-		var ignored struct {
-			JSONPointers []string `json:"jsonPointers"`
-		}
+		var ignored struct{ JSONPointers []string }
 		entry := data["resource.customizations.ignoreResourceUpdates.telephony.deepcall.com_"+name]
 		if err := yaml.Unmarshal([]byte(entry), &ignored); err != nil || len(ignored.JSONPointers) == 0 {
 			t.Fatalf("%s: %v in %q", name, err, entry)

@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,82 +60,43 @@ func TestTestdataIsValid(t *testing.T) {
 
 func TestHealthOfIncompleteObjects(t *testing.T) {
 	const waiting = "Waiting for the operator to observe this generation"
+	conditions := func(generation int, conditions string) string {
+		return fmt.Sprintf("{metadata: {generation: %d}, status: {observedGeneration: 1, conditions: %s}}", generation, conditions)
+	}
+	deleted := func(text string) string {
+		return strings.Replace(text, "metadata: {", `metadata: {deletionTimestamp: "2026-11-02T10:00:00Z", `, 1)
+	}
 	cases := []struct{ name, text, status, message string }{
 		{"no status", `{metadata: {generation: 1}, spec: {}}`, Progressing, waiting},
 		{"a null status", `{metadata: {generation: 1}, status: null}`, Progressing, waiting},
 		{"an empty status", `{metadata: {generation: 1}, status: {}}`, Progressing, waiting},
 		{"an empty object", `{}`, Progressing, waiting},
 		{"no metadata", `{status: {observedGeneration: 1}}`, Progressing, waiting},
-		{"null conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: null}}`, Progressing, waiting},
-		{"empty conditions", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: []}}`, Progressing, waiting},
+		{"null conditions", conditions(1, `null`), Progressing, waiting},
+		{"empty conditions", conditions(1, `[]`), Progressing, waiting},
+		{"an empty condition", conditions(1, `[{}]`), Progressing, waiting},
+		{"only unknown condition types", conditions(1, `[{type: Degraded, status: "True", message: no}]`), Progressing, waiting},
 		{
-			"an empty condition", `{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{}]}}`,
-			Progressing, waiting,
-		},
-		{
-			"only unknown condition types",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Degraded, status: "True", message: no}]}}`,
-			Progressing, waiting,
-		},
-		{
-			"Ready among unknown condition types",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Odd, status: "True"}, {type: Ready, status: "True", message: yes it is}]}}`,
+			"Ready among unknown condition types", conditions(1, `[{type: Odd, status: "True"}, {type: Ready, status: "True", message: yes it is}]`),
 			Healthy, "yes it is",
 		},
+		{"Ready without a message", conditions(1, `[{type: Ready, status: "True"}]`), Healthy, ""},
+		{"Ready unknown", conditions(1, `[{type: Ready, status: Unknown, message: not known}]`), Progressing, "not known"},
+		{"only Ready false", conditions(1, `[{type: Ready, status: "False", message: not yet}]`), Progressing, "not yet"},
 		{
-			"Ready without a message",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True"}]}}`,
-			Healthy, "",
-		},
-		{
-			"Ready unknown",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: Unknown, message: not known}]}}`,
-			Progressing, "not known",
-		},
-		{
-			"only Ready false",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: not yet}]}}`,
-			Progressing, "not yet",
-		},
-		{
-			"Stalled listed before Ready",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "True"}, {type: Ready, status: "False", message: never}]}}`,
+			"Stalled listed before Ready", conditions(1, `[{type: Stalled, status: "True"}, {type: Ready, status: "False", message: never}]`),
 			Degraded, "never",
 		},
+		{"Stalled false", conditions(1, `[{type: Stalled, status: "False"}, {type: Ready, status: "True", message: fine}]`), Healthy, "fine"},
+		{"Ready of an old generation", conditions(2, `[{type: Ready, status: "True", message: fine}]`), Progressing, waiting},
 		{
-			"Stalled false",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Stalled, status: "False"}, {type: Ready, status: "True", message: fine}]}}`,
-			Healthy, "fine",
-		},
-		{
-			"Ready of an old generation",
-			`{metadata: {generation: 2}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
-			Progressing, waiting,
-		},
-		{
-			"Reconciling and Ready true",
-			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}, {type: Reconciling, status: "True"}]}}`,
+			"Reconciling and Ready true", conditions(1, `[{type: Ready, status: "True", message: fine}, {type: Reconciling, status: "True"}]`),
 			Progressing, "fine",
 		},
-		{
-			"deletion of a ready object",
-			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
-			Progressing, "Pending deletion",
-		},
-		{
-			"unobserved deletion, Ready false",
-			`{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: old}]}}`,
-			Progressing, "Pending deletion",
-		},
-		{
-			"deletion that is blocked",
-			`{metadata: {generation: 1, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", message: the reason}]}}`,
-			Progressing, "the reason",
-		},
-		{
-			"unobserved deletion", `{metadata: {generation: 2, deletionTimestamp: "2026-11-02T10:00:00Z"}, status: {observedGeneration: 1}}`,
-			Progressing, "Pending deletion",
-		},
+		{"deletion of a ready object", deleted(conditions(1, `[{type: Ready, status: "True", message: fine}]`)), Progressing, "Pending deletion"},
+		{"unobserved deletion, Ready false", deleted(conditions(2, `[{type: Ready, status: "False", message: old}]`)), Progressing, "Pending deletion"},
+		{"deletion that is blocked", deleted(conditions(1, `[{type: Ready, status: "False", message: the reason}]`)), Progressing, "the reason"},
+		{"unobserved deletion", deleted(`{metadata: {generation: 2}, status: {observedGeneration: 1}}`), Progressing, "Pending deletion"},
 	}
 	for _, directory := range kinds(t) {
 		for _, c := range cases {

@@ -17,41 +17,25 @@ import (
 )
 
 // Check is an entry of healthCheckExprs.
-type Check struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	InProgress string `json:"inProgress"`
-	Failed     string `json:"failed"`
-	Current    string `json:"current"`
-}
+type Check struct{ APIVersion, Kind, InProgress, Failed, Current string }
 
 // Document is the part of a Flux object that the tests read.
 type Document struct {
-	Kind     string `json:"kind"`
-	Metadata struct {
-		Name string `json:"name"`
-	} `json:"metadata"`
-	Spec struct {
-		Wait             bool              `json:"wait"`
-		Prune            bool              `json:"prune"`
-		Timeout          string            `json:"timeout"`
-		Path             string            `json:"path"`
-		DependsOn        []objectReference `json:"dependsOn"`
-		SourceRef        objectReference   `json:"sourceRef"`
-		HealthCheckExprs []Check           `json:"healthCheckExprs"`
-		Ref              gitReference      `json:"ref"`
-	} `json:"spec"`
+	Kind     string
+	Metadata struct{ Name string }
+	Spec     struct {
+		Wait, Prune      bool
+		Timeout, Path    string
+		DependsOn        []objectReference
+		SourceRef        objectReference
+		HealthCheckExprs []Check
+		Ref              gitReference
+	}
 }
 
-type objectReference struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-}
+type objectReference struct{ Name string }
 
-type gitReference struct {
-	Tag    string `json:"tag"`
-	Branch string `json:"branch"`
-}
+type gitReference struct{ Tag, Branch string }
 
 // Sample reads config/flux/sync.yaml.
 func Sample() ([]Document, error) {
