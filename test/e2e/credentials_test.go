@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,9 +18,10 @@ var _ = Describe("Credentials", func() {
 		m := startManager("--zap-log-level=10")
 
 		By("using credentials that DeepCall accepts, denies and echoes, a rotation, and a restart")
-		echo := fmt.Sprintf(`{"status":"error","code":1505,"message":%s}`, toJSON("what is "+env.token+"?"))
+		echo, err := json.Marshal(map[string]any{"status": "error", "code": 1505, "message": "what is " + env.token + "?"})
+		Expect(err).NotTo(HaveOccurred())
 		env.deepcall.Script(
-			deepcalltest.Body([]byte(echo)).ForAgent("8"),
+			deepcalltest.Body(echo).ForAgent("8"),
 			deepcalltest.Body([]byte(env.token+" is not JSON")).ForAgent("9"),
 			deepcalltest.Code(1014).ForAgent("10"),
 		)
@@ -61,9 +61,3 @@ var _ = Describe("Credentials", func() {
 		}
 	})
 })
-
-func toJSON(text string) string {
-	out, err := json.Marshal(text)
-	Expect(err).NotTo(HaveOccurred())
-	return string(out)
-}

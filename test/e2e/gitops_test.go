@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -176,44 +177,37 @@ func deleteInForeground(objects ...*unstructured.Unstructured) {
 	}
 }
 
-// wave is a sync wave of the sample in config/argocd/example.
-type wave struct {
-	number  int
-	objects []*unstructured.Unstructured
-}
-
-// exampleWaves reads the sample, in the order in which Argo CD applies it.
-func (env *testEnv) exampleWaves() []wave {
+// exampleWaves returns the sync waves of the sample in config/argocd/example, in the order in which Argo CD applies them.
+func (env *testEnv) exampleWaves() [][]*unstructured.Unstructured {
 	GinkgoHelper()
 	files, err := filepath.Glob(filepath.Join(testenv.Root(), "config", "argocd", "example", "*.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	byNumber := map[int][]*unstructured.Unstructured{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	for _, path := range files {
+		text, err := os.ReadFile(path)
 		Expect(err).NotTo(HaveOccurred())
-		for _, document := range strings.Split(string(text), "\n---\n") {
-			object := &unstructured.Unstructured{}
-			Expect(yaml.Unmarshal([]byte(document), &object.Object)).To(Succeed())
+		objects, err := testenv.DecodeYAML[unstructured.Unstructured](bytes.NewReader(text))
+		Expect(err).NotTo(HaveOccurred())
+		for _, object := range objects {
 			object.SetNamespace(env.namespace)
 			if object.GetKind() == "DeepCallAccount" {
 				Expect(unstructured.SetNestedField(object.Object, env.url, "spec", "endpoint")).To(Succeed())
 			}
 			number, err := strconv.Atoi(object.GetAnnotations()["argocd.argoproj.io/sync-wave"])
 			Expect(err).NotTo(HaveOccurred())
-			byNumber[number] = append(byNumber[number], object)
+			byNumber[number] = append(byNumber[number], &object)
 		}
 	}
-	var waves []wave
-	for number, objects := range byNumber {
-		waves = append(waves, wave{number, objects})
+	var waves [][]*unstructured.Unstructured
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		waves = append(waves, byNumber[number])
 	}
-	slices.SortFunc(waves, func(a, b wave) int { return a.number - b.number })
 	return waves
 }
 
 var _ = Describe("An Application that Argo CD deletes in the foreground", func() {
 	It("is removed when its Secret, account and mappings are deleted at the same time", func() {
-		startControllerManager()
+		startControllers()
 		env := newTestEnv()
 		startManager()
 		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y", "91=N"), env.mapping("bela", "8", "90=Y"))
@@ -229,16 +223,16 @@ var _ = Describe("An Application that Argo CD deletes in the foreground", func()
 	})
 
 	It("becomes healthy wave by wave and is deleted in reverse order", func() {
-		startControllerManager()
+		startControllers()
 		env := newTestEnv()
 		startManager()
 		waves := env.exampleWaves()
 		Expect(waves).To(HaveLen(3))
 		for _, wave := range waves {
-			for _, object := range wave.objects {
+			for _, object := range wave {
 				Expect(admin.Create(context.Background(), object.DeepCopy())).To(Succeed())
 			}
-			for _, object := range wave.objects {
+			for _, object := range wave {
 				if object.GetKind() == "Secret" {
 					continue // always healthy in Argo CD
 				}
@@ -249,8 +243,8 @@ var _ = Describe("An Application that Argo CD deletes in the foreground", func()
 		Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "Y", "91": "N"}, "8": {"90": "Y"}}))
 
 		for _, wave := range slices.Backward(waves) {
-			deleteInForeground(wave.objects...)
-			expectGone(wave.objects...)
+			deleteInForeground(wave...)
+			expectGone(wave...)
 			Expect(env.deepcall.Agents()).To(Equal(map[string]map[string]string{"7": {"90": "N", "91": "N"}, "8": {"90": "N"}}))
 		}
 		Expect(env.deepcall.Requests()).To(HaveLen(4))

@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -145,15 +144,11 @@ func (m *manager) metric(name, labels string) int {
 func (m *manager) unlabelled(name string) int {
 	GinkgoHelper()
 	_, text := httpGet(m.metrics, "/metrics")
-	for line := range strings.Lines(text) {
-		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+" "); found {
-			number, err := strconv.Atoi(value)
-			Expect(err).NotTo(HaveOccurred())
-			return number
-		}
-	}
-	Fail("no metric " + name)
-	return 0
+	sample := regexp.MustCompile(`(?m)^` + name + ` (\d+)$`).FindStringSubmatch(text)
+	Expect(sample).NotTo(BeEmpty(), "no metric %s", name)
+	value, err := strconv.Atoi(sample[1])
+	Expect(err).NotTo(HaveOccurred())
+	return value
 }
 
 // idleReconciles returns the number of reconciled agents, or 0 while the queue isn't empty.
@@ -168,17 +163,11 @@ func (m *manager) idleReconciles() int {
 // sumSamples returns the sum of the samples of a metric whose labels match a pattern.
 func sumSamples(text, name, labels string) int {
 	GinkgoHelper()
-	pattern := regexp.MustCompile(labels)
 	sum := 0.0
-	for line := range strings.Lines(text) {
-		rest, found := strings.CutPrefix(strings.TrimSpace(line), name+"{")
-		sampleLabels, value, ok := strings.Cut(rest, "} ")
-		if !found || !ok || !pattern.MatchString(sampleLabels) {
-			continue
-		}
-		number, err := strconv.ParseFloat(value, 64)
+	for _, sample := range regexp.MustCompile(`(?m)^`+name+`\{.*`+labels+`.*\} (\S+)$`).FindAllStringSubmatch(text, -1) {
+		value, err := strconv.ParseFloat(sample[len(sample)-1], 64)
 		Expect(err).NotTo(HaveOccurred())
-		sum += number
+		sum += value
 	}
 	return int(sum)
 }
@@ -205,13 +194,18 @@ func freeAddress() string {
 	return listener.Addr().String()
 }
 
-// kubeconfigFor writes a kubeconfig with a token of the ServiceAccount.
-func kubeconfigFor(account serviceAccount) string {
+// kubeconfigFor writes a kubeconfig with a token of the ServiceAccount, and changes its clusters.
+func kubeconfigFor(account serviceAccount, changes ...func(*clientcmdapi.Cluster)) string {
 	GinkgoHelper()
 	config, err := clientcmd.LoadFromFile(controlPlane.Kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
 	for name := range config.AuthInfos {
 		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: tokenFor(account)}
+	}
+	for _, change := range changes {
+		for _, cluster := range config.Clusters {
+			change(cluster)
+		}
 	}
 	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())

@@ -1,31 +1,23 @@
 package e2e
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// startControllerManager starts kube-controller-manager, which finishes deletions of namespaces and foreground
-// deletions.
-func startControllerManager() {
+// startControllers starts the controllers that finish deletions of namespaces and foreground deletions.
+func startControllers() {
 	GinkgoHelper()
-	binary := filepath.Join(filepath.Dir(controlPlane.Kubectl), "kube-controller-manager")
-	if _, err := os.Stat(binary); err != nil {
-		Fail("no " + binary + "; run hack/kubernetes-binaries.sh kube-controller-manager")
-	}
-	start(exec.Command(binary, "--kubeconfig="+controlPlane.Kubeconfig, "--leader-elect=false",
-		"--controllers=namespace-controller,garbage-collector-controller", "--secure-port=0"))
+	stop, err := controlPlane.StartControllers("garbage-collector-controller")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(stop)
 }
 
 var _ = Describe("The deletion of a namespace", func() {
 	It("sends N for every group, even if the Secret is deleted first", func() {
-		startControllerManager()
+		startControllers()
 		env := newTestEnv()
 		startManager()
 		env.apply(env.secret(), env.account(), env.mapping("asha", "7", "90=Y"), env.mapping("bela", "8", "90=Y", "91=N"))
@@ -38,7 +30,7 @@ var _ = Describe("The deletion of a namespace", func() {
 	})
 
 	It("ends without credentials and reports the abandoned removal by event, log and metric", func() {
-		startControllerManager()
+		startControllers()
 		env := newTestEnv()
 		m := startManager()
 		env.applySynced("asha", "7", "90=Y")
@@ -58,7 +50,7 @@ var _ = Describe("The deletion of a namespace", func() {
 
 var _ = Describe("A foreground deletion, as Argo CD prunes", func() {
 	It("sends N for every group", func() {
-		startControllerManager()
+		startControllers()
 		env := newTestEnv()
 		startManager()
 		env.applySynced("asha", "7", "90=Y")

@@ -15,9 +15,9 @@ var _ = Describe("A long outage of the API server", func() {
 		env := newTestEnv()
 		gate := newGate()
 		flags := append([]string{"--allow-insecure-endpoints"}, leaderElection...)
-		leader := startManagerWith(gate.kubeconfig(clusterManager), flags...)
+		leader := startManagerWith(gate.kubeconfig(), flags...)
 		Eventually(leader.isLeader).Should(BeTrue())
-		standby := startManagerWith(gate.kubeconfig(clusterManager), flags...)
+		standby := startManagerWith(gate.kubeconfig(), flags...)
 		env.applySynced("asha", "7", "90=Y")
 
 		gate.close()

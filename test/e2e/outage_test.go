@@ -5,12 +5,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 var _ = Describe("An outage of the API server", func() {
@@ -18,7 +17,7 @@ var _ = Describe("An outage of the API server", func() {
 		env := newTestEnv()
 		gate := newGate()
 		gate.close()
-		m := launchManager(gate.kubeconfig(clusterManager), "--allow-insecure-endpoints")
+		m := launchManager(gate.kubeconfig(), "--allow-insecure-endpoints")
 		Eventually(m.Session).Should(haveLogged("the API server can't be reached"))
 		status, _ := httpGet(m.probes, "/healthz")
 		Expect(status).To(Equal(http.StatusOK))
@@ -99,14 +98,7 @@ func (g *gate) forward(conn net.Conn) {
 }
 
 // kubeconfig writes a kubeconfig of a manager that reaches the API server through the gate.
-func (g *gate) kubeconfig(account serviceAccount) string {
+func (g *gate) kubeconfig() string {
 	GinkgoHelper()
-	config, err := clientcmd.LoadFromFile(kubeconfigFor(account))
-	Expect(err).NotTo(HaveOccurred())
-	for _, cluster := range config.Clusters {
-		cluster.Server = "https://" + g.address
-	}
-	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
-	return path
+	return kubeconfigFor(clusterManager, func(cluster *clientcmdapi.Cluster) { cluster.Server = "https://" + g.address })
 }

@@ -22,7 +22,7 @@ import (
 
 var _ = Describe("The deployed manager uses exactly its permissions", func() {
 	It("with config/default", func() {
-		startControllerManager()
+		startControllers()
 		env, other := newTestEnv(), newTestEnv()
 		usedRights := recordUsedRights(clusterManager)
 		env.createMetricsReader("prometheus")
