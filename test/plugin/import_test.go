@@ -1,14 +1,12 @@
 package plugin
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -18,18 +16,6 @@ const (
 	object    = "agentgroupmapping.telephony.deepcall.com/"
 	importCSV = "kubectl deepcall import -f roster.csv --account acme"
 )
-
-// mappingNames returns the names of all mappings in the user's namespace.
-func (u *user) mappingNames() []string {
-	GinkgoHelper()
-	var list v1alpha1.AgentGroupMappingList
-	Expect(admin.List(context.Background(), &list, client.InNamespace(u.namespace))).To(Succeed())
-	var names []string
-	for _, mapping := range list.Items {
-		names = append(names, mapping.Name)
-	}
-	return names
-}
 
 func (u *user) waitUntilInSync() {
 	GinkgoHelper()
@@ -61,7 +47,7 @@ var _ = Describe("kubectl deepcall import", func() {
 			out: starts + object + "agent-7 created (server dry run)\n" + object + "agent-8 created (server dry run)\n",
 			err: "2 created, 0 changed, 0 unchanged, 0 failed (server dry run)\n",
 		}))
-		Expect(u.mappingNames()).To(BeEmpty())
+		Expect(u.mappings()).To(BeEmpty())
 		Expect(u.run(importCSV + " --apply")).To(Equal(result{
 			out: starts + object + "agent-7 created\n" + object + "agent-8 created\n",
 			err: "2 created, 0 changed, 0 unchanged, 0 failed\n",
@@ -109,21 +95,19 @@ var _ = Describe("kubectl deepcall import", func() {
 
 	It("continues after a failure and lists the failed mappings", func() {
 		u := newUser("import-conflict")
-		u.mustRun(`kubectl apply --server-side --field-manager=other -f - <<END
-{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: agent-7},
- spec: {accountRef: {name: acme}, agentID: "7", groups: [{groupID: "90", receiveCall: false}]}}
-END`)
-		u.mustRun(`kubectl apply --server-side --field-manager=other -f - <<END
-{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: agent-8},
- spec: {accountRef: {name: acme}, agentID: "8", groups: [{groupID: "90", receiveCall: false}]}}
-END`)
+		for _, agent := range []string{"7", "8"} {
+			u.mustRun(`kubectl apply --server-side --field-manager=other -f - <<END
+{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: agent-%[1]s},
+ spec: {accountRef: {name: acme}, agentID: "%[1]s", groups: [{groupID: "90", receiveCall: false}]}}
+END`, agent)
+		}
 		u.writeFile("roster.csv", "agent,group,receives", "7,90,yes", "8,90,yes", "9,90,yes")
 		got := u.run(importCSV + " --apply")
 		Expect(got.status).To(Equal(1))
 		Expect(got.out).To(HaveSuffix("\n" + object + "agent-9 created\n"))
+		conflict := And(ContainSubstring(`"other"`), HaveSuffix("use --force-conflicts to take over these fields"))
 		Expect(strings.Split(got.err, "\n")).To(HaveExactElements(
-			SatisfyAll(HavePrefix(object+"agent-7: "), ContainSubstring(`"other"`), HaveSuffix("use --force-conflicts to take over these fields")),
-			SatisfyAll(HavePrefix(object+"agent-8: "), ContainSubstring(`"other"`), HaveSuffix("use --force-conflicts to take over these fields")),
+			And(HavePrefix(object+"agent-7: "), conflict), And(HavePrefix(object+"agent-8: "), conflict),
 			"1 created, 0 changed, 0 unchanged, 2 failed",
 			"error: 2 of 3 mappings failed: agent-7, agent-8",
 			"",
@@ -155,7 +139,7 @@ END`)
 		Expect(u.run(command + " --force-conflicts --dry-run=server").out).To(And(
 			ContainSubstring(object+"asha changed"), ContainSubstring(object+"asha-night changed"), ContainSubstring(object+"cara unchanged")))
 		u.mustRun(command + " --force-conflicts")
-		Expect(u.mappingNames()).To(ConsistOf("asha", "asha-night", "cara"))
+		Expect(u.mappings()).To(ConsistOf(HaveField("Name", "asha"), HaveField("Name", "asha-night"), HaveField("Name", "cara")))
 		Eventually(func() map[string]string { return u.deepcall.Agent("7") }).Should(Equal(map[string]string{"90": "Y", "91": "N", "92": "N"}))
 
 		By("applying later edits without a conflict")
@@ -222,7 +206,7 @@ END`)
 			err: "line 3: receives is empty: use yes or no\n" +
 				"error: the file has 1 problem; nothing was imported\n", status: 1,
 		}))
-		Expect(u.mappingNames()).To(BeEmpty())
+		Expect(u.mappings()).To(BeEmpty())
 	})
 
 	It("reports progress and imports an exported roster", func() {

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -145,13 +143,6 @@ func (u *user) apply(g *generator) {
 		}
 	}
 	startManager()
-}
-
-func (u *user) mappings() []v1alpha1.AgentGroupMapping {
-	GinkgoHelper()
-	var list v1alpha1.AgentGroupMappingList
-	Expect(admin.List(context.Background(), &list, client.InNamespace(u.namespace))).To(Succeed())
-	return list.Items
 }
 
 // unsettled returns the mappings whose deletion or latest generation the operator has not handled.

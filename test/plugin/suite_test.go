@@ -117,11 +117,14 @@ func (u *user) create(object client.Object) {
 // deleteMappings deletes the user's mappings, since other specs list all namespaces.
 func (u *user) deleteMappings() {
 	Expect(admin.DeleteAllOf(context.Background(), &v1alpha1.AgentGroupMapping{}, client.InNamespace(u.namespace))).To(Succeed())
-	Eventually(func() ([]v1alpha1.AgentGroupMapping, error) {
-		var list v1alpha1.AgentGroupMappingList
-		err := admin.List(context.Background(), &list, client.InNamespace(u.namespace))
-		return list.Items, err
-	}).Should(BeEmpty())
+	Eventually(u.mappings).Should(BeEmpty())
+}
+
+func (u *user) mappings() []v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	var list v1alpha1.AgentGroupMappingList
+	Expect(admin.List(context.Background(), &list, client.InNamespace(u.namespace))).To(Succeed())
+	return list.Items
 }
 
 // createMapping creates a mapping and waits for the reason of its Ready condition.
