@@ -23,7 +23,7 @@ func describeChart() {
 		Eventually(leader).ShouldNot(BeNil())
 		pod := leader()
 		Expect(pod.Status.ContainerStatuses[0].Ready).To(BeTrue())
-		Expect(restarts()).To(BeZero())
+		Expect(restarts(operatorNamespace)).To(BeZero())
 		Expect(onNode(managerProcess(pod) + `grep ^Uid: /proc/$pid/status`)).To(MatchRegexp(`Uid:\s+65532\s+65532\s`))
 		Expect(onNode(managerProcess(pod) + `grep ' / ' /proc/$pid/mounts`)).To(MatchRegexp(` ro[, ]`))
 		Expect(onNode(managerProcess(pod) + `grep ^CapEff: /proc/$pid/status`)).To(MatchRegexp(`CapEff:\s+0+\s`))
@@ -35,12 +35,8 @@ func describeChart() {
 
 	It("an installation by the chart sends one request per mapping to DeepCall by its Service name, with a private CA", func() {
 		installChart()
-		team := newTeam("support")
-		DeferCleanup(team.remove)
-		const count = 500
-		team.declare(count)
-		team.expectReady(count)
-		Expect(requests()).To(HaveLen(count))
+		readyTeam(500)
+		Expect(requests()).To(HaveLen(500))
 	})
 
 	It("an installation for chosen namespaces restarts although one of them was deleted", func() {
@@ -56,7 +52,7 @@ func describeChart() {
 		kubectl("rollout", "restart", "deployment/"+deployment, "--namespace="+operatorNamespace)
 		waitForRollout()
 		support.expectEditSent(1)
-		Eventually(restarts).Should(BeZero())
+		Eventually(restarts).WithArguments(operatorNamespace).Should(BeZero())
 		Expect(kubectl("logs", "deployment/"+deployment, "--namespace="+operatorNamespace)).To(ContainSubstring(`"sales"`))
 	})
 }

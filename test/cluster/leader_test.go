@@ -23,10 +23,7 @@ func describeLeaders() {
 	DescribeTable("under steady edits, a change of the leader sends at most one additional request",
 		func(maxGap time.Duration, disrupt func()) {
 			installChart("--set=replicas=2")
-			team := newTeam("support")
-			DeferCleanup(team.remove)
-			team.declare(agentsEdited)
-			team.expectReady(agentsEdited)
+			team := readyTeam(agentsEdited)
 			Eventually(leader).ShouldNot(BeNil())
 			former := leader()
 			resetSimulator()
@@ -60,13 +57,10 @@ func describeLeaders() {
 
 	It("an eviction of the leader and the standby at once leaves one of them", func() {
 		installChart("--set=replicas=2")
-		team := newTeam("support")
-		DeferCleanup(team.remove)
-		team.declare(1)
-		team.expectReady(1)
+		team := readyTeam(1)
 		Eventually(isReady).Should(BeTrue())
 		Eventually(leader).ShouldNot(BeNil())
-		lead, all := leader(), pods()
+		lead, all := leader(), pods(operatorNamespace)
 		Expect(all).To(HaveLen(2))
 		Expect(evict(lead)).To(Succeed())
 		for _, pod := range all {

@@ -15,10 +15,7 @@ func describeUpgrade() {
 		createNamespace(operatorNamespace)
 		DeferCleanup(uninstallChart)
 		deploy("install", previousChart, "previous")
-		team := newTeam("support")
-		DeferCleanup(team.remove)
-		team.declare(50)
-		team.expectReady(50)
+		team := readyTeam(50)
 		Expect(requests()).To(HaveLen(50))
 
 		deploy("upgrade", currentChart, "test")
@@ -34,10 +31,7 @@ func describeUpgrade() {
 
 	It("the chart is uninstalled and installed again without a request, and leads within 10 s", func() {
 		installChart()
-		team := newTeam("support")
-		DeferCleanup(team.remove)
-		team.declare(5)
-		team.expectReady(5)
+		team := readyTeam(5)
 		uninstallRelease()
 
 		start := time.Now()

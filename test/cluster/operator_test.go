@@ -66,7 +66,7 @@ func uninstallRelease() {
 func scaleTo(replicas int) {
 	GinkgoHelper()
 	kubectl("scale", "deployment/"+deployment, "--namespace="+operatorNamespace, fmt.Sprintf("--replicas=%d", replicas))
-	Eventually(pods).Should(HaveLen(replicas))
+	Eventually(pods).WithArguments(operatorNamespace).Should(HaveLen(replicas))
 	waitForRollout()
 }
 
@@ -89,13 +89,8 @@ func applyKustomization(base string) string {
 	return directory
 }
 
-// pods returns the operator's Pods.
-func pods() []corev1.Pod {
-	GinkgoHelper()
-	return podsIn(operatorNamespace)
-}
-
-func podsIn(namespace string) []corev1.Pod {
+// pods returns the Pods of the operator in a namespace.
+func pods(namespace string) []corev1.Pod {
 	GinkgoHelper()
 	var list corev1.PodList
 	Expect(admin.List(context.Background(), &list, client.InNamespace(namespace),
@@ -103,16 +98,11 @@ func podsIn(namespace string) []corev1.Pod {
 	return list.Items
 }
 
-// restarts returns the number of restarts of the operator's containers.
-func restarts() int {
-	GinkgoHelper()
-	return restartsIn(operatorNamespace)
-}
-
-func restartsIn(namespace string) int {
+// restarts returns the number of restarts of the containers of the operator in a namespace.
+func restarts(namespace string) int {
 	GinkgoHelper()
 	count := 0
-	for _, pod := range podsIn(namespace) {
+	for _, pod := range pods(namespace) {
 		for _, status := range pod.Status.ContainerStatuses {
 			count += int(status.RestartCount)
 		}
@@ -124,7 +114,7 @@ func restartsIn(namespace string) int {
 func leader() *corev1.Pod {
 	GinkgoHelper()
 	holder := ptr.Deref(lease().Spec.HolderIdentity, "")
-	for _, pod := range pods() {
+	for _, pod := range pods(operatorNamespace) {
 		if strings.HasPrefix(holder, pod.Name+"_") {
 			return &pod
 		}

@@ -18,10 +18,7 @@ func describeOutages() {
 	DescribeTable("an outage of the API server of 90 s is over for the next edit",
 		func(replicas int, within time.Duration) {
 			installChart(fmt.Sprintf("--set=replicas=%d", replicas))
-			team := newTeam("support")
-			DeferCleanup(team.remove)
-			team.declare(5)
-			team.expectReady(5)
+			team := readyTeam(5)
 			Expect(requests()).To(HaveLen(5))
 			start := lease().Spec.RenewTime.Time
 			Eventually(func() time.Duration { return lease().Spec.RenewTime.Sub(start) }).
@@ -59,7 +56,7 @@ func describeMissingCRDs() {
 		start := time.Now()
 		Eventually(isReady, 5*time.Second).Should(BeTrue())
 		AddReportEntry(fmt.Sprintf("ready after %s", time.Since(start).Round(100*time.Millisecond)))
-		Expect(restarts()).To(BeZero())
+		Expect(restarts(operatorNamespace)).To(BeZero())
 	})
 }
 

@@ -31,6 +31,16 @@ func newTeam(namespace string) team {
 	return newTeamIn(namespace)
 }
 
+// readyTeam creates the team support with count agents that are Ready. It is removed at the end of the spec.
+func readyTeam(count int) team {
+	GinkgoHelper()
+	t := newTeam("support")
+	DeferCleanup(t.remove)
+	t.declare(count)
+	t.expectReady(count)
+	return t
+}
+
 // newTeamIn creates an account in an existing namespace.
 func newTeamIn(namespace string) team {
 	GinkgoHelper()

@@ -59,6 +59,6 @@ func describeShortTokens() {
 		resetSimulator()
 		tokenTeam.expectEditSent(1)
 		Expect(requests()).To(HaveLen(1))
-		Expect(restartsIn(tokenNamespace)).To(BeZero())
+		Expect(restarts(tokenNamespace)).To(BeZero())
 	})
 }
