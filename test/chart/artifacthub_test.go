@@ -16,20 +16,14 @@ import (
 
 // chartMetadata is the part of a Chart.yaml that the tests read.
 type chartMetadata struct {
-	Version     string            `json:"version"`
-	AppVersion  string            `json:"appVersion"`
-	KubeVersion string            `json:"kubeVersion"`
-	Annotations map[string]string `json:"annotations"`
+	Version, AppVersion, KubeVersion string
+	Annotations                      map[string]string
 }
 
 func readChart(t *testing.T, chart string) chartMetadata {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(chart, "Chart.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var metadata chartMetadata
-	if err := sigsyaml.Unmarshal(content, &metadata); err != nil {
+	if err := sigsyaml.Unmarshal([]byte(readFile(t, chart, "Chart.yaml")), &metadata); err != nil {
 		t.Fatal(err)
 	}
 	return metadata
@@ -85,11 +79,7 @@ func TestArtifactHubShowsTheSamples(t *testing.T) {
 	}
 	want := map[string]any{}
 	for _, file := range []string{"account.yaml", "mapping.yaml"} {
-		content, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "samples", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, sample := range parse(t, string(content)) {
+		for _, sample := range parse(t, readFile(t, testenv.Root(), "config", "samples", file)) {
 			if sample.GetKind() != "Secret" {
 				want[sample.GetKind()] = sample.Object
 			}
@@ -109,11 +99,7 @@ func TestArtifactHubListsTheImage(t *testing.T) {
 }
 
 func TestArtifactHubAnnotationsAreValid(t *testing.T) {
-	license, err := os.ReadFile(filepath.Join(testenv.Root(), "LICENSE"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(license), "Apache License") {
+	if !strings.Contains(readFile(t, testenv.Root(), "LICENSE"), "Apache License") {
 		t.Error("LICENSE is not the Apache License")
 	}
 	for _, path := range []string{chart, crdChart} {

@@ -104,7 +104,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 		t.Errorf("got %v, want 1 replica", deployment.Object["spec"])
 	}
 
-	upgrade(t, testdata(t, "everything.yaml"))
+	upgrade(t, readFile(t, "testdata", "everything.yaml"))
 	deployment = read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
 	if field(t, deployment, "spec", "replicas") != int64(3) {
 		t.Errorf("got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
@@ -171,11 +171,7 @@ func TestUpgradeUpdatesCRDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(older, "files", "crds", "telephony.deepcall.com_agentgroupmappings.yaml")
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := strings.Replace(string(content), "- agm\n", "- mapping\n", 1)
+	old := strings.Replace(readFile(t, file), "- agm\n", "- mapping\n", 1)
 	if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,16 @@ func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 	}
 }
 
+// expectNone expects no objects of the kinds.
+func (r rendering) expectNone(t *testing.T, kinds ...string) {
+	t.Helper()
+	for _, kind := range kinds {
+		if len(r.kind(kind)) > 0 {
+			t.Errorf("unexpected %s", kind)
+		}
+	}
+}
+
 // expectSelectsPods expects that the selector at the path matches the Pods.
 func (r rendering) expectSelectsPods(t *testing.T, obj *unstructured.Unstructured, path ...string) {
 	t.Helper()

@@ -51,7 +51,7 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 			mustKubectl(t, "", "-n", supportNamespace, "delete", "secret/acme-deepcall")
 			m = start(t, withoutStreamedLists)
 			mustKubectl(t, "", "-n", supportNamespace, "delete", "agm/asha", "--wait=false")
-			waitForReason(t, supportNamespace, "asha", "AccountNotReady")
+			waitForReason(t, supportNamespace, "agm/asha", "AccountNotReady")
 			mustKubectl(t, secret, "apply", "-f", "-")
 			mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=delete", "--timeout=20s")
 			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
@@ -100,9 +100,9 @@ func rejectAnEdit(t *testing.T, deepcall *deepcalltest.Server) {
 	deepcall.Script(deepcalltest.Code(1505).ForAgent("7"))
 	const patch = `{"spec":{"groups":[{"groupID":"90","receiveCall":%t}]}}`
 	mustKubectl(t, "", "-n", supportNamespace, "patch", "agm/asha", "--type=merge", "-p", fmt.Sprintf(patch, false))
-	waitForReason(t, supportNamespace, "asha", "InvalidGroupData")
+	waitForReason(t, supportNamespace, "agm/asha", "InvalidGroupData")
 	mustKubectl(t, "", "-n", supportNamespace, "patch", "agm/asha", "--type=merge", "-p", fmt.Sprintf(patch, true))
-	waitForReason(t, supportNamespace, "asha", "Synced")
+	waitForReason(t, supportNamespace, "agm/asha", "Synced")
 }
 
 // referenceCABundle lets the account use a CA bundle in a ConfigMap.
@@ -112,16 +112,10 @@ func referenceCABundle(t *testing.T) {
 	defer server.Close()
 	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	mustKubectl(t, "", "-n", supportNamespace, "patch", "dca/acme", "--type=merge", "-p", `{"spec":{"caBundleRef":{"kind":"ConfigMap","name":"corp-ca"}}}`)
-	waitForAccount(t, "CABundleNotFound")
+	waitForReason(t, supportNamespace, "dca/acme", "CABundleNotFound")
 	t.Cleanup(func() { mustKubectl(t, "", "-n", supportNamespace, "delete", "configmap/corp-ca") })
 	mustKubectl(t, "", "-n", supportNamespace, "create", "configmap", "corp-ca", "--from-literal=ca.crt="+string(bundle))
-	waitForAccount(t, "Usable")
-}
-
-// waitForAccount waits until the condition Ready of the account acme has the reason.
-func waitForAccount(t *testing.T, reason string) {
-	t.Helper()
-	mustKubectl(t, "", "-n", supportNamespace, "wait", "dca/acme", "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
+	waitForReason(t, supportNamespace, "dca/acme", "Usable")
 }
 
 // useFromOtherNamespace allows namespaces with a label to use the account, and creates a mapping in such a namespace.
@@ -140,10 +134,11 @@ func createMapping(t *testing.T, namespace, name, spec, reason string) {
 	t.Cleanup(func() { forceDelete(namespace, "agm/"+name) })
 	mustKubectl(t, fmt.Sprintf("{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, metadata: {name: %s}, spec: %s}", name, spec),
 		"-n", namespace, "apply", "-f", "-")
-	waitForReason(t, namespace, name, reason)
+	waitForReason(t, namespace, "agm/"+name, reason)
 }
 
-func waitForReason(t *testing.T, namespace, mapping, reason string) {
+// waitForReason waits until the condition Ready of an object has the reason.
+func waitForReason(t *testing.T, namespace, object, reason string) {
 	t.Helper()
-	mustKubectl(t, "", "-n", namespace, "wait", "agm/"+mapping, "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
+	mustKubectl(t, "", "-n", namespace, "wait", object, "--timeout=20s", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+reason)
 }

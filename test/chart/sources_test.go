@@ -1,8 +1,6 @@
 package chart
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -122,11 +120,8 @@ func TestAlertsAndDashboardMatchConfig(t *testing.T) {
 	if !reflect.DeepEqual(r.only(t, "PrometheusRule").Object["spec"], want) {
 		t.Error("the alerts differ; run 'make generate'")
 	}
-	dashboard, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "prometheus", "dashboard.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if field(t, r.only(t, "ConfigMap"), "data", "deepcall-operator.json") != string(dashboard) {
+	dashboard := readFile(t, testenv.Root(), "config", "prometheus", "dashboard.json")
+	if field(t, r.only(t, "ConfigMap"), "data", "deepcall-operator.json") != dashboard {
 		t.Error("the dashboard differs; run 'make generate'")
 	}
 }

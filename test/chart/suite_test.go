@@ -262,16 +262,12 @@ func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.
 // source returns the object in a file of the repository.
 func source(t *testing.T, path ...string) *unstructured.Unstructured {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(append([]string{testenv.Root()}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parse(t, string(content))[0]
+	return parse(t, readFile(t, append([]string{testenv.Root()}, path...)...))[0]
 }
 
-func testdata(t *testing.T, name string) string {
+func readFile(t *testing.T, path ...string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", name))
+	content, err := os.ReadFile(filepath.Join(path...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,12 +17,8 @@ type value struct{ path, defaultJSON string }
 // values returns the values of values.yaml in order.
 func values(t *testing.T) []value {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var document yaml.Node
-	if err := yaml.Unmarshal(content, &document); err != nil {
+	if err := yaml.Unmarshal([]byte(readFile(t, chart, "values.yaml")), &document); err != nil {
 		t.Fatal(err)
 	}
 	return parseValues(t, "", document.Content[0])
@@ -106,7 +100,7 @@ var requiredValues = map[string]string{
 }
 
 func TestEveryValueHasAnEffect(t *testing.T) {
-	everything := testdata(t, "everything.yaml")
+	everything := readFile(t, "testdata", "everything.yaml")
 	rendered := render(t, "all", everything).text
 	unknown := slices.Collect(maps.Keys(otherValues))
 	for _, v := range values(t) {
@@ -171,17 +165,13 @@ func TestNullIsRejectedOrEmpty(t *testing.T) {
 
 // schema is the part of JSON Schema that the tests read.
 type schema struct {
-	Properties           map[string]schema `json:"properties"`
-	AdditionalProperties any               `json:"additionalProperties"`
+	Properties           map[string]schema
+	AdditionalProperties any
 }
 
 func TestSchemaMatchesValues(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(chart, "values.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var root schema
-	if err := json.Unmarshal(content, &root); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, chart, "values.schema.json")), &root); err != nil {
 		t.Fatal(err)
 	}
 	// Parent charts can set these.
