@@ -28,11 +28,16 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 	run := func(args ...string) (string, error) {
 		return run("", "make", append([]string{"--no-print-directory", "--old-file=bin/kustomize", "KUBECTL=" + plane.Kubectl}, args...)...)
 	}
+	mustRun := func(args ...string) string {
+		GinkgoHelper()
+		output, err := run(args...)
+		Expect(err).NotTo(HaveOccurred())
+		return output
+	}
 
 	It("deploys a custom image, and undeploys when no mapping is left", func() {
 		before := build(filepath.Join(config, "default"))
-		_, err := run("deploy", "IMG=registry.example.com/team/operator@sha256:0000")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("deploy", "IMG=registry.example.com/team/operator@sha256:0000")
 		Expect(kubectl("get", "deployments", "--namespace=deepcall-operator-system",
 			"--output=jsonpath={.items[*].spec.template.spec.containers[*].image}")).To(Equal("registry.example.com/team/operator@sha256:0000"))
 		Expect(build(filepath.Join(config, "default"))).To(Equal(before), "changes no file")
@@ -48,28 +53,22 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 
 		kubectl("patch", "agm/asha", "--namespace=default", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
 		kubectl("delete", "agm/asha", "--namespace=default")
-		_, err = run("undeploy")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("undeploy")
 		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
 
 		By("undeploying again, and uninstalling only the CRDs")
-		_, err = run("undeploy")
-		Expect(err).NotTo(HaveOccurred())
-		_, err = run("install")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("undeploy")
+		mustRun("install")
 		kubectl("wait", "--for=condition=Established", "--timeout=20s",
 			"crd/agentgroupmappings.telephony.deepcall.com", "crd/deepcallaccounts.telephony.deepcall.com")
-		_, err = run("uninstall")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("uninstall")
 		Expect(kubectl("get", "crds", "--output=name")).NotTo(ContainSubstring("deepcall"))
 	})
 
 	It("undeploys with FORCE=1 and leaves a mapping in deletion", func() {
-		_, err := run("deploy")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("deploy")
 		kubectlWith(mapping, "apply", "--filename=-")
-		output, err := run("undeploy", "FORCE=1")
-		Expect(err).NotTo(HaveOccurred())
+		output := mustRun("undeploy", "FORCE=1")
 		Expect(output).To(MatchRegexp(`default +asha`))
 		kubectl("wait", "--for=delete", "--timeout=60s", "namespace/deepcall-operator-system")
 		Expect(kubectl("get", "agm/asha", "--namespace=default", "--output=name")).To(ContainSubstring("asha"))
@@ -78,33 +77,28 @@ spec: {endpoint: "https://deepcall.example.com", credentialsSecretRef: {name: ac
 	})
 
 	It("rejects undeploying while an account has a finalizer, unless the operator removes it soon", func() {
-		_, err := run("deploy")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("deploy")
 		kubectlWith(account, "apply", "--filename=-")
-		_, err = run("undeploy")
+		_, err := run("undeploy")
 		Expect(err).To(MatchError(SatisfyAll(MatchRegexp(`default +acme`), ContainSubstring("telephony.deepcall.com/in-use"), ContainSubstring("FORCE=1"))))
 		kubectl("get", "deployment/deepcall-operator-controller-manager", "--namespace=deepcall-operator-system")
 
 		By("removing the finalizer after make has listed the accounts")
-		_, err = run("undeploy", "KUBECTL="+kubectlThatRemovesFinalizers())
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("undeploy", "KUBECTL="+kubectlThatRemovesFinalizers())
 		Expect(kubectl("get", "namespaces,crds,clusterroles", "--output=name")).NotTo(ContainSubstring("deepcall"))
 	})
 
 	It("undeploys with FORCE=1 and leaves an account in deletion", func() {
-		_, err := run("deploy")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("deploy")
 		kubectlWith(account, "apply", "--filename=-")
-		output, err := run("undeploy", "FORCE=1")
-		Expect(err).NotTo(HaveOccurred())
+		output := mustRun("undeploy", "FORCE=1")
 		Expect(output).To(MatchRegexp(`default +acme`))
 		kubectl("patch", "dca/acme", "--namespace=default", "--type=merge", `--patch={"metadata":{"finalizers":null}}`)
 		kubectl("wait", "--for=delete", "--timeout=60s", "crd/deepcallaccounts.telephony.deepcall.com", "namespace/deepcall-operator-system")
 	})
 
 	It("writes all manifests to one file", func() {
-		_, err := run("build-installer", "IMG=example.com/operator:v9")
-		Expect(err).NotTo(HaveOccurred())
+		mustRun("build-installer", "IMG=example.com/operator:v9")
 		file := filepath.Join(testenv.Root(), "dist", "install.yaml")
 		written, err := os.ReadFile(file)
 		Expect(err).NotTo(HaveOccurred())
