@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -23,9 +23,7 @@ type chartMetadata struct {
 func readChart(t *testing.T, chart string) chartMetadata {
 	t.Helper()
 	var metadata chartMetadata
-	if err := sigsyaml.Unmarshal([]byte(readFile(t, chart, "Chart.yaml")), &metadata); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, sigsyaml.Unmarshal([]byte(readFile(t, chart, "Chart.yaml")), &metadata)).To(Succeed())
 	return metadata
 }
 
@@ -45,9 +43,7 @@ func TestChartsHaveTheSameVersion(t *testing.T) {
 	if operator.Version != onlyCRDs.Version || operator.AppVersion != onlyCRDs.AppVersion || operator.KubeVersion != onlyCRDs.KubeVersion {
 		t.Errorf("got the versions %+v and %+v", operator, onlyCRDs)
 	}
-	if operator.AppVersion != "v"+operator.Version {
-		t.Errorf("the chart %s has the appVersion %s", operator.Version, operator.AppVersion)
-	}
+	expect(t, operator.AppVersion).To(Equal("v"+operator.Version), "the chart %s has the appVersion %s", operator.Version, operator.AppVersion)
 }
 
 func TestArtifactHubListsTheCRDs(t *testing.T) {
@@ -67,9 +63,7 @@ func TestArtifactHubListsTheCRDs(t *testing.T) {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
+	expect(t, got).To(Equal(want))
 }
 
 func TestArtifactHubShowsTheSamples(t *testing.T) {
@@ -85,9 +79,7 @@ func TestArtifactHubShowsTheSamples(t *testing.T) {
 			}
 		}
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got\n%v\nwant the objects of config/samples\n%v", got, want)
-	}
+	expect(t, got).To(Equal(want))
 }
 
 func TestArtifactHubListsTheImage(t *testing.T) {
@@ -99,9 +91,7 @@ func TestArtifactHubListsTheImage(t *testing.T) {
 }
 
 func TestArtifactHubAnnotationsAreValid(t *testing.T) {
-	if !strings.Contains(readFile(t, testenv.Root(), "LICENSE"), "Apache License") {
-		t.Error("LICENSE is not the Apache License")
-	}
+	expect(t, readFile(t, testenv.Root(), "LICENSE")).To(ContainSubstring("Apache License"), "LICENSE is not the Apache License")
 	for _, path := range []string{chart, crdChart} {
 		annotations := readChart(t, path).Annotations
 		if annotations["artifacthub.io/license"] != "Apache-2.0" || annotations["artifacthub.io/category"] != "integration-delivery" {

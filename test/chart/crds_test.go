@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -88,9 +89,7 @@ func TestCRDChart(t *testing.T) {
 			t.Errorf("%s: got %v %.600s\nwant %s", given, err, out, want)
 		}
 	}
-	if got := renderCRDs(t, crdChart, "{commonLabels: null, commonAnnotations: null}"); len(got) != len(crds) {
-		t.Errorf("got %d CRDs without labels and annotations, want %d", len(got), len(crds))
-	}
+	expect(t, renderCRDs(t, crdChart, "{commonLabels: null, commonAnnotations: null}")).To(HaveLen(len(crds)))
 }
 
 func TestCRDsMoveToTheirOwnRelease(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,9 +30,7 @@ func pageSections(t *testing.T) map[string][]string {
 func bash(t *testing.T, commands string) string {
 	t.Helper()
 	checkout := t.TempDir()
-	if err := os.Symlink(filepath.Join(testenv.Root(), "config"), filepath.Join(checkout, "config")); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, os.Symlink(filepath.Join(testenv.Root(), "config"), filepath.Join(checkout, "config"))).To(Succeed())
 	command := exec.Command("bash", "-euo", "pipefail", "-c", commands)
 	command.Dir = checkout
 	command.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+plane.Kubeconfig,
@@ -45,9 +44,7 @@ func bash(t *testing.T, commands string) string {
 
 func TestCommandsOfTheInstallPage(t *testing.T) {
 	sections := pageSections(t)
-	if got := slices.Sorted(maps.Keys(sections)); len(got) != 10 {
-		t.Fatalf("got the sections %q, want 10", got)
-	}
+	expect(t, slices.Sorted(maps.Keys(sections))).To(HaveLen(10))
 	for title, blocks := range sections {
 		if strings.HasPrefix(title, "Uninstall") {
 			continue // tested by TestUninstall
@@ -76,9 +73,7 @@ func expectDistinctOperators(t *testing.T) {
 	operators := &unstructured.UnstructuredList{}
 	operators.SetAPIVersion("apps/v1")
 	operators.SetKind("Deployment")
-	if err := admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"}); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"})).To(Succeed())
 	watchedBy, installedIn := map[string]string{}, map[string]string{}
 	for _, operator := range operators.Items {
 		name := operator.GetNamespace() + "/" + operator.GetName()
@@ -99,9 +94,7 @@ func expectDistinctOperators(t *testing.T) {
 			}
 		}
 	}
-	if len(installedIn) == 0 {
-		t.Error("no operator is installed")
-	}
+	expect(t, installedIn).NotTo(BeEmpty(), "no operator is installed")
 }
 
 // withoutRolloutStatus removes the commands that wait for Pods, because the control plane runs none.

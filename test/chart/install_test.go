@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -86,13 +87,9 @@ func TestApplyRenderedObjects(t *testing.T) {
 			})
 			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "-f", "-")
 			for _, obj := range r.objects {
-				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy()); err != nil {
-					t.Error(err)
-				}
+				expect(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy())).To(Succeed())
 			}
-			if diff := mustKubectl(t, r.text, "diff", "--server-side", "-f", "-"); diff != "" {
-				t.Errorf("the applied objects differ from the rendered ones:\n%s", diff)
-			}
+			expect(t, mustKubectl(t, r.text, "diff", "--server-side", "-f", "-")).To(BeEmpty())
 		})
 	}
 }
@@ -100,24 +97,18 @@ func TestApplyRenderedObjects(t *testing.T) {
 func TestInstallUpgradeUninstall(t *testing.T) {
 	install(t, "")
 	deployment := read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
-	if field(t, deployment, "spec", "replicas") != int64(1) {
-		t.Errorf("got %v, want 1 replica", deployment.Object["spec"])
-	}
+	expect(t, field(t, deployment, "spec", "replicas")).To(Equal(int64(1)), "got %v, want 1 replica", deployment.Object["spec"])
 
 	upgrade(t, readFile(t, "testdata", "everything.yaml"))
 	deployment = read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
-	if field(t, deployment, "spec", "replicas") != int64(3) {
-		t.Errorf("got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
-	}
+	expect(t, field(t, deployment, "spec", "replicas")).To(Equal(int64(3)), "got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
 
 	upgrade(t, "watchNamespaces: [support]")
 	const rbac = "rbac.authorization.k8s.io/v1"
 	if exists(t, rbac, "ClusterRole", "", "deepcall-operator-manager-role") || exists(t, rbac, "ClusterRoleBinding", "", "deepcall-operator-manager-rolebinding") {
 		t.Error("the manager has a ClusterRole in namespaced mode")
 	}
-	if !exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role") {
-		t.Error("the manager has no Role")
-	}
+	expect(t, exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeTrue(), "the manager has no Role")
 
 	out := mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
 	for _, crd := range crds {
@@ -139,16 +130,12 @@ func TestInstallWithoutClusterScopedObjects(t *testing.T) {
 	install(t, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}")
 	expectCRDs(t, false)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
-	if exists(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role") {
-		t.Error("the Role is left")
-	}
+	expect(t, exists(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeFalse(), "the Role is left")
 }
 
 func TestUninstallDeletesCRDsIfKeepIsOff(t *testing.T) {
 	out := install(t, "{crds: {keep: false}, policies: {enabled: true}}")
-	if !strings.Contains(out, "WARNING: crds.keep is off") {
-		t.Errorf("found no warning: %s", out)
-	}
+	expect(t, out).To(ContainSubstring("WARNING: crds.keep is off"))
 	listObjects(t)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=2m")
 	expectCRDs(t, false)
@@ -167,14 +154,10 @@ func TestInstallTakesOwnershipOfCRDs(t *testing.T) {
 
 func TestUpgradeUpdatesCRDs(t *testing.T) {
 	older := t.TempDir()
-	if err := os.CopyFS(older, os.DirFS(chart)); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, os.CopyFS(older, os.DirFS(chart))).To(Succeed())
 	file := filepath.Join(older, "files", "crds", "telephony.deepcall.com_agentgroupmappings.yaml")
 	old := strings.Replace(readFile(t, file), "- agm\n", "- mapping\n", 1)
-	if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, os.WriteFile(file, []byte(old), 0o600)).To(Succeed())
 	shortName := func() any {
 		return field(t, read(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crds[0]), "spec", "names", "shortNames").([]any)[0]
 	}
@@ -184,13 +167,9 @@ func TestUpgradeUpdatesCRDs(t *testing.T) {
 		deleteCRDs(t)
 	})
 	mustHelm(t, "", "install", operatorRelease, older, "-n", operatorNamespace)
-	if got := shortName(); got != "mapping" {
-		t.Fatalf("got the short name %v of the older chart", got)
-	}
+	expect(t, shortName()).To(Equal("mapping"))
 	upgrade(t, "")
-	if got := shortName(); got != "agm" {
-		t.Errorf("got the short name %v after the upgrade", got)
-	}
+	expect(t, shortName()).To(Equal("agm"))
 }
 
 func TestInstallReportsMissingNamespace(t *testing.T) {
@@ -212,27 +191,17 @@ func TestNotesContainAValidExample(t *testing.T) {
 	mustKubectl(t, example, "-n", supportNamespace, "apply", "--validate=strict", "-f", "-")
 	t.Cleanup(func() { mustKubectl(t, example, "-n", supportNamespace, "delete", "-f", "-") })
 	for kind, name := range map[string]string{"DeepCallAccount": "acme", "AgentGroupMapping": "asha"} {
-		if !exists(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name) {
-			t.Errorf("the %s doesn't exist", kind)
-		}
+		expect(t, exists(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name)).To(BeTrue(), "the %s doesn't exist", kind)
 	}
 	for _, part := range []string{
 		"kubectl -n deepcall-operator-system rollout status deployment/deepcall-operator-controller-manager",
 		"helm -n deepcall-operator-system uninstall deepcall-operator", "the namespaces support",
 	} {
-		if !strings.Contains(out, part) {
-			t.Errorf("the notes lack %q: %s", part, out)
-		}
+		expect(t, out).To(ContainSubstring(part))
 	}
-	if strings.Contains(out, "kubectl create namespace") {
-		t.Errorf("the notes create an existing namespace: %s", out)
-	}
-	if strings.Contains(out, "WARNING") {
-		t.Errorf("unexpected warning: %s", out)
-	}
-	if out := upgrade(t, "allowInsecureEndpoints: true"); !strings.Contains(out, "WARNING: allowInsecureEndpoints is on") {
-		t.Errorf("found no warning: %s", out)
-	}
+	expect(t, out).NotTo(ContainSubstring("kubectl create namespace"))
+	expect(t, out).NotTo(ContainSubstring("WARNING"))
+	expect(t, upgrade(t, "allowInsecureEndpoints: true")).To(ContainSubstring("WARNING: allowInsecureEndpoints is on"))
 }
 
 func TestCommandsOfTheNotesForAllNamespaces(t *testing.T) {
@@ -245,13 +214,9 @@ func TestCommandsOfTheNotesForAllNamespaces(t *testing.T) {
 
 	out := bash(t, commands)
 	for _, part := range []string{"namespace/support created", "deepcallaccount.telephony.deepcall.com/acme   https://v4-api.deepcall.com"} {
-		if !strings.Contains(out, part) {
-			t.Errorf("the output of the commands lacks %q:\n%s", part, out)
-		}
+		expect(t, out).To(ContainSubstring(part))
 	}
-	if left := mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name"); left != "" {
-		t.Errorf("mappings are left: %s", left)
-	}
+	expect(t, mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name")).To(BeEmpty())
 	bash(t, uninstall)
 }
 
@@ -263,9 +228,7 @@ func TestNotesStopCallsInAllWatchedNamespaces(t *testing.T) {
 			t.Errorf("the commands don't delete the mappings of %s:\n%s", namespace, commands)
 		}
 	}
-	if !strings.Contains(out, "are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales ") {
-		t.Errorf("the commands are not on separate lines:\n%s", out)
-	}
+	expect(t, out).To(ContainSubstring("are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales "))
 }
 
 // notesCommands returns the commands of the notes except those that wait for Pods, because the control plane runs none. It
@@ -285,8 +248,6 @@ func notesCommands(t *testing.T, notes string) (commands, uninstall string) {
 			builder.WriteString(line)
 		}
 	}
-	if uninstall == "" {
-		t.Fatalf("found no uninstall command in the notes: %s", notes)
-	}
+	expect(t, uninstall).NotTo(BeEmpty(), "found no uninstall command in the notes: %s", notes)
 	return builder.String(), uninstall
 }

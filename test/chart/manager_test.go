@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -42,9 +41,7 @@ func createSyncedMapping(t *testing.T) (deepcall *deepcalltest.Server, remove fu
 `, url)
 	mustKubectl(t, objects, "-n", supportNamespace, "apply", "-f", "-")
 	mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=condition=Ready", "--timeout=20s")
-	if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "Y"}) {
-		t.Errorf("DeepCall has %v", got)
-	}
+	expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
 	return deepcall, func() {
 		forceDelete(supportNamespace, "agm/asha")
 		forceDelete(supportNamespace, "dca/acme")
@@ -68,9 +65,7 @@ type manager struct {
 func start(t *testing.T, environment ...string) *manager {
 	t.Helper()
 	program, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	args := managerArgs(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
 	m := &manager{metrics: freeAddress(t), log: gbytes.NewBuffer()}
 	probes := freeAddress(t)
@@ -79,9 +74,7 @@ func start(t *testing.T, environment ...string) *manager {
 	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), environment...)
 	session, err := gexec.Start(command, m.log, m.log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	m.session = session
 	t.Cleanup(func() {
 		m.kill()
@@ -133,9 +126,7 @@ func monitorToken(t *testing.T) string {
 		return token
 	}, 20*time.Second, 50*time.Millisecond).ShouldNot(BeEmpty())
 	decoded, err := base64.StdEncoding.DecodeString(token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return string(decoded)
 }
 
@@ -143,9 +134,7 @@ func monitorToken(t *testing.T) string {
 func createToken(t *testing.T, namespace, name string) string {
 	t.Helper()
 	if !exists(t, "v1", "ServiceAccount", namespace, name) {
-		if err := admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name)); err != nil {
-			t.Fatal(err)
-		}
+		expect(t, admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name))).To(Succeed())
 	}
 	return strings.TrimSpace(mustKubectl(t, "", "create", "token", name, "-n", namespace))
 }
@@ -158,9 +147,7 @@ func writeKubeconfig(t *testing.T, namespace, account string) string {
 	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
 }
 
@@ -189,9 +176,7 @@ func get(url, token string) (status int, body string) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	defer listener.Close()
 	return listener.Addr().String()
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	. "github.com/onsi/gomega"
 )
 
 func monitoringScenarios() []scenario {
@@ -72,9 +74,7 @@ func monitoringScenarios() []scenario {
 // expectEndpoint expects the endpoint of the ServiceMonitor, as fmt prints it.
 func (r rendering) expectEndpoint(t *testing.T, want string) {
 	t.Helper()
-	if got := fmt.Sprint(field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints")); got != "["+want+"]" {
-		t.Errorf("got the endpoints\n%s, want\n%s", got, want)
-	}
+	expect(t, fmt.Sprint(field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints"))).To(Equal("[" + want + "]"))
 }
 
 // expectMonitorReader expects a ServiceAccount that can only read the metrics, and a Secret with its token, in the namespace.
@@ -93,9 +93,7 @@ func (r rendering) expectMonitorReader(t *testing.T, namespace string) {
 	subject := fmt.Sprintf("map[kind:ServiceAccount name:%s namespace:%s]", name, namespace)
 	for id, binding := range objects {
 		isReaders := id == "ClusterRoleBinding /deepcall-operator-metrics-readers"
-		if strings.Contains(fmt.Sprint(binding["subjects"]), subject) != isReaders {
-			t.Errorf("%s binds %v", id, binding["subjects"])
-		}
+		expect(t, strings.Contains(fmt.Sprint(binding["subjects"]), subject)).To(Equal(isReaders), "%s binds %v", id, binding["subjects"])
 	}
 }
 

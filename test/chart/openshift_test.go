@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
+
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
@@ -16,21 +18,15 @@ func TestOpenShift(t *testing.T) {
 			values, _, _ = strings.Cut(after, "\nEND\n")
 		}
 	}
-	if values == "" {
-		t.Fatal("found no values in docs/how-to/openshift.md")
-	}
+	expect(t, values).NotTo(BeEmpty(), "found no values in docs/how-to/openshift.md")
 	withValues := render(t, operatorRelease, values)
 
 	t.Run("the Pods can run as any user and group", func(t *testing.T) {
 		for name, r := range map[string]rendering{"chart": withValues, "kustomize": buildKustomization(t, "default")} {
 			pod := fmt.Sprint(r.pod(t).Object)
-			if !strings.Contains(pod, "runAsNonRoot") {
-				t.Fatalf("%s: found no security context", name)
-			}
+			expect(t, pod).To(ContainSubstring("runAsNonRoot"), "%s: found no security context", name)
 			for _, unwanted := range []string{"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"} {
-				if strings.Contains(pod, unwanted) {
-					t.Errorf("%s: the Pod sets %s", name, unwanted)
-				}
+				expect(t, pod).NotTo(ContainSubstring(unwanted), "%s: the Pod sets %s", name, unwanted)
 			}
 		}
 	})
@@ -41,15 +37,11 @@ func TestOpenShift(t *testing.T) {
 				"port:53 protocol:UDP", "port:53 protocol:TCP", "port:5353 protocol:UDP", "port:5353 protocol:TCP",
 				"port:443 protocol:TCP", "port:6443 protocol:TCP",
 			} {
-				if !strings.Contains(egress, "map["+port+"]") {
-					t.Errorf("%s: %s is not permitted: %s", name, port, egress)
-				}
+				expect(t, egress).To(ContainSubstring("map["+port+"]"), "%s: %s is not permitted: %s", name, port, egress)
 			}
 		}
 		ingress := fmt.Sprint(field(t, withValues.only(t, "NetworkPolicy"), "spec", "ingress"))
-		if !strings.Contains(ingress, "kubernetes.io/metadata.name:openshift-user-workload-monitoring") {
-			t.Errorf("got the ingress %s", ingress)
-		}
+		expect(t, ingress).To(ContainSubstring("kubernetes.io/metadata.name:openshift-user-workload-monitoring"))
 	})
 	t.Run("the monitoring needs no other namespace and no file", func(t *testing.T) {
 		for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
@@ -57,8 +49,6 @@ func TestOpenShift(t *testing.T) {
 				t.Errorf("the %s is in %s", kind, got)
 			}
 		}
-		if monitor := fmt.Sprint(withValues.only(t, "ServiceMonitor").Object); strings.Contains(monitor, "File:") {
-			t.Errorf("the ServiceMonitor references a file: %s", monitor)
-		}
+		expect(t, fmt.Sprint(withValues.only(t, "ServiceMonitor").Object)).NotTo(ContainSubstring("File:"))
 	})
 }

@@ -3,7 +3,6 @@ package chart
 import (
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,17 +13,11 @@ import (
 
 func TestPoliciesMatchKustomize(t *testing.T) {
 	want := policyObjects(buildKustomization(t, filepath.Join("..", "test", "kustomize", "testdata", "guarded")))
-	if len(want) != 8 {
-		t.Fatalf("got %d policies and bindings from kustomize, want 8", len(want))
-	}
-	if got := policyObjects(render(t, operatorRelease, "policies: {enabled: true}")); !reflect.DeepEqual(got, want) {
-		t.Errorf("the policies differ; run 'make generate'\n got %v\nwant %v", got, want)
-	}
+	expect(t, want).To(HaveLen(8))
+	expect(t, policyObjects(render(t, operatorRelease, "policies: {enabled: true}"))).To(Equal(want), "run 'make generate'")
 	delete(want, "ValidatingAdmissionPolicy deepcall-operator-crd-deletion")
 	delete(want, "ValidatingAdmissionPolicyBinding deepcall-operator-crd-deletion")
-	if got := policyObjects(render(t, operatorRelease, "{policies: {enabled: true}, crds: {keep: false}}")); !reflect.DeepEqual(got, want) {
-		t.Errorf("with crds.keep=false\n got %v\nwant %v", got, want)
-	}
+	expect(t, policyObjects(render(t, operatorRelease, "{policies: {enabled: true}, crds: {keep: false}}"))).To(Equal(want))
 }
 
 // policyObjects returns the specs of policies and bindings by kind and name.

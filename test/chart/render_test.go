@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,13 +48,9 @@ func TestRestrictedNamespaceRejectsPrivilegedPods(t *testing.T) {
 
 func TestChartAsDependency(t *testing.T) {
 	parent := t.TempDir()
-	if err := os.CopyFS(filepath.Join(parent, "charts", "deepcall-operator"), os.DirFS(chart)); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, os.CopyFS(filepath.Join(parent, "charts", "deepcall-operator"), os.DirFS(chart))).To(Succeed())
 	const metadata = "{apiVersion: v2, name: parent, version: 0.0.1, dependencies: [{name: deepcall-operator, version: 0.1.0, condition: deepcall-operator.enabled}]}"
-	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(metadata), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(metadata), 0o600)).To(Succeed())
 	for values, want := range map[string]int{
 		"{global: {team: a}, deepcall-operator: {enabled: true, replicas: 2}}": 1, "deepcall-operator: {enabled: false}": 0,
 	} {
@@ -82,27 +79,21 @@ func TestLongReleaseNamesWithTheSamePrefixAreUnique(t *testing.T) {
 	prefix := strings.Repeat("a", 52)
 	first, second := render(t, prefix+"b", "crds: {install: false}"), render(t, prefix+"c", "crds: {install: false}")
 	for _, name := range names(first.objects) {
-		if slices.Contains(names(second.objects), name) {
-			t.Errorf("both have %s", name)
-		}
+		expect(t, names(second.objects)).NotTo(ContainElement(name))
 	}
 }
 
 func (r rendering) expectArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
-		if got := r.args(t); !slices.Contains(got, arg) {
-			t.Errorf("the manager's args lack %s: %q", arg, got)
-		}
+		expect(t, r.args(t)).To(ContainElement(arg))
 	}
 }
 
 func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
-		if slices.Contains(r.args(t), arg) {
-			t.Errorf("unexpected arg %s", arg)
-		}
+		expect(t, r.args(t)).NotTo(ContainElement(arg))
 	}
 }
 
@@ -110,9 +101,7 @@ func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 func (r rendering) expectNone(t *testing.T, kinds ...string) {
 	t.Helper()
 	for _, kind := range kinds {
-		if len(r.kind(kind)) > 0 {
-			t.Errorf("unexpected %s", kind)
-		}
+		expect(t, r.kind(kind)).To(BeEmpty(), "unexpected %s", kind)
 	}
 }
 
@@ -121,13 +110,9 @@ func (r rendering) expectSelectsPods(t *testing.T, obj *unstructured.Unstructure
 	t.Helper()
 	labels := field(t, r.only(t, "Deployment"), "spec", "template", "metadata", "labels").(map[string]any)
 	selector, _ := field(t, obj, path...).(map[string]any)
-	if len(selector) == 0 {
-		t.Errorf("the selector of the %s is empty", obj.GetKind())
-	}
+	expect(t, selector).NotTo(BeEmpty(), "the selector of the %s is empty", obj.GetKind())
 	for key, value := range selector {
-		if labels[key] != value {
-			t.Errorf("the %s selects %s=%s, the Pods have %v", obj.GetKind(), key, value, labels)
-		}
+		expect(t, labels[key]).To(Equal(value), "the %s selects %s=%s, the Pods have %v", obj.GetKind(), key, value, labels)
 	}
 }
 
@@ -141,9 +126,7 @@ func (r rendering) expectUniqueObjects(t *testing.T) {
 			t.Errorf("duplicate object %s", id)
 		}
 		seen[id] = true
-		if clusterScoped(obj) != (obj.GetNamespace() == "") {
-			t.Errorf("unexpected namespace: %s", id)
-		}
+		expect(t, clusterScoped(obj)).To(Equal(obj.GetNamespace() == ""), "unexpected namespace: %s", id)
 	}
 }
 

@@ -3,11 +3,12 @@ package chart
 import (
 	"encoding/pem"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	. "github.com/onsi/gomega"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -54,17 +55,13 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 			waitForReason(t, supportNamespace, "agm/asha", "AccountNotReady")
 			mustKubectl(t, secret, "apply", "-f", "-")
 			mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=delete", "--timeout=20s")
-			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": "N"}) {
-				t.Errorf("DeepCall has %v after the deletion of the mapping", got)
-			}
+			expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 			mustKubectl(t, "", "-n", supportNamespace, "wait", "dca/acme", "--for=jsonpath={.status.mappings}=0", "--timeout=20s")
 			mustKubectl(t, "", "-n", supportNamespace, "delete", "dca/acme", "--timeout=20s")
 			m.stop(t)
 
 			granted, err := testenv.RightsGranted(t.Context(), admin, operatorNamespace, managerAccount)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect(t, err).NotTo(HaveOccurred())
 			if superfluous, missing := testenv.CompareRights(granted, used()); len(superfluous)+len(missing) > 0 {
 				t.Errorf("unused rights: %v\nrights that are not granted: %v", superfluous, missing)
 			}
@@ -81,15 +78,11 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 func rightsUsed(t *testing.T) func() []testenv.Right {
 	t.Helper()
 	_, offset, err := testenv.ReadAudit(auditLog, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return func() []testenv.Right {
 		t.Helper()
 		used, err := testenv.RightsUsed(auditLog, offset, operatorNamespace, managerAccount)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect(t, err).NotTo(HaveOccurred())
 		return used
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -36,16 +37,12 @@ func scenarios(t *testing.T) []scenario {
 		}},
 		{"namespaced, without cluster-scoped objects", operatorRelease, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}", func(t *testing.T, r rendering) {
 			for _, obj := range r.objects {
-				if clusterScoped(obj) {
-					t.Errorf("unexpected %s %s", obj.GetKind(), obj.GetName())
-				}
+				expect(t, clusterScoped(obj)).To(BeFalse(), "unexpected %s %s", obj.GetKind(), obj.GetName())
 			}
 		}},
 		{"three replicas", operatorRelease, "replicas: 3", func(t *testing.T, r rendering) {
 			budget := r.only(t, "PodDisruptionBudget")
-			if field(t, budget, "spec", "maxUnavailable") != int64(1) {
-				t.Errorf("got the budget %v", budget.Object)
-			}
+			expect(t, field(t, budget, "spec", "maxUnavailable")).To(Equal(int64(1)), "got the budget %v", budget.Object)
 			r.expectSelectsPods(t, budget, "spec", "selector", "matchLabels")
 		}},
 		{"three replicas without a budget", operatorRelease, "{replicas: 3, podDisruptionBudget: {enabled: false}}", func(t *testing.T, r rendering) {
@@ -53,20 +50,14 @@ func scenarios(t *testing.T) []scenario {
 		}},
 		{"a digest", operatorRelease, "image: {repository: registry.example.com/deepcall, tag: v9, digest: sha256:" + strings.Repeat("a", 64) + "}", func(t *testing.T, r rendering) {
 			want := "registry.example.com/deepcall@sha256:" + strings.Repeat("a", 64)
-			if got := container(t, r.only(t, "Deployment"))["image"]; got != want {
-				t.Errorf("got the image %v, want %s", got, want)
-			}
+			expect(t, container(t, r.only(t, "Deployment"))["image"]).To(Equal(want))
 		}},
 		{"a tag", operatorRelease, "image: {tag: v9}", func(t *testing.T, r rendering) {
-			if got := container(t, r.only(t, "Deployment"))["image"]; got != "ghcr.io/deepcall/deepcall-operator:v9" {
-				t.Errorf("got the image %v", got)
-			}
+			expect(t, container(t, r.only(t, "Deployment"))["image"]).To(Equal("ghcr.io/deepcall/deepcall-operator:v9"))
 		}},
 		{"an existing ServiceAccount", operatorRelease, "serviceAccount: {create: false, name: telephony}", func(t *testing.T, r rendering) {
 			r.expectNone(t, "ServiceAccount")
-			if got := field(t, r.only(t, "Deployment"), "spec", "template", "spec", "serviceAccountName"); got != "telephony" {
-				t.Errorf("the Pods run as %v", got)
-			}
+			expect(t, field(t, r.only(t, "Deployment"), "spec", "template", "spec", "serviceAccountName")).To(Equal("telephony"))
 			for _, binding := range append(r.kind("ClusterRoleBinding"), r.kind("RoleBinding")...) {
 				if got := fmt.Sprint(field(t, binding, "subjects")); got != "[map[kind:ServiceAccount name:telephony namespace:deepcall-operator-system]]" {
 					t.Errorf("%s binds %s", binding.GetName(), got)
@@ -78,46 +69,32 @@ func scenarios(t *testing.T) []scenario {
 		}},
 		{"a proxy with a password", operatorRelease, "proxy: {existingSecret: proxy}", func(t *testing.T, r rendering) {
 			want := "[map[name:HTTPS_PROXY valueFrom:map[secretKeyRef:map[key:HTTPS_PROXY name:proxy]]] map[name:NO_PROXY value:$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local]]"
-			if got := fmt.Sprint(container(t, r.only(t, "Deployment"))["env"]); got != want {
-				t.Errorf("got the environment %s, want %s", got, want)
-			}
+			expect(t, fmt.Sprint(container(t, r.only(t, "Deployment"))["env"])).To(Equal(want))
 		}},
 		{"a proxy whose URL contains characters that Kubernetes replaces", operatorRelease, `proxy: {httpsProxy: "http://u:a$$b$(C)@proxy"}`, func(t *testing.T, r rendering) {
-			if got := fmt.Sprint(container(t, r.only(t, "Deployment"))["env"]); !strings.Contains(got, "value:http://u:a$$$$b$$(C)@proxy]") {
-				t.Errorf("got the environment %s", got)
-			}
+			expect(t, fmt.Sprint(container(t, r.only(t, "Deployment"))["env"])).To(ContainSubstring("value:http://u:a$$$$b$$(C)@proxy]"))
 		}},
 		{"no namespaces, as --set 'watchNamespaces={}' sets them", operatorRelease, `watchNamespaces: [""]`, func(t *testing.T, r rendering) {
 			r.expectNoArgs(t, "--watch-namespaces=")
-			if len(r.kind("ClusterRoleBinding")) == 0 {
-				t.Error("the manager is not bound to a ClusterRole")
-			}
+			expect(t, r.kind("ClusterRoleBinding")).NotTo(BeEmpty(), "the manager is not bound to a ClusterRole")
 		}},
 		{"a numeric release name", "123", `{fullnameOverride: calls, replicas: 2, metrics: {serviceMonitor: {enabled: true}}, networkPolicy: {enabled: true}}`, func(t *testing.T, r rendering) {
 			r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
-			if got := r.only(t, "Deployment").GetLabels()["app.kubernetes.io/instance"]; got != "123" {
-				t.Errorf("got the instance %q", got)
-			}
+			expect(t, r.only(t, "Deployment").GetLabels()["app.kubernetes.io/instance"]).To(Equal("123"))
 		}},
 		{"custom names", "a", "{nameOverride: calls, fullnameOverride: calls-of-support, serviceAccount: {name: caller}}", func(t *testing.T, r rendering) {
 			if got := r.only(t, "Deployment"); got.GetName() != "calls-of-support-controller-manager" || got.GetLabels()["app.kubernetes.io/name"] != "calls" {
 				t.Errorf("got %s with the labels %v", got.GetName(), got.GetLabels())
 			}
-			if r.only(t, "ServiceAccount").GetName() != "caller" {
-				t.Error("the ServiceAccount has another name")
-			}
+			expect(t, r.only(t, "ServiceAccount").GetName()).To(Equal("caller"), "the ServiceAccount has another name")
 		}},
 		{"a release name without the chart name", "acme", "", func(t *testing.T, r rendering) {
-			if got := r.only(t, "Deployment").GetName(); got != "acme-deepcall-operator-controller-manager" {
-				t.Errorf("got %s", got)
-			}
+			expect(t, r.only(t, "Deployment").GetName()).To(Equal("acme-deepcall-operator-controller-manager"))
 		}},
 		{"a release name of maximum length", strings.Repeat("a", 53), "{replicas: 2, metrics: {dashboard: {enabled: true}}, networkPolicy: {enabled: true}}", expectShortNames},
 		{"a release name that starts with a digit and contains dots", "1.2-support", "replicas: 2", expectShortNames},
 		{"no RBAC", operatorRelease, "rbac: {create: false, aggregate: false}", func(t *testing.T, r rendering) {
-			if strings.Contains(r.text, "rbac.authorization.k8s.io/v1") {
-				t.Error("unexpected RBAC objects")
-			}
+			expect(t, r.text).NotTo(ContainSubstring("rbac.authorization.k8s.io/v1"), "unexpected RBAC objects")
 		}},
 		{"a network policy without ingress", operatorRelease, "networkPolicy: {enabled: true, metricsFrom: [], egressPorts: [443]}", func(t *testing.T, r rendering) {
 			policy := r.only(t, "NetworkPolicy")
@@ -148,9 +125,7 @@ func expectEverything(t *testing.T, r rendering) {
 		"name:HTTPS_PROXY value:http://proxy.example.com:3128",
 		"name:NO_PROXY value:$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,.example.com,collector.observability",
 	} {
-		if !strings.Contains(env, want) {
-			t.Errorf("got the environment %s, without %s", env, want)
-		}
+		expect(t, env).To(ContainSubstring(want))
 	}
 	for _, obj := range r.objects {
 		if obj.GetLabels()["team"] != "telephony" || obj.GetAnnotations()["owner"] != "telephony@example.com" {
@@ -165,9 +140,7 @@ func expectEverything(t *testing.T, r rendering) {
 	monitor := r.only(t, "ServiceMonitor")
 	service := r.only(t, "Service")
 	for key, value := range field(t, monitor, "spec", "selector", "matchLabels").(map[string]any) {
-		if service.GetLabels()[key] != value {
-			t.Errorf("the ServiceMonitor selects %s=%s, the Service has %v", key, value, service.GetLabels())
-		}
+		expect(t, service.GetLabels()[key]).To(Equal(value), "the ServiceMonitor selects %s=%s, the Service has %v", key, value, service.GetLabels())
 	}
 	endpoint := field(t, monitor, "spec", "endpoints").([]any)[0].(map[string]any)
 	port := field(t, service, "spec", "ports").([]any)[0].(map[string]any)
@@ -177,16 +150,12 @@ func expectEverything(t *testing.T, r rendering) {
 	r.expectSelectsPods(t, service, "spec", "selector")
 	r.expectSelectsPods(t, r.only(t, "PodDisruptionBudget"), "spec", "selector", "matchLabels")
 	r.expectSelectsPods(t, r.only(t, "NetworkPolicy"), "spec", "podSelector", "matchLabels")
-	if !strings.Contains(r.text, `name: "prometheus-k8s"`) {
-		t.Error("Prometheus can't read the metrics")
-	}
+	expect(t, r.text).To(ContainSubstring(`name: "prometheus-k8s"`), "Prometheus can't read the metrics")
 	configMaps := map[string]map[string]string{}
 	for _, obj := range r.kind("ConfigMap") {
 		configMaps[obj.GetName()] = obj.GetLabels()
 	}
-	if configMaps["all-deepcall-operator-dashboard"]["grafana_dashboard"] != "1" {
-		t.Error("the dashboard lacks the label of Grafana's sidecar")
-	}
+	expect(t, configMaps["all-deepcall-operator-dashboard"]["grafana_dashboard"]).To(Equal("1"), "the dashboard lacks the label of Grafana's sidecar")
 	if _, found := configMaps["extra-of-all"]; !found {
 		t.Error("the additional object is missing")
 	}

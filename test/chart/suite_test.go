@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -120,6 +121,12 @@ func execute(program, input string, args ...string) (string, error) {
 	return stdout.String() + stderr.String(), err
 }
 
+// expect makes an assertion about a value.
+func expect(t *testing.T, actual any) Assertion {
+	t.Helper()
+	return NewWithT(t).Expect(actual)
+}
+
 func mustHelm(t *testing.T, values string, args ...string) string {
 	t.Helper()
 	out, err := helm(values, args...)
@@ -168,9 +175,7 @@ func parse(t *testing.T, text string) []*unstructured.Unstructured {
 		if errors.Is(err, io.EOF) {
 			return objects
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect(t, err).NotTo(HaveOccurred())
 		content, err := sigsyaml.YAMLToJSONStrict(document)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, document)
@@ -200,9 +205,7 @@ func (r rendering) kind(kind string) []*unstructured.Unstructured {
 func (r rendering) only(t *testing.T, kind string) *unstructured.Unstructured {
 	t.Helper()
 	found := r.kind(kind)
-	if len(found) != 1 {
-		t.Fatalf("got %d objects of kind %s, want one", len(found), kind)
-	}
+	expect(t, found).To(HaveLen(1), "got %d objects of kind %s, want one", len(found), kind)
 	return found[0]
 }
 
@@ -215,9 +218,7 @@ func (r rendering) args(t *testing.T) []string {
 func managerArgs(t *testing.T, deployment *unstructured.Unstructured) []string {
 	t.Helper()
 	args, _, err := unstructured.NestedStringSlice(container(t, deployment), "args")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return args
 }
 
@@ -234,9 +235,7 @@ func container(t *testing.T, deployment *unstructured.Unstructured) map[string]a
 func field(t *testing.T, obj *unstructured.Unstructured, path ...string) any {
 	t.Helper()
 	value, _, err := unstructured.NestedFieldNoCopy(obj.Object, path...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return value
 }
 
@@ -253,9 +252,7 @@ func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured
 func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	obj := object(apiVersion, kind, namespace, name)
-	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj)).To(Succeed())
 	return obj
 }
 
@@ -268,9 +265,7 @@ func source(t *testing.T, path ...string) *unstructured.Unstructured {
 func readFile(t *testing.T, path ...string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return string(content)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -18,9 +19,7 @@ type value struct{ path, defaultJSON string }
 func values(t *testing.T) []value {
 	t.Helper()
 	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(readFile(t, chart, "values.yaml")), &document); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, yaml.Unmarshal([]byte(readFile(t, chart, "values.yaml")), &document)).To(Succeed())
 	return parseValues(t, "", document.Content[0])
 }
 
@@ -46,13 +45,9 @@ func parseValues(t *testing.T, prefix string, mapping *yaml.Node) []value {
 func toJSON(t *testing.T, node *yaml.Node) string {
 	t.Helper()
 	var decoded any
-	if err := node.Decode(&decoded); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, node.Decode(&decoded)).To(Succeed())
 	encoded, err := json.Marshal(decoded)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return string(encoded)
 }
 
@@ -120,9 +115,7 @@ func TestEveryValueHasAnEffect(t *testing.T) {
 			}
 		})
 	}
-	if len(unknown) > 0 {
-		t.Errorf("values.yaml lacks %q", unknown)
-	}
+	expect(t, unknown).To(BeEmpty())
 }
 
 // TestNullIsRejectedOrEmpty sets each value to null, which removes it. Then it is rejected by its name, or it is the same as a
@@ -171,9 +164,7 @@ type schema struct {
 
 func TestSchemaMatchesValues(t *testing.T) {
 	var root schema
-	if err := json.Unmarshal([]byte(readFile(t, chart, "values.schema.json")), &root); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, json.Unmarshal([]byte(readFile(t, chart, "values.schema.json")), &root)).To(Succeed())
 	// Parent charts can set these.
 	for _, name := range []string{"global", "enabled"} {
 		delete(root.Properties, name)
@@ -185,17 +176,13 @@ func TestSchemaMatchesValues(t *testing.T) {
 	got := root.paths(t, "", want)
 	slices.Sort(got)
 	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("got the schema's values\n%q, want those of values.yaml\n%q", got, want)
-	}
+	expect(t, got).To(Equal(want))
 }
 
 // paths returns the paths of the values, without the properties of their contents.
 func (s schema) paths(t *testing.T, prefix string, values []string) []string {
 	t.Helper()
-	if s.AdditionalProperties != false {
-		t.Errorf("%q allows additional properties", prefix)
-	}
+	expect(t, s.AdditionalProperties).To(Equal(false), "%q allows additional properties", prefix)
 	var list []string
 	for name, below := range s.Properties {
 		path := prefix + name
