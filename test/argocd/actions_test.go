@@ -2,11 +2,11 @@ package argocd
 
 import (
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -35,30 +35,22 @@ func TestActions(t *testing.T) {
 			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(kind)+"/discovery/"+test.InputPath, func(t *testing.T) {
 				got, err := Actions(readObject(t, filepath.Join(directory, test.InputPath)))
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect(t, err).NotTo(HaveOccurred())
 				want := map[string]Action{}
 				for _, action := range test.Result {
 					want[action.Name] = action
 				}
-				if !reflect.DeepEqual(got, want) {
-					t.Errorf("got %+v, want %+v", got, want)
-				}
+				expect(t, got).To(Equal(want))
 			})
 		}
 		for _, test := range tests.ActionTests {
 			usedFiles[test.InputPath], usedFiles[test.ExpectedOutputPath], testedActions[test.Action] = true, true, true
 			t.Run(filepath.Base(kind)+"/"+test.Action+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Act(test.Action, readObject(t, filepath.Join(directory, test.InputPath)))
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect(t, err).NotTo(HaveOccurred())
 				replaceRequestTime(t, got)
 				want := readObject(t, filepath.Join(directory, test.ExpectedOutputPath))
-				if !reflect.DeepEqual(got.Object, want.Object) {
-					t.Errorf("got %v, want %v", got.Object, want.Object)
-				}
+				expect(t, got.Object).To(Equal(want.Object))
 			})
 		}
 		expectAllUsed(t, directory, usedFiles)
@@ -86,13 +78,9 @@ func replaceRequestTime(t *testing.T, object *unstructured.Unstructured) {
 func expectAllOffered(t *testing.T, directory string, tests actionTests, tested map[string]bool) {
 	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join(directory, "*", "action.lua"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	for _, discovery := range tests.DiscoveryTests {
-		if len(discovery.Result) != len(scripts) {
-			t.Errorf("%s: got %d offered actions, want %d", directory, len(discovery.Result), len(scripts))
-		}
+		expect(t, discovery.Result).To(HaveLen(len(scripts)), "%s: got %d offered actions, want %d", directory, len(discovery.Result), len(scripts))
 	}
 	for _, script := range scripts {
 		if name := filepath.Base(filepath.Dir(script)); !tested[name] {
@@ -110,16 +98,10 @@ spec: {agentID: "7", groups: []}
 status: {conditions: [], lastResponse: {}, appliedGroups: [{}]}
 `)
 	got, err := Act("suspend", object)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	want := object.DeepCopy()
-	if err := unstructured.SetNestedField(want.Object, true, "spec", "suspend"); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(got.Object, want.Object) {
-		t.Errorf("got %v, want %v", got.Object, want.Object)
-	}
+	expect(t, unstructured.SetNestedField(want.Object, true, "spec", "suspend")).To(Succeed())
+	expect(t, got.Object).To(Equal(want.Object))
 }
 
 func TestUnknownActionIsAnError(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
@@ -39,26 +40,20 @@ func TestConfigMapContainsAllScripts(t *testing.T) {
 		expectText(t, data["resource.customizations.health."+key], kind, "health.lua")
 
 		var actions actionsEntry
-		if err := yaml.Unmarshal([]byte(data["resource.customizations.actions."+key]), &actions); err != nil {
-			t.Fatal(err)
-		}
+		expect(t, yaml.Unmarshal([]byte(data["resource.customizations.actions."+key]), &actions)).To(Succeed())
 		expectText(t, actions.Discovery, kind, "actions", "discovery.lua")
 		for _, action := range actions.Definitions {
 			expectText(t, action.Action, kind, "actions", action.Name, "action.lua")
 		}
 		scripts, _ := filepath.Glob(filepath.Join(kind, "actions", "*", "action.lua"))
-		if len(actions.Definitions) != len(scripts) {
-			t.Errorf("%s: %d actions in the ConfigMap, %d scripts", key, len(actions.Definitions), len(scripts))
-		}
+		expect(t, actions.Definitions).To(HaveLen(len(scripts)), "%s: %d actions in the ConfigMap, %d scripts", key, len(actions.Definitions), len(scripts))
 	}
 }
 
 func expectText(t *testing.T, got string, path ...string) {
 	t.Helper()
 	want, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	if got != string(want) {
 		t.Errorf("the ConfigMap differs from %s:\n%s", filepath.Join(path...), got)
 	}
@@ -67,16 +62,10 @@ func expectText(t *testing.T, got string, path ...string) {
 func TestConfigMapContainsOnlyKnownKeys(t *testing.T) {
 	known := regexp.MustCompile(`^resource\.customizations\.(health|actions|ignoreResourceUpdates)\.telephony\.deepcall\.com_(AgentGroupMapping|DeepCallAccount)$`)
 	data := configMap(t)
-	if len(data) != 6 {
-		t.Errorf("got %d entries, want three for each kind", len(data))
-	}
+	expect(t, data).To(HaveLen(6))
 	for key := range data {
-		if !known.MatchString(key) {
-			t.Errorf("unexpected key %s", key)
-		}
-		if strings.Contains(key, "useOpenLibs") {
-			t.Errorf("%s enables all libraries", key)
-		}
+		expect(t, known.MatchString(key)).To(BeTrue(), "unexpected key %s", key)
+		expect(t, key).NotTo(ContainSubstring("useOpenLibs"))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -28,12 +29,8 @@ func TestHealth(t *testing.T) {
 			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(directory)+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Health(readObject(t, filepath.Join(directory, test.InputPath)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got != test.HealthStatus {
-					t.Errorf("got %+v, want %+v", got, test.HealthStatus)
-				}
+				expect(t, err).NotTo(HaveOccurred())
+				expect(t, got).To(Equal(test.HealthStatus))
 			})
 		}
 		expectAllUsed(t, directory, usedFiles)
@@ -105,9 +102,7 @@ func TestHealthOfIncompleteObjects(t *testing.T) {
 				object.SetAPIVersion(v1alpha1.GroupVersion.String())
 				object.SetKind(filepath.Base(directory))
 				got, err := Health(object)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect(t, err).NotTo(HaveOccurred())
 				if want := (HealthStatus{c.status, c.message}); got != want {
 					t.Errorf("got %+v, want %+v", got, want)
 				}

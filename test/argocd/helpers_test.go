@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -22,9 +23,7 @@ func kinds(t *testing.T) []string {
 func read(t *testing.T, file string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
@@ -41,10 +40,14 @@ func readObject(t *testing.T, file string) *unstructured.Unstructured {
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(text), &object.Object); err != nil {
-		t.Fatal(err)
-	}
+	expect(t, yaml.Unmarshal([]byte(text), &object.Object)).To(Succeed())
 	return object
+}
+
+// expect makes an assertion about a value.
+func expect(t *testing.T, actual any) Assertion {
+	t.Helper()
+	return NewWithT(t).Expect(actual)
 }
 
 // expectAllUsed expects that a test uses each file in testdata.

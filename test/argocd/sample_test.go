@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -15,14 +16,10 @@ import (
 func documents(t *testing.T, file string) []unstructured.Unstructured {
 	t.Helper()
 	opened, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	defer opened.Close()
 	found, err := testenv.DecodeYAML[unstructured.Unstructured](opened)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return found
 }
 
@@ -64,9 +61,7 @@ func TestApplicationAllowsTheExample(t *testing.T) {
 	}
 	repository, _, _ := unstructured.NestedString(application.Object, "spec", "source", "repoURL")
 	repositories, _, _ := unstructured.NestedStringSlice(project.Object, "spec", "sourceRepos")
-	if !slices.Contains(repositories, repository) {
-		t.Errorf("the project does not allow %q", repository)
-	}
+	expect(t, repositories).To(ContainElement(repository))
 	allowed, _, _ := unstructured.NestedSlice(project.Object, "spec", "namespaceResourceWhitelist")
 	for _, kind := range []map[string]any{
 		{"group": "", "kind": "Secret"},
