@@ -14,6 +14,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -129,29 +130,24 @@ func (w *watcher) waitReady(ctx context.Context, name string, want []int64, p *p
 		return fmt.Sprintf("%s: %d of %d after %.0f s", name, len(want)-len(w.missing(want)), len(want), time.Since(start).Seconds())
 	})
 	defer stop()
-	ticker := time.NewTicker(50 * time.Millisecond) // handle records the exact times
-	defer ticker.Stop()
 	fewest, progress := len(want)+1, start
-	for {
+	// handle records the exact times.
+	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(context.Context) (done bool, err error) {
 		missing := w.missing(want)
 		if len(missing) < fewest {
 			fewest, progress = len(missing), time.Now()
 		}
 		switch err := errors.Join(w.error(), p.checkRunning()); {
 		case len(missing) == 0:
-			return nil
+			return true, nil
 		case err != nil:
-			return fmt.Errorf("%s: %d of %d are missing: %s: %w", name, len(missing), len(want), abbreviate(missing), err)
+			return false, fmt.Errorf("%s: %d of %d are missing: %s: %w", name, len(missing), len(want), abbreviate(missing), err)
 		case time.Since(progress) > stallTimeout:
-			return fmt.Errorf("%s: no progress for %s; %d of %d are missing: %s",
+			return false, fmt.Errorf("%s: no progress for %s; %d of %d are missing: %s",
 				name, stallTimeout, len(missing), len(want), abbreviate(missing))
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return false, nil
+	})
 }
 
 // waitMappingReady waits until one mapping is Ready for the generation.
