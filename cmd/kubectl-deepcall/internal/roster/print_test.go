@@ -9,16 +9,6 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-func printTable(t *testing.T, table Table, entries []Entry) string {
-	t.Helper()
-	var text strings.Builder
-	table.Now = noon.Add(90 * time.Second)
-	if err := table.Print(&text, entries); err != nil {
-		t.Fatal(err)
-	}
-	return text.String()
-}
-
 func expectText(t *testing.T, got, want string) {
 	t.Helper()
 	if want = strings.TrimPrefix(want, "\n"); got != want {
@@ -34,41 +24,47 @@ func teamEntries() []Entry {
 	), ByGroup, Filter{})
 }
 
-func TestTableByGroup(t *testing.T) {
-	expectText(t, printTable(t, Table{By: ByGroup}, teamEntries()), `
+func TestTable(t *testing.T) {
+	twoAccounts := Entries(mappings(
+		withStatus(testenv.Mapping("asha").Group("90", true)).synced(),
+		withStatus(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
+	), ByGroup, Filter{})
+	for name, c := range map[string]struct {
+		table   Table
+		entries []Entry
+		want    string
+	}{
+		"by group": {Table{By: ByGroup}, teamEntries(), `
 GROUP   AGENT   RECEIVES   DECLARED   MAPPING         NOT IN SYNC
 90      7       yes        yes        asha
 90      10      -          yes        a-longer-name   Conflict: Another mapping of this agent holds group 90; take it out o…
 91      7       no         no         asha
-`)
-}
-
-func TestTableByAgentWithNamespace(t *testing.T) {
-	expectText(t, printTable(t, Table{By: ByAgent, ShowNamespace: true}, teamEntries()[:1]), `
+`},
+		"by agent, with namespaces": {Table{By: ByAgent, ShowNamespace: true}, teamEntries()[:1], `
 NAMESPACE   AGENT   GROUP   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
 support     7       90      yes        yes        asha
-`)
-}
-
-func TestWideTable(t *testing.T) {
-	expectText(t, printTable(t, Table{By: ByGroup, Wide: true}, teamEntries()), `
+`},
+		"wide": {Table{By: ByGroup, Wide: true}, teamEntries(), `
 ACCOUNT   GROUP   AGENT   RECEIVES   DECLARED   MAPPING         SUSPENDED   CONFIRMED   NOT IN SYNC
 acme      90      7       yes        yes        asha            no          90s ago
 acme      90      10      -          yes        a-longer-name   no          never       Conflict: Another mapping of this agent holds group 90; take it out of one of the two[31m and more
 acme      91      7       no         no         asha            no          90s ago
-`)
-}
-
-func TestTableShowsSeveralAccounts(t *testing.T) {
-	entries := Entries(mappings(
-		withStatus(testenv.Mapping("asha").Group("90", true)).synced(),
-		withStatus(testenv.Mapping("same").AccountIn("apart", "ac\x1b[2Jme").Group("90", true)).synced(),
-	), ByGroup, Filter{})
-	expectText(t, printTable(t, Table{By: ByGroup}, entries), `
+`},
+		"of several accounts": {Table{By: ByGroup}, twoAccounts, `
 ACCOUNT         GROUP   AGENT   RECEIVES   DECLARED   MAPPING   NOT IN SYNC
 apart/ac[2Jme   90      7       yes        yes        same
 acme            90      7       yes        yes        asha
-`)
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			c.table.Now = noon.Add(90 * time.Second)
+			if err := c.table.Print(&text, c.entries); err != nil {
+				t.Fatal(err)
+			}
+			expectText(t, text.String(), c.want)
+		})
+	}
 }
 
 func TestPrintCSV(t *testing.T) {
