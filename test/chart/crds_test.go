@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -21,11 +20,7 @@ const crdRelease = "deepcall-operator-crds"
 // renderCRDs returns the CRDs of a chart.
 func renderCRDs(t *testing.T, chart, values string) []*unstructured.Unstructured {
 	t.Helper()
-	text, err := template(chart, operatorRelease, values)
-	if err != nil {
-		t.Fatalf("helm template: %v\n%s", err, text)
-	}
-	return (rendering{objects: parse(t, text)}).kind("CustomResourceDefinition")
+	return renderChart(t, chart, operatorRelease, values).kind("CustomResourceDefinition")
 }
 
 func TestCRDsMatchConfig(t *testing.T) {
@@ -70,9 +65,7 @@ func expectCRD(t *testing.T, rendered []*unstructured.Unstructured, want *unstru
 
 func TestCRDChart(t *testing.T) {
 	const values = "{commonLabels: {team: telephony, app.kubernetes.io/part-of: other}, commonAnnotations: {owner: telephony@example.com}}"
-	if out, err := helm(values, "lint", crdChart, "--strict", "--kube-version", "1.37", "-f", "-"); err != nil {
-		t.Errorf("helm lint: %v\n%s", err, out)
-	}
+	mustHelm(t, values, "lint", crdChart, "--strict", "--kube-version", "1.37", "-f", "-")
 	for _, crd := range renderCRDs(t, crdChart, values) {
 		labels := crd.GetLabels()
 		if labels["team"] != "telephony" || labels["app.kubernetes.io/part-of"] != "deepcall-operator" || crd.GetAnnotations()["owner"] != "telephony@example.com" {
@@ -85,9 +78,8 @@ func TestCRDChart(t *testing.T) {
 		"commonLabels: {a: 1}":      "at '/commonLabels/a': got number, want string",
 		"commonAnnotations: {a: 1}": "at '/commonAnnotations/a': got number, want string",
 	} {
-		if out, err := template(crdChart, crdRelease, given); err == nil || !strings.Contains(out, want) {
-			t.Errorf("%s: got %v %.600s\nwant %s", given, err, out, want)
-		}
+		_, err := template(crdChart, crdRelease, given)
+		expect(t, err).To(MatchError(ContainSubstring(want)), given)
 	}
 	expect(t, renderCRDs(t, crdChart, "{commonLabels: null, commonAnnotations: null}")).To(HaveLen(len(crds)))
 }
@@ -110,9 +102,7 @@ func TestCRDsMoveToTheirOwnRelease(t *testing.T) {
 			if string(crd.GetUID()) != before[name] || crd.GetDeletionTimestamp() != nil {
 				t.Errorf("%s was deleted", name)
 			}
-			if got := crd.GetAnnotations()["meta.helm.sh/release-name"]; got != owner {
-				t.Errorf("%s belongs to the release %s, want %s", name, got, owner)
-			}
+			expect(t, crd.GetAnnotations()).To(HaveKeyWithValue("meta.helm.sh/release-name", owner), name)
 		}
 	}
 	expectOwner(crdRelease)

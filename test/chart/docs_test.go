@@ -130,9 +130,7 @@ func TestUninstall(t *testing.T) {
 			t.Cleanup(remove)
 			bash(t, test.commands)
 			expectCRDs(t, test.keepsObjects)
-			if got := deepcall.Agent("7"); !maps.Equal(got, map[string]string{"90": test.receiveCall}) {
-				t.Errorf("DeepCall has %v, want %s", got, test.receiveCall)
-			}
+			expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": test.receiveCall}))
 			m.kill()
 			if test.keepsObjects && !exists(t, "telephony.deepcall.com/v1alpha1", "AgentGroupMapping", supportNamespace, "asha") {
 				t.Error("the mapping is gone")

@@ -68,9 +68,7 @@ func exists(t *testing.T, apiVersion, kind, namespace, name string) bool {
 func expectCRDs(t *testing.T, want bool) {
 	t.Helper()
 	for _, crd := range crds {
-		if exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd) != want {
-			t.Errorf("%s exists: %v, want %v", crd, !want, want)
-		}
+		expect(t, exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)).To(Equal(want), crd)
 	}
 }
 
@@ -112,9 +110,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 
 	out := mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
 	for _, crd := range crds {
-		if !strings.Contains(out, "[CustomResourceDefinition] "+crd) {
-			t.Errorf("the output doesn't mention that %s is kept: %s", crd, out)
-		}
+		expect(t, out).To(ContainSubstring("[CustomResourceDefinition] "+crd), "it is kept")
 	}
 	expectCRDs(t, true)
 	if exists(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager") ||
@@ -144,10 +140,8 @@ func TestUninstallDeletesCRDsIfKeepIsOff(t *testing.T) {
 func TestInstallTakesOwnershipOfCRDs(t *testing.T) {
 	mustKubectl(t, "", "apply", "--server-side", "-f", filepath.Join(chart, "files", "crds"))
 	t.Cleanup(func() { deleteCRDs(t) })
-	out, err := helm("", "install", operatorRelease, chart, "-n", operatorNamespace)
-	if err == nil || !strings.Contains(out, "invalid ownership metadata") {
-		t.Fatalf("got %v: %s", err, out)
-	}
+	_, err := helm("", "install", operatorRelease, chart, "-n", operatorNamespace)
+	expect(t, err).To(MatchError(ContainSubstring("invalid ownership metadata")))
 	install(t, "", "--take-ownership")
 	expectCRDs(t, true)
 }
@@ -174,10 +168,8 @@ func TestUpgradeUpdatesCRDs(t *testing.T) {
 
 func TestInstallReportsMissingNamespace(t *testing.T) {
 	t.Cleanup(func() { mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found") })
-	out, err := helm("{watchNamespaces: [nowhere], crds: {install: false}}", "install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
-	if err == nil || !strings.Contains(out, `namespaces "nowhere" not found`) {
-		t.Errorf("got %v: %s", err, out)
-	}
+	_, err := helm("{watchNamespaces: [nowhere], crds: {install: false}}", "install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
+	expect(t, err).To(MatchError(ContainSubstring(`namespaces "nowhere" not found`)))
 }
 
 func TestNotesContainAValidExample(t *testing.T) {
@@ -224,9 +216,7 @@ func TestNotesStopCallsInAllWatchedNamespaces(t *testing.T) {
 	out := install(t, "watchNamespaces: [support, sales]")
 	commands, _ := notesCommands(t, out)
 	for _, namespace := range []string{supportNamespace, salesNamespace} {
-		if !strings.Contains(commands, "kubectl -n "+namespace+" delete agentgroupmappings --all\n") {
-			t.Errorf("the commands don't delete the mappings of %s:\n%s", namespace, commands)
-		}
+		expect(t, commands).To(ContainSubstring("kubectl -n " + namespace + " delete agentgroupmappings --all\n"))
 	}
 	expect(t, out).To(ContainSubstring("are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales "))
 }

@@ -2,7 +2,6 @@ package chart
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,15 +12,12 @@ func monitoringScenarios() []scenario {
 	return []scenario{
 		{"insecure metrics for all namespaces", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
-			if strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "metrics-reader") {
-				t.Error("unexpected authorization")
-			}
+			expect(t, r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("metrics-reader")), "authorization")
 			r.expectEndpoint(t, "map[path:/metrics port:http scheme:http]")
 		}},
 		{"no metrics", operatorRelease, "metrics: {enabled: false}", func(t *testing.T, r rendering) {
-			if len(r.kind("Service")) > 0 || strings.Contains(r.text, "tokenreviews") || strings.Contains(r.text, "--metrics") {
-				t.Error("unexpected metrics objects or flags")
-			}
+			r.expectNone(t, "Service")
+			expect(t, r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("--metrics")), "objects and flags for metrics")
 		}},
 		{"a ServiceMonitor", operatorRelease, "metrics: {serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
 			r.expectMonitorReader(t, operatorNamespace)
@@ -33,9 +29,8 @@ func monitoringScenarios() []scenario {
 				"path:/metrics port:https scheme:https tlsConfig:map[ca:map[secret:map[key:ca.crt name:metrics]] "+
 				"serverName:deepcall-operator-controller-manager-metrics-service.deepcall-operator-system.svc]]")
 			deployment := r.only(t, "Deployment")
-			if got := fmt.Sprint(field(t, deployment, "spec", "template", "spec", "volumes")); got != "[map[name:metrics-certificate secret:map[secretName:metrics]]]" {
-				t.Errorf("got the volumes %s", got)
-			}
+			volumes := fmt.Sprint(field(t, deployment, "spec", "template", "spec", "volumes"))
+			expect(t, volumes).To(Equal("[map[name:metrics-certificate secret:map[secretName:metrics]]]"))
 			mounts := container(t, deployment)["volumeMounts"].([]any)
 			if len(mounts) != 1 || mounts[0].(map[string]any)["name"] != "metrics-certificate" {
 				t.Fatalf("got the mounts %v", mounts)
@@ -104,17 +99,11 @@ func TestServiceMonitorMatchesKustomize(t *testing.T) {
 	} {
 		t.Run(test.folder, func(t *testing.T) {
 			r, other := render(t, operatorRelease, test.values), buildKustomization(t, test.folder)
-			if got, want := field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints"), field(t, other.only(t, "ServiceMonitor"), "spec", "endpoints"); !reflect.DeepEqual(got, want) {
-				t.Errorf("got the endpoints %v, want %v", got, want)
-			}
-			if got, want := names(r.kind("Secret")), names(other.kind("Secret")); !reflect.DeepEqual(got, want) {
-				t.Errorf("got the Secrets %q, want %q", got, want)
-			}
+			expect(t, field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints")).To(Equal(field(t, other.only(t, "ServiceMonitor"), "spec", "endpoints")))
+			expect(t, names(r.kind("Secret"))).To(Equal(names(other.kind("Secret"))))
 			got := rbacObjects(r)
 			for id, want := range rbacObjects(other) {
-				if !reflect.DeepEqual(got[id], want) {
-					t.Errorf("%s: got %v, want %v", id, got[id], want)
-				}
+				expect(t, got).To(HaveKeyWithValue(id, want))
 			}
 		})
 	}

@@ -45,9 +45,7 @@ func TestOpenShift(t *testing.T) {
 	})
 	t.Run("the monitoring needs no other namespace and no file", func(t *testing.T) {
 		for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
-			if got := withValues.only(t, kind).GetNamespace(); got != operatorNamespace {
-				t.Errorf("the %s is in %s", kind, got)
-			}
+			expect(t, withValues.only(t, kind).GetNamespace()).To(Equal(operatorNamespace), kind)
 		}
 		expect(t, fmt.Sprint(withValues.only(t, "ServiceMonitor").Object)).NotTo(ContainSubstring("File:"))
 	})

@@ -3,8 +3,6 @@ package chart
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,9 +43,7 @@ func TestPoliciesApplyToTheObjectsOfTheOperator(t *testing.T) {
 			match, _ := field(t, binding, "spec", "matchResources").(map[string]any)
 			got = append(got, fmt.Sprint(match))
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s\n got %q\nwant %q", values, got, want)
-		}
+		expect(t, got).To(Equal(want), values)
 	}
 }
 
@@ -55,37 +51,29 @@ func TestPoliciesOfAReleaseForChosenNamespaces(t *testing.T) {
 	install(t, "{watchNamespaces: [support], serviceAccount: {name: caller}, policies: {enabled: true}}")
 	waitForCRDs(t)
 	waitForPolicies(t, supportNamespace)
-	if out, err := createWithFinalizer(salesNamespace, ""); err != nil {
-		t.Errorf("a finalizer in another namespace is refused: %s", out)
-	}
-	if out, err := createWithFinalizer(supportNamespace, "caller"); err != nil {
-		t.Errorf("the operator's finalizer is refused: %s", out)
-	}
-	if out, err := createWithFinalizer(supportNamespace, managerAccount); err == nil {
-		t.Errorf("the finalizer of another ServiceAccount is not refused: %s", out)
-	}
+	expect(t, createWithFinalizer(salesNamespace, "")).To(Succeed(), "a finalizer in another namespace")
+	expect(t, createWithFinalizer(supportNamespace, "caller")).To(Succeed(), "the operator's finalizer")
+	expect(t, createWithFinalizer(supportNamespace, managerAccount)).To(HaveOccurred(), "the finalizer of another ServiceAccount")
 
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
-	if left := mustKubectl(t, "", "get", "validatingadmissionpolicies,validatingadmissionpolicybindings", "-o", "name"); strings.Contains(left, operatorRelease) {
-		t.Errorf("policies are left: %s", left)
-	}
+	left := mustKubectl(t, "", "get", "validatingadmissionpolicies,validatingadmissionpolicybindings", "-o", "name")
+	expect(t, left).NotTo(ContainSubstring(operatorRelease))
 }
 
 // waitForPolicies waits until the policies are enforced in the namespace.
 func waitForPolicies(t *testing.T, namespace string) {
 	t.Helper()
-	NewWithT(t).Eventually(func() string {
-		out, _ := createWithFinalizer(namespace, "")
-		return out
-	}).WithTimeout(time.Minute).Should(ContainSubstring("only the operator adds the finalizers"))
+	NewWithT(t).Eventually(createWithFinalizer).WithArguments(namespace, "").WithTimeout(time.Minute).
+		Should(MatchError(ContainSubstring("only the operator adds the finalizers")))
 }
 
 // createWithFinalizer creates a mapping with the operator's finalizer in a dry run, as the ServiceAccount or as an administrator.
-func createWithFinalizer(namespace, account string) (string, error) {
+func createWithFinalizer(namespace, account string) error {
 	args := []string{"-n", namespace, "create", "--dry-run=server", "-f", "-"}
 	if account != "" {
 		args = append(args, "--as=system:serviceaccount:"+operatorNamespace+":"+account, "--as-group=system:masters")
 	}
-	return kubectl("{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, "+
+	_, err := kubectl("{apiVersion: telephony.deepcall.com/v1alpha1, kind: AgentGroupMapping, "+
 		"metadata: {name: probe, finalizers: [telephony.deepcall.com/stop-calls]}, spec: {accountRef: {name: acme}, agentID: '7', groups: []}}", args...)
+	return err
 }

@@ -18,9 +18,7 @@ import (
 func TestRenderedObjectsAreValid(t *testing.T) {
 	for _, s := range scenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
-			if out, err := helm(s.values, "lint", chart, "--strict", "--kube-version", "1.37", "-f", "-"); err != nil {
-				t.Errorf("helm lint: %v\n%s", err, out)
-			}
+			mustHelm(t, s.values, "lint", chart, "--strict", "--kube-version", "1.37", "-f", "-")
 			r := render(t, s.release, s.values)
 			s.check(t, r)
 			r.expectUniqueObjects(t)
@@ -32,18 +30,13 @@ func TestRenderedObjectsAreValid(t *testing.T) {
 
 func TestDryRunRejectsUnknownFields(t *testing.T) {
 	r := render(t, operatorRelease, "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, minSkew: 1}]")
-	out, err := kubectl(r.text, "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
-	if err == nil || !strings.Contains(out, "minSkew") {
-		t.Errorf("got %v: %s", err, out)
-	}
+	_, err := kubectl(r.text, "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
+	expect(t, err).To(MatchError(ContainSubstring("minSkew")))
 }
 
 func TestRestrictedNamespaceRejectsPrivilegedPods(t *testing.T) {
 	r := render(t, operatorRelease, "securityContext: {allowPrivilegeEscalation: true}")
-	err := admin.Create(t.Context(), r.pod(t), client.DryRunAll)
-	if err == nil || !strings.Contains(err.Error(), "allowPrivilegeEscalation") {
-		t.Errorf("got %v", err)
-	}
+	expect(t, admin.Create(t.Context(), r.pod(t), client.DryRunAll)).To(MatchError(ContainSubstring("allowPrivilegeEscalation")))
 }
 
 func TestChartAsDependency(t *testing.T) {
@@ -54,25 +47,15 @@ func TestChartAsDependency(t *testing.T) {
 	for values, want := range map[string]int{
 		"{global: {team: a}, deepcall-operator: {enabled: true, replicas: 2}}": 1, "deepcall-operator: {enabled: false}": 0,
 	} {
-		text, err := template(parent, "parent", values)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
-		}
-		if got := len((rendering{objects: parse(t, text)}).kind("Deployment")); got != want {
-			t.Errorf("%s: got %d Deployments, want %d", values, got, want)
-		}
+		expect(t, renderChart(t, parent, "parent", values).kind("Deployment")).To(HaveLen(want), values)
 	}
 }
 
 func TestOldKubernetesVersionIsRejected(t *testing.T) {
-	out, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.31.9")
-	if err == nil || !strings.Contains(out, ">=1.32.0-0") {
-		t.Errorf("got %v: %s", err, out)
-	}
+	_, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.31.9")
+	expect(t, err).To(MatchError(ContainSubstring(">=1.32.0-0")))
 	// Suffixes of vendors are ignored.
-	if out, err := helm("", "template", operatorRelease, chart, "--kube-version", "v1.33.4-gke.1000"); err != nil {
-		t.Errorf("got %v: %s", err, out)
-	}
+	mustHelm(t, "", "template", operatorRelease, chart, "--kube-version", "v1.33.4-gke.1000")
 }
 
 func TestLongReleaseNamesWithTheSamePrefixAreUnique(t *testing.T) {
@@ -140,9 +123,7 @@ func (r rendering) pod(t *testing.T) *unstructured.Unstructured {
 
 func (r rendering) expectRestrictedPod(t *testing.T) {
 	t.Helper()
-	if err := admin.Create(context.Background(), r.pod(t), client.DryRunAll); err != nil {
-		t.Errorf("the Pod is rejected: %v", err)
-	}
+	expect(t, admin.Create(context.Background(), r.pod(t), client.DryRunAll)).To(Succeed(), "the Pod is rejected")
 }
 
 func names(objects []*unstructured.Unstructured) []string {
@@ -158,8 +139,6 @@ func names(objects []*unstructured.Unstructured) []string {
 func buildKustomization(t *testing.T, folder string) rendering {
 	t.Helper()
 	text, err := execute(tool("kustomize"), "", "build", filepath.Join(testenv.Root(), "config", folder))
-	if err != nil {
-		t.Fatalf("kustomize build config/%s: %v\n%s", folder, err, text)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return rendering{text: text, objects: parse(t, text)}
 }

@@ -43,9 +43,7 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 				t.Errorf("got the metrics %d %.200s", status, text)
 			}
 			m.stop(t)
-			if log := string(m.log.Contents()); strings.Contains(log, "forbidden") || !strings.Contains(log, `"level":"info"`) {
-				t.Errorf("the log contains forbidden requests or is not in JSON:\n%s", log)
-			}
+			expect(t, string(m.log.Contents())).To(And(Not(ContainSubstring("forbidden")), ContainSubstring(`"level":"info"`)))
 
 			// Delete a mapping whose credentials are gone.
 			secret := mustKubectl(t, "", "-n", supportNamespace, "get", "secret/acme-deepcall", "-o", "json")

@@ -27,13 +27,11 @@ func scenarios(t *testing.T) []scenario {
 		{"namespaced", operatorRelease, "watchNamespaces: [support, sales]", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--watch-namespaces=support,sales", "--metrics-secure=false", "--metrics-bind-address=:8080")
 			r.expectNone(t, "ClusterRoleBinding")
-			if got := fmt.Sprint(names(r.kind("Role"))); got != fmt.Sprint([]string{
+			expect(t, names(r.kind("Role"))).To(Equal([]string{
 				"deepcall-operator-system/deepcall-operator-leader-election-role",
 				"sales/deepcall-operator-manager-role", "sales/deepcall-operator-namespace-role",
 				"support/deepcall-operator-manager-role", "support/deepcall-operator-namespace-role",
-			}) {
-				t.Errorf("got the Roles %s", got)
-			}
+			}))
 		}},
 		{"namespaced, without cluster-scoped objects", operatorRelease, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}", func(t *testing.T, r rendering) {
 			for _, obj := range r.objects {
@@ -59,9 +57,8 @@ func scenarios(t *testing.T) []scenario {
 			r.expectNone(t, "ServiceAccount")
 			expect(t, field(t, r.only(t, "Deployment"), "spec", "template", "spec", "serviceAccountName")).To(Equal("telephony"))
 			for _, binding := range append(r.kind("ClusterRoleBinding"), r.kind("RoleBinding")...) {
-				if got := fmt.Sprint(field(t, binding, "subjects")); got != "[map[kind:ServiceAccount name:telephony namespace:deepcall-operator-system]]" {
-					t.Errorf("%s binds %s", binding.GetName(), got)
-				}
+				subjects := fmt.Sprint(field(t, binding, "subjects"))
+				expect(t, subjects).To(Equal("[map[kind:ServiceAccount name:telephony namespace:deepcall-operator-system]]"), binding.GetName())
 			}
 		}},
 		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
@@ -105,9 +102,7 @@ func scenarios(t *testing.T) []scenario {
 		{"labels and annotations that conflict with the chart's", operatorRelease, "{commonLabels: {app.kubernetes.io/name: other, control-plane: other}, podLabels: {app.kubernetes.io/instance: other}, podAnnotations: {kubectl.kubernetes.io/default-container: other}, commonAnnotations: {a: common}, deploymentAnnotations: {a: own}}", func(t *testing.T, r rendering) {
 			deployment := r.only(t, "Deployment")
 			r.expectSelectsPods(t, deployment, "spec", "selector", "matchLabels")
-			if deployment.GetAnnotations()["a"] != "own" {
-				t.Errorf("deploymentAnnotations don't override commonAnnotations: %v", deployment.GetAnnotations())
-			}
+			expect(t, deployment.GetAnnotations()).To(HaveKeyWithValue("a", "own"), "deploymentAnnotations override commonAnnotations")
 		}},
 	}, monitoringScenarios()...)
 }
@@ -116,9 +111,8 @@ func expectEverything(t *testing.T, r rendering) {
 	r.expectArgs(t, "--watch-label-selector=shard in (a,b),team!=sales", "--max-concurrent-reconciles=32", "--zap-log-level=5",
 		"--zap-encoder=console", "--zap-stacktrace-level=panic", "--group-metrics")
 	deployment := r.only(t, "Deployment")
-	if got := fmt.Sprint(container(t, deployment)["startupProbe"]); got != "map[failureThreshold:90 httpGet:map[path:/healthz port:health] periodSeconds:2]" {
-		t.Errorf("got the startup probe %s", got)
-	}
+	probe := fmt.Sprint(container(t, deployment)["startupProbe"])
+	expect(t, probe).To(Equal("map[failureThreshold:90 httpGet:map[path:/healthz port:health] periodSeconds:2]"))
 	env := fmt.Sprint(container(t, deployment)["env"])
 	for _, want := range []string{
 		"name:OTEL_EXPORTER_OTLP_ENDPOINT value:http://collector.observability:4317",
@@ -156,12 +150,8 @@ func expectEverything(t *testing.T, r rendering) {
 		configMaps[obj.GetName()] = obj.GetLabels()
 	}
 	expect(t, configMaps["all-deepcall-operator-dashboard"]["grafana_dashboard"]).To(Equal("1"), "the dashboard lacks the label of Grafana's sidecar")
-	if _, found := configMaps["extra-of-all"]; !found {
-		t.Error("the additional object is missing")
-	}
-	if strings.Contains(r.text, "alert: DeepCallNoLeader") || !strings.Contains(r.text, "alert: DeepCallOperatorAbsent") {
-		t.Error("not the disabled alert alone is left out")
-	}
+	expect(t, configMaps).To(HaveKey("extra-of-all"), "the additional object")
+	expect(t, r.text).To(And(Not(ContainSubstring("alert: DeepCallNoLeader")), ContainSubstring("alert: DeepCallOperatorAbsent")), "only the disabled alert is left out")
 }
 
 // expectShortNames expects names of at most 63 characters, which are valid for all kinds.

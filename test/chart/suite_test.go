@@ -78,8 +78,8 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	// The chart installs the operator's CRDs.
-	if out, err := kubectl("", append([]string{"delete", "crd"}, crds...)...); err != nil {
-		return 1, fmt.Errorf("delete the CRDs: %w: %s", err, out)
+	if _, err := kubectl("", append([]string{"delete", "crd"}, crds...)...); err != nil {
+		return 1, fmt.Errorf("delete the CRDs: %w", err)
 	}
 	for _, name := range []string{operatorNamespace, supportNamespace, salesNamespace, marketingNamespace, restrictedNamespace} {
 		namespace := object("v1", "Namespace", "", name)
@@ -111,6 +111,7 @@ func kubectl(input string, args ...string) (string, error) {
 	return execute(plane.Kubectl, input, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
 }
 
+// execute runs a program and returns its output, which an error contains, too.
 func execute(program, input string, args ...string) (string, error) {
 	command := exec.CommandContext(context.Background(), program, args...)
 	command.Env = append(os.Environ(), "HOME="+home, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
@@ -118,7 +119,11 @@ func execute(program, input string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
-	return stdout.String() + stderr.String(), err
+	out := stdout.String() + stderr.String()
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
+	}
+	return out, err
 }
 
 // expect makes an assertion about a value.
@@ -130,18 +135,14 @@ func expect(t *testing.T, actual any) Assertion {
 func mustHelm(t *testing.T, values string, args ...string) string {
 	t.Helper()
 	out, err := helm(values, args...)
-	if err != nil {
-		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return out
 }
 
 func mustKubectl(t *testing.T, input string, args ...string) string {
 	t.Helper()
 	out, err := kubectl(input, args...)
-	if err != nil {
-		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return out
 }
 
@@ -158,10 +159,13 @@ type rendering struct {
 
 func render(t *testing.T, release, values string, args ...string) rendering {
 	t.Helper()
+	return renderChart(t, chart, release, values, args...)
+}
+
+func renderChart(t *testing.T, chart, release, values string, args ...string) rendering {
+	t.Helper()
 	text, err := template(chart, release, values, args...)
-	if err != nil {
-		t.Fatalf("helm template: %v\n%s", err, text)
-	}
+	expect(t, err).NotTo(HaveOccurred())
 	return rendering{text: text, objects: parse(t, text)}
 }
 
