@@ -86,78 +86,46 @@ func TestParseEndpoint(t *testing.T) {
 }
 
 func TestDialControl(t *testing.T) {
-	for address, want := range map[string]bool{
-		"8.8.8.8":                      true,
-		"10.0.0.1":                     true, // DeepCall may be behind a private link
-		"192.168.1.1":                  true,
-		"2001:db8::1":                  true,
-		"fd00::1":                      true,
-		"64:ff9b::8.8.8.8":             true,
-		"64:ff9b::10.0.0.1":            true,
-		"64:ff9b:1::8.8.8.8":           true,
-		"64:ff9b:1::10.0.0.1":          true,
-		"64:ff9b:1:a00:0:100::":        true, // 10.0.0.1
-		"2001:0:808:808::f7f7:f7f7":    true, // Teredo
-		"2001:db8::5efe:a00:1":         true, // ISATAP
-		"fd00:ec3::254":                true,
-		"100.64.0.1":                   true,
-		"168.63.129.17":                true,
-		"2002:808:808::1":              true,
-		"127.0.0.1":                    false,
-		"127.255.255.254":              false,
-		"0.0.0.0":                      false,
-		"0.1.2.3":                      false,
-		"169.254.169.254":              false,
-		"224.0.0.1":                    false,
-		"255.255.255.255":              false,
-		"::":                           false,
-		"::1":                          false,
-		"fe80::1":                      false,
-		"fe80::1%eth0":                 false,
-		"ff02::1":                      false,
-		"ff02::1%eth0":                 false,
-		"::ffff:127.0.0.1":             false,
-		"::ffff:169.254.169.254":       false,
-		"::ffff:0.0.0.0":               false,
-		"::127.0.0.1":                  false,
-		"::ffff:0:127.0.0.1":           false,
-		"64:ff9b::127.0.0.1":           false,
-		"64:ff9b::169.254.1.1":         false,
-		"2002:7f00:1::1":               false,
-		"2002:a9fe:a9fe::":             false,
-		"::169.254.169.254":            false,
-		"::ffff:0:169.254.1.1":         false,
-		"64:ff9b::0.0.0.0":             false,
-		"64:ff9b:1::127.0.0.1":         false,
-		"64:ff9b:1::0.0.0.0":           false,
-		"64:ff9b:1:2::127.0.0.1":       false,
-		"64:ff9b:1::169.254.169.254":   false,
-		"64:ff9b:1:7f00:0:100::":       false, // RFC 6052, a prefix of 48 bits
-		"64:ff9b:1:a9fe:a9:fe00::":     false,
-		"64:ff9b:1:7f:0:1::":           false, // of 56 bits
-		"64:ff9b:1:0:7f:0:100:0":       false, // of 64 bits
-		"2001:0:7f00:1::f7f7:f7f7":     false, // Teredo, the server
-		"2001:0:808:808::80ff:fffe":    false, // Teredo, the client
-		"2001:0:808:808::5601:5601":    false,
-		"2001:db8::5efe:7f00:1":        false, // ISATAP
-		"2001:db8::200:5efe:a9fe:a9fe": false,
-		"fd00:ec2::254":                false, // Amazon
-		"fd00:ec2::23":                 false,
-		"fd20:ce::254":                 false, // Google
-		"fd00:42::42":                  false, // Scaleway
-		"168.63.129.16":                false, // Azure
-		"100.100.100.200":              false, // Alibaba
-		"192.0.0.192":                  false, // Oracle
-		"::ffff:168.63.129.16":         false,
-		"64:ff9b::100.100.100.200":     false,
+	for want, addresses := range map[bool][]string{
+		true: {
+			"8.8.8.8", "2001:db8::1", "2002:808:808::1",
+			"10.0.0.1", "192.168.1.1", "fd00::1", "100.64.0.1", // DeepCall may be behind a private link
+			"64:ff9b::8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b:1::8.8.8.8", "64:ff9b:1::10.0.0.1", "64:ff9b:1:a00:0:100::",
+			"2001:0:808:808::f7f7:f7f7", // Teredo
+			"2001:db8::5efe:a00:1",      // ISATAP
+			"fd00:ec3::254", "168.63.129.17",
+		},
+		false: {
+			"127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255",
+			"::", "::1", "fe80::1", "fe80::1%eth0", "ff02::1", "ff02::1%eth0",
+			"::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:0.0.0.0", "::127.0.0.1", "::169.254.169.254",
+			"::ffff:0:127.0.0.1", "::ffff:0:169.254.1.1",
+			"64:ff9b::127.0.0.1", "64:ff9b::169.254.1.1", "64:ff9b::0.0.0.0",
+			"64:ff9b:1::127.0.0.1", "64:ff9b:1::0.0.0.0", "64:ff9b:1:2::127.0.0.1", "64:ff9b:1::169.254.169.254",
+			"64:ff9b:1:7f00:0:100::", "64:ff9b:1:a9fe:a9:fe00::", // RFC 6052, a prefix of 48 bits
+			"64:ff9b:1:7f:0:1::",     // of 56 bits
+			"64:ff9b:1:0:7f:0:100:0", // of 64 bits
+			"2002:7f00:1::1", "2002:a9fe:a9fe::",
+			"2001:0:7f00:1::f7f7:f7f7",                               // Teredo, the server
+			"2001:0:808:808::80ff:fffe", "2001:0:808:808::5601:5601", // Teredo, the client
+			"2001:db8::5efe:7f00:1", "2001:db8::200:5efe:a9fe:a9fe", // ISATAP
+			"fd00:ec2::254", "fd00:ec2::23", // Amazon
+			"fd20:ce::254",                          // Google
+			"fd00:42::42",                           // Scaleway
+			"168.63.129.16", "::ffff:168.63.129.16", // Azure
+			"100.100.100.200", "64:ff9b::100.100.100.200", // Alibaba
+			"192.0.0.192", // Oracle
+		},
 	} {
-		t.Run(address, func(t *testing.T) {
-			addrPort := netip.AddrPortFrom(netip.MustParseAddr(address), 443)
-			err := dialControl(context.Background(), "tcp", addrPort.String(), nil)
-			if (err == nil) != want || err != nil && !errors.Is(err, errAddressNotAllowed) {
-				t.Errorf("got %v, want allowed %v", err, want)
-			}
-		})
+		for _, address := range addresses {
+			t.Run(address, func(t *testing.T) {
+				addrPort := netip.AddrPortFrom(netip.MustParseAddr(address), 443)
+				err := dialControl(context.Background(), "tcp", addrPort.String(), nil)
+				if (err == nil) != want || err != nil && !errors.Is(err, errAddressNotAllowed) {
+					t.Errorf("got %v, want allowed %v", err, want)
+				}
+			})
+		}
 	}
 	t.Run("a name", func(t *testing.T) {
 		if dialControl(context.Background(), "tcp", "localhost:443", nil) == nil {

@@ -23,16 +23,8 @@ func TestCompareIsATotalOrder(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	for _, pair := range [][2]string{
-		{"9", "10"},
-		{"a9", "a10"},
-		{"7", "8"},
-		{"9", "10a"},
-		{"a", "a1"},
-		{"1.2", "1.10"},
-		{"x7", "x08"},
+		{"9", "10"}, {"7", "8"}, {"9", "10a"}, {"a", "a1"}, {"a9", "a10"}, {"1.2", "1.10"}, {"x7", "x08"}, {"9", ""}, {"z", ""},
 		{"99999999999999999999998", "99999999999999999999999"},
-		{"9", ""},
-		{"z", ""},
 	} {
 		if Compare(pair[0], pair[1]) >= 0 {
 			t.Errorf("%q does not sort before %q", pair[0], pair[1])
