@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/kubernetes"
 
@@ -57,22 +57,13 @@ var _ = Describe("A thousand mappings", func() {
 // createMappings creates mappings of one agent each, concurrently.
 func (env *testEnv) createMappings(count int) {
 	GinkgoHelper()
-	var workers sync.WaitGroup
-	errs := make(chan error, count)
-	for worker := range 8 {
-		workers.Go(func() {
-			for i := worker; i < count; i += 8 {
-				mapping := testenv.Mapping(fmt.Sprintf("agent-%d", i)).In(env.namespace).Agent(fmt.Sprint(i)).
-					Group("90", true).Group("91", false).Build()
-				if err := admin.Create(context.Background(), mapping); err != nil {
-					errs <- err
-				}
-			}
-		})
+	var creations errgroup.Group
+	creations.SetLimit(8)
+	for i := range count {
+		mapping := testenv.Mapping(fmt.Sprintf("agent-%d", i)).In(env.namespace).Agent(fmt.Sprint(i)).Group("90", true).Group("91", false).Build()
+		creations.Go(func() error { return admin.Create(context.Background(), mapping) })
 	}
-	workers.Wait()
-	close(errs)
-	Expect(<-errs).To(Succeed())
+	Expect(creations.Wait()).To(Succeed())
 }
 
 // countReady returns the number of Ready mappings.

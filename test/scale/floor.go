@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -84,25 +83,17 @@ func newFloor(kubeconfig, endpoint string, workers int) (*floor, error) {
 }
 
 func (f *floor) syncAll(ctx context.Context, mappings []v1alpha1.AgentGroupMapping, workers int) error {
-	queue := make(chan *v1alpha1.AgentGroupMapping, len(mappings))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
 	for i := range mappings {
-		queue <- &mappings[i]
-	}
-	close(queue)
-	errs := make([]error, workers)
-	var group sync.WaitGroup
-	for i := range workers {
-		group.Go(func() {
-			for mapping := range queue {
-				if err := f.sync(ctx, mapping); err != nil {
-					errs[i] = fmt.Errorf("%s: %w", mapping.Name, err)
-					return
-				}
+		group.Go(func() error {
+			if err := f.sync(ctx, &mappings[i]); err != nil {
+				return fmt.Errorf("%s: %w", mappings[i].Name, err)
 			}
+			return nil
 		})
 	}
-	group.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
 func (f *floor) sync(ctx context.Context, mapping *v1alpha1.AgentGroupMapping) error {

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,28 +64,22 @@ func (b *bench) deleteMappings(ctx context.Context) error {
 
 // forEach calls do concurrently for 0 to n-1 and reports the progress. It stops at the first error.
 func (b *bench) forEach(ctx context.Context, name string, n int, do func(i int) error) error {
-	var next, done atomic.Int64
-	var failed atomic.Bool
+	var done atomic.Int64
 	stop := b.reportProgress(func() string { return fmt.Sprintf("%s: %d of %d", name, done.Load(), n) })
 	defer stop()
-	errs := make([]error, concurrency)
-	var workers sync.WaitGroup
-	for worker := range concurrency {
-		workers.Go(func() {
-			for !failed.Load() && ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := do(i); err != nil {
-					errs[worker] = fmt.Errorf("%s: %w", name, err)
-					failed.Store(true)
-					return
-				}
-				done.Add(1)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrency)
+	for i := range n {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
+			if err := do(i); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			done.Add(1)
+			return nil
 		})
 	}
-	workers.Wait()
-	return errors.Join(append(errs, ctx.Err())...)
+	return group.Wait()
 }

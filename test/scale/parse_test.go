@@ -35,37 +35,6 @@ func TestWritesSinceReturnsTheDifference(t *testing.T) {
 	}
 }
 
-func TestCPUSecondsAcceptsAnyProgramName(t *testing.T) {
-	stat := "4711 (a ) R name) S 42 4711 4711 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 9 0 100 1000 10"
-	got, err := cpuSeconds(stat)
-	if err != nil || got != 2 {
-		t.Errorf("got %v s, %v", got, err)
-	}
-	if _, err := cpuSeconds("4711 (x) S 42"); err == nil {
-		t.Error("an incomplete line is accepted")
-	}
-}
-
-func TestIsChildChecksNameAndParent(t *testing.T) {
-	for stat, want := range map[string]bool{
-		"7 (etcd) S 42 7":    true,
-		"7 (etcd) S 1 7":     false,
-		"7 (manager) S 42 7": false,
-		"":                   false,
-	} {
-		if got := isChild(stat, "etcd", 42); got != want {
-			t.Errorf("%q: got %t, want %t", stat, got, want)
-		}
-	}
-}
-
-func TestMebibytesConvertsFromKibibytes(t *testing.T) {
-	status := "Name:\tmanager\nVmHWM:\t  102400 kB\nVmRSS:\t   51200 kB\n"
-	if peak, rss := mebibytes(status, "VmHWM"), mebibytes(status, "VmRSS"); peak != 100 || rss != 50 {
-		t.Errorf("got %v and %v", peak, rss)
-	}
-}
-
 func TestParseFlagsValidates(t *testing.T) {
 	for arg, message := range map[string]string{
 		"--scenarios=converge,idel": `unknown scenario "idel"`,

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+
+	"github.com/prometheus/procfs"
 )
 
 // usage is the CPU time and memory of a process.
@@ -15,55 +13,20 @@ type usage struct {
 }
 
 func (p *process) usage() (usage, error) {
-	directory := filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid))
-	stat, err := os.ReadFile(filepath.Join(directory, "stat"))
+	proc, err := procfs.NewProc(p.command.Process.Pid)
 	if err != nil {
 		return usage{}, err
 	}
-	status, err := os.ReadFile(filepath.Join(directory, "status"))
+	stat, err := proc.Stat()
 	if err != nil {
 		return usage{}, err
 	}
-	cpu, err := cpuSeconds(string(stat))
+	status, err := proc.NewStatus()
 	if err != nil {
 		return usage{}, err
 	}
-	return usage{cpu: cpu, rss: mebibytes(string(status), "VmRSS"), peak: mebibytes(string(status), "VmHWM")}, nil
-}
-
-// ticksPerSecond is USER_HZ, which is the same on every architecture that Go supports.
-const ticksPerSecond = 100
-
-// cpuSeconds returns the user and system time in /proc/PID/stat.
-func cpuSeconds(stat string) (float64, error) {
-	// The second field is the name of the program in parentheses, which can contain any character.
-	_, rest, _ := strings.Cut(stat[strings.LastIndexByte(stat, ')')+1:], " ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("parse %q: too few fields", stat)
-	}
-	var ticks int
-	for _, field := range fields[11:13] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return 0, fmt.Errorf("parse %q: %w", stat, err)
-		}
-		ticks += n
-	}
-	return float64(ticks) / ticksPerSecond, nil
-}
-
-// mebibytes returns a size in /proc/PID/status.
-func mebibytes(status, key string) float64 {
-	for line := range strings.Lines(status) {
-		rest, found := strings.CutPrefix(line, key+":")
-		if !found {
-			continue
-		}
-		kibibytes, _ := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
-		return kibibytes / 1024
-	}
-	return 0
+	const mebibyte = 1 << 20
+	return usage{cpu: stat.CPUTime(), rss: float64(status.VmRSS) / mebibyte, peak: float64(status.VmHWM) / mebibyte}, nil
 }
 
 // planeCPU is the CPU time of the control plane, in seconds.
@@ -75,45 +38,22 @@ func (c planeCPU) since(before planeCPU) planeCPU {
 
 // controlPlaneCPU returns the CPU time of kube-apiserver and etcd, which are children of this process.
 func controlPlaneCPU() (planeCPU, error) {
-	apiServer, err := childCPU("kube-apiserver")
+	processes, err := procfs.AllProcs()
 	if err != nil {
 		return planeCPU{}, err
 	}
-	etcd, err := childCPU("etcd")
-	return planeCPU{apiServer, etcd}, err
-}
-
-// childCPU returns the CPU time of the children of this process with that name, in seconds.
-func childCPU(name string) (float64, error) {
-	found, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	total := 0.0
-	for _, path := range found {
-		stat, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has exited
+	var cpu planeCPU
+	for _, p := range processes {
+		stat, err := p.Stat()
+		if err != nil || stat.PPID != os.Getpid() {
+			continue // it has exited, or is not a child
 		}
-		if !isChild(string(stat), name, os.Getpid()) {
-			continue
+		switch stat.Comm {
+		case "kube-apiserver":
+			cpu.apiServer += stat.CPUTime()
+		case "etcd":
+			cpu.etcd += stat.CPUTime()
 		}
-		seconds, err := cpuSeconds(string(stat))
-		if err != nil {
-			return 0, err
-		}
-		total += seconds
 	}
-	return total, nil
-}
-
-// isChild reports whether a process has that name and that parent.
-func isChild(stat, name string, parent int) bool {
-	_, rest, _ := strings.Cut(stat, "(")
-	end := strings.LastIndexByte(rest, ')')
-	if end < 0 {
-		return false
-	}
-	fields := strings.Fields(rest[end+1:])
-	return rest[:end] == name && len(fields) > 1 && fields[1] == strconv.Itoa(parent)
+	return cpu, nil
 }
