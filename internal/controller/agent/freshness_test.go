@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -17,7 +18,7 @@ import (
 	"github.com/deepcall/deepcall-operator/internal/plan"
 )
 
-// apiServer contains mappings and perhaps an account, and counts the reads.
+// apiServer contains mappings and perhaps an account, and counts the reads. Its namespaces are all being deleted.
 type apiServer struct {
 	client.Reader
 	version  string
@@ -33,6 +34,10 @@ type apiServer struct {
 
 func (s *apiServer) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	s.reads++
+	if namespace, ok := obj.(*corev1.Namespace); ok {
+		namespace.DeletionTimestamp = new(metav1.Now())
+		return nil
+	}
 	switch {
 	case s.err != nil:
 		return s.err
@@ -104,6 +109,15 @@ func inNamespace(namespace string, m *v1alpha1.AgentGroupMapping) *v1alpha1.Agen
 
 func withApplied(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
 	m.Status.ObservedUID, m.Status.AppliedGroups = string(m.UID), []v1alpha1.AgentGroup{{GroupID: "90"}}
+	return m
+}
+
+// declaring returns the first generation of a mapping, which declares these groups.
+func declaring(m *v1alpha1.AgentGroupMapping, groups ...string) *v1alpha1.AgentGroupMapping {
+	m.Generation = 1
+	for _, id := range groups {
+		m.Spec.Groups = append(m.Spec.Groups, v1alpha1.AgentGroup{GroupID: id, ReceiveCall: true})
+	}
 	return m
 }
 

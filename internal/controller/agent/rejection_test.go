@@ -6,13 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
 
 func TestRejectionOf(t *testing.T) {
@@ -51,17 +48,12 @@ func TestRejectionOf(t *testing.T) {
 
 // A rejected write of one mapping must not delay the request of another one, nor be repeated by it.
 func TestReconcile_sends_other_mappings_after_a_rejection(t *testing.T) {
-	e := newReconcileEnv(t, dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1})
-	bad, good := newMapping("bad", "1", "1"), newMapping("good", "2", "2")
-	for _, m := range []*v1alpha1.AgentGroupMapping{bad, good} {
-		m.Generation = 1
-		m.Spec.Groups = []v1alpha1.AgentGroup{{GroupID: "9" + m.ResourceVersion, ReceiveCall: true}}
-	}
-	e.cache.mappings, e.cache.badName = []*v1alpha1.AgentGroupMapping{bad, good}, "bad"
-	e.cache.failure = apierrors.NewForbidden(schema.GroupResource{}, "bad", errors.New("a policy"))
-	ctx := log.IntoContext(t.Context(), logr.Discard())
+	e := newReconcileEnv(t)
+	bad, good := declaring(newMapping("bad", "1", "1"), "91"), declaring(newMapping("good", "2", "2"), "92")
+	e.cache.mappings = []*v1alpha1.AgentGroupMapping{bad, good}
+	e.cache.failWritesOf("bad", apierrors.NewForbidden(schema.GroupResource{}, "bad", errors.New("a policy")))
 	for n := 1; n <= 2; n++ { // the record of bad is rejected, then its status, and the record of good is written
-		result, err := e.Reconcile(ctx, good.AgentKey())
+		result, err := e.reconcile(t, good.AgentKey())
 		if err != nil || result.RequeueAfter == 0 {
 			t.Fatalf("reconcile %d: %v, %v", n, result, err)
 		}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller/enqueue"
-	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
 
 // newTestQueue returns a work queue, and what enqueues agents from outside of the watches.
@@ -78,7 +77,7 @@ func TestUnobservedMappingsGoFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			queue, agents := newTestQueue(t)
-			e := newReconcileEnv(t, dispatch.Limits{})
+			e := newReconcileEnv(t)
 			e.Enqueue, e.EnqueueLowPriority = agents.Add, agents.AddLowPriority
 			e.cache.mappings = mappings
 			if err := enqueueAll(e, queue); err != nil {

@@ -5,11 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/clock"
-
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/internal/deepcall"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
 	"github.com/deepcall/deepcall-operator/internal/leader"
 	"github.com/deepcall/deepcall-operator/internal/plan"
@@ -17,43 +13,22 @@ import (
 
 // A permit that is not released blocks the account until the manager restarts.
 func TestSendNext_releases_a_permit_that_it_cannot_use(t *testing.T) {
-	key := v1alpha1.AgentKey{Account: types.NamespacedName{Namespace: "support", Name: "acme"}, AgentID: "7"}
-	other := v1alpha1.AgentKey{Account: key.Account, AgentID: "8"}
-	client, err := deepcall.NewClient(deepcall.Config{Endpoint: "https://deepcall.example", Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	credentials, err := deepcall.ParseCredentials(map[string][]byte{"ssid": []byte("s3ss10n")})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, account := range map[string]*v1alpha1.DeepCallAccount{
 		"when the account is gone":                      nil,
 		"while the account does not have its finalizer": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ignore := func(v1alpha1.AgentKey) {}
-			dispatcher := dispatch.New(dispatch.Options{
-				Clock: clock.RealClock{}, Enqueue: ignore, EnqueueLowPriority: ignore, EnqueueAccount: func(types.NamespacedName) {},
-			})
-			dispatcher.Configure(key.Account, dispatch.Config{
-				Client: client, Credentials: credentials, Endpoint: "https://deepcall.example",
-				Limits: dispatch.Limits{RequestsPerSecond: 10, Burst: 10, MaxInFlight: 1},
-			})
-			if dispatcher.Acquire(key, dispatch.Ask{}) == nil || dispatcher.Acquire(other, dispatch.Ask{}) != nil {
+			e := newReconcileEnv(t)
+			other := e.agentKey("8")
+			if e.dispatcher.Acquire(e.agentKey("7"), dispatch.Ask{}) == nil || e.dispatcher.Acquire(other, dispatch.Ask{}) != nil {
 				t.Fatal("there must be one permit, which the agent has")
 			}
-			mapping := newMapping("asha", "1", "1")
-			mapping.Spec.Groups = []v1alpha1.AgentGroup{{GroupID: "90"}}
-			snap := &snapshot{account: account}
-			snap.Key = key
-			snap.Account = plan.Account{Exists: account != nil, Reachable: true}
-			snap.Mappings = []plan.Mapping{{AgentGroupMapping: mapping, Permitted: true}}
-			r := &Reconciler{Options: Options{Dispatcher: dispatcher, EnqueueAccount: func(types.NamespacedName) {}}}
-			if err := r.sendNext(t.Context(), snap, plan.Plan(snap.Snapshot, plan.State{})); err != nil {
+			snap := newTestSnapshot(declaring(newMapping("asha", "1", "1"), "90"))
+			snap.account, snap.Account = account, plan.Account{Exists: account != nil, Reachable: true}
+			if err := e.sendNext(t.Context(), snap, plan.Plan(snap.Snapshot, plan.State{})); err != nil {
 				t.Fatal(err)
 			}
-			if dispatcher.Acquire(other, dispatch.Ask{}) == nil {
+			if e.dispatcher.Acquire(other, dispatch.Ask{}) == nil {
 				t.Error("the permit is not released")
 			}
 		})
@@ -75,15 +50,9 @@ func TestPriorities_are_those_of_the_dispatcher(t *testing.T) {
 }
 
 func TestReconcile_does_nothing_without_the_lease(t *testing.T) {
-	ignore := func(v1alpha1.AgentKey) {}
-	r := NewReconciler(Options{
-		Fence: leader.NewFence(time.Second, leader.SinceBoot),
-		Dispatcher: dispatch.New(dispatch.Options{
-			Clock: clock.RealClock{}, Enqueue: ignore, EnqueueLowPriority: ignore, EnqueueAccount: func(types.NamespacedName) {},
-		}),
-	})
-	key := v1alpha1.AgentKey{Account: types.NamespacedName{Namespace: "support", Name: "acme"}, AgentID: "7"}
-	if _, err := r.Reconcile(t.Context(), key); !errors.Is(err, leader.ErrNotLeader) { // it has no client that it could use
+	e := newReconcileEnv(t)
+	e.Client, e.Fence = nil, leader.NewFence(time.Second, leader.SinceBoot)
+	if _, err := e.Reconcile(t.Context(), e.agentKey("7")); !errors.Is(err, leader.ErrNotLeader) {
 		t.Errorf("got %v", err)
 	}
 }
