@@ -11,7 +11,6 @@ import (
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
-	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
 
 func TestCABundle(t *testing.T) {
@@ -41,11 +40,7 @@ func TestCABundle(t *testing.T) {
 				if c.value != nil {
 					e.server.objects[string(kind)+"/corp-ca"]["ca.crt"] = c.value
 				}
-				config := e.configure()
-				if config.ConfigError.Reason != c.reason || (config.Client != nil) != (c.reason == "") {
-					t.Errorf("got the error %+v and the client %v, want %q", config.ConfigError, config.Client, c.reason)
-				}
-				if message := config.ConfigError.Message; c.reason != "" && !strings.Contains(message, `the key "ca.crt" of the `+string(kind)+` "corp-ca"`) {
+				if message := e.expectConfig(c.reason).ConfigError.Message; c.reason != "" && !strings.Contains(message, `the key "ca.crt" of the `+string(kind)+` "corp-ca"`) {
 					t.Errorf("the message does not name the object and the key: %s", message)
 				}
 			})
@@ -75,9 +70,7 @@ func TestCABundle_that_is_gone_is_used_for_removals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newConfigEnv(t, referenceTo(v1alpha1.CABundleKindConfigMap))
 			e.set(certificate(t))
-			if config := e.configure(); config.Client == nil || config.ConfigError != (dispatch.ConfigError{}) {
-				t.Fatalf("got %+v", config.ConfigError)
-			}
+			e.expectConfig("")
 			delete(e.server.objects, "ConfigMap/corp-ca")
 			e.account = e.account.DeepCopy()
 			c.change(e)
@@ -102,27 +95,20 @@ func TestCABundle_is_built_into_a_client_once_per_content(t *testing.T) {
 	e := newConfigEnv(t, referenceTo(v1alpha1.CABundleKindConfigMap))
 	first, second := certificate(t), append(certificate(t), "# another one\n"...)
 	e.set(first)
-	before := e.configure()
-	if again := e.configure(); again.Client != before.Client {
+	before := e.expectConfig("")
+	if again := e.expectConfig(""); again.Client != before.Client {
 		t.Error("the same content has another client")
 	}
 	e.set(second)
-	after := e.configure()
-	if after.Client == before.Client || after.Client == nil {
+	if after := e.expectConfig(""); after.Client == before.Client {
 		t.Error("other content has the same client")
 	}
 	e.set([]byte("none"))
-	if invalid := e.configure(); invalid.Client != nil || invalid.ConfigError.Reason != v1alpha1.ReasonInvalidCABundle {
-		t.Errorf("got %+v", invalid.ConfigError)
-	}
+	e.expectConfig(v1alpha1.ReasonInvalidCABundle)
 	delete(e.server.objects, "ConfigMap/corp-ca")
-	if gone := e.configure(); gone.Client != nil || gone.ConfigError.Reason != v1alpha1.ReasonCABundleNotFound {
-		t.Errorf("got %+v", gone.ConfigError)
-	}
+	e.expectConfig(v1alpha1.ReasonCABundleNotFound)
 	e.set(second)
-	if valid := e.configure(); valid.Client == nil || valid.ConfigError != (dispatch.ConfigError{}) {
-		t.Errorf("got %+v", valid.ConfigError)
-	}
+	e.expectConfig("")
 }
 
 func TestCABundle_reads(t *testing.T) {
@@ -163,9 +149,7 @@ func TestCABundle_reads(t *testing.T) {
 				t.Errorf("got %d lists and %d watches, want %d and %d", e.server.lists, e.watches, c.lists, c.watches)
 			}
 			e.server.failures = nil
-			if config := e.configure(); config.ConfigError != (dispatch.ConfigError{}) || config.Client == nil {
-				t.Errorf("afterwards: got %+v", config.ConfigError)
-			}
+			e.expectConfig("")
 		})
 	}
 }
@@ -177,15 +161,14 @@ func TestCABundle_without_the_permission_in_one_namespace(t *testing.T) {
 		e.Tenancy = tenancy.New(nil, tenancy.Scope{Namespaces: []string{"sales", "support"}})
 		e.set(certificate(t))
 		e.server.failures["list ConfigMapList in "+namespace] = forbidden
-		if config := e.configure(); config.ConfigError.Reason != reason || (config.Client != nil) != (reason == "") {
-			t.Errorf("%s: got %+v", namespace, config.ConfigError)
-		}
+		e.expectConfig(reason)
 		if e.watches != 0 || !e.missesCABundle(e.account) {
 			t.Errorf("%s: %d watches", namespace, e.watches)
 		}
 		e.server.failures = nil
-		if config := e.configure(); config.ConfigError.Reason != "" || e.watches != 1 || e.missesCABundle(e.account) {
-			t.Errorf("%s: got %+v and %d watches with the permission", namespace, config.ConfigError, e.watches)
+		e.expectConfig("")
+		if e.watches != 1 || e.missesCABundle(e.account) {
+			t.Errorf("%s: %d watches with the permission", namespace, e.watches)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 	"github.com/deepcall/deepcall-operator/internal/dispatch"
 )
@@ -73,6 +74,13 @@ func (s *apiServer) List(_ context.Context, list client.ObjectList, options ...c
 
 var forbidden = apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no Role"))
 
+// patchClient accepts every patch.
+type patchClient struct{ client.Client }
+
+func (patchClient) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
+	return nil
+}
+
 // configEnv is a reconciler with an account whose configuration is put in force as Reconcile does.
 type configEnv struct {
 	*Reconciler
@@ -94,7 +102,9 @@ func newConfigEnv(t *testing.T, ref v1alpha1.CABundleReference) *configEnv {
 	e.account.Spec.CABundleRef = ref
 	ignoreAgent := func(v1alpha1.AgentKey) {}
 	e.Reconciler = NewReconciler(Options{
-		APIReader: e.server, Clock: clock.RealClock{}, Tenancy: tenancy.New(nil, tenancy.Scope{}),
+		Client: patchClient{}, APIReader: e.server, Clock: clock.RealClock{}, Tenancy: tenancy.New(nil, tenancy.Scope{}),
+		Accounts: assume.New(func(*v1alpha1.DeepCallAccount) bool { return true },
+			func(a *v1alpha1.DeepCallAccount) []string { return []string{a.Name} }),
 		Dispatcher: dispatch.New(dispatch.Options{
 			Clock: clock.RealClock{}, Enqueue: ignoreAgent, EnqueueLowPriority: ignoreAgent, EnqueueAccount: func(types.NamespacedName) {},
 		}),
@@ -110,6 +120,16 @@ func (e *configEnv) configure() dispatch.Config {
 		e.t.Fatal(err)
 	}
 	e.Dispatcher.Configure(client.ObjectKeyFromObject(e.account), config)
+	return config
+}
+
+// expectConfig puts the configuration in force, and expects a client, or else an error with the reason.
+func (e *configEnv) expectConfig(reason string) dispatch.Config {
+	e.t.Helper()
+	config, valid := e.configure(), reason == ""
+	if config.ConfigError.Reason != reason || (config.ConfigError == dispatch.ConfigError{}) != valid || (config.Client != nil) != valid {
+		e.t.Errorf("got the error %+v and the client %v, want %q", config.ConfigError, config.Client, reason)
+	}
 	return config
 }
 

@@ -25,8 +25,7 @@ func newMapping(namespace, uid string, finalizers ...string) *v1alpha1.AgentGrou
 }
 
 func deleting(m *v1alpha1.AgentGroupMapping) *v1alpha1.AgentGroupMapping {
-	now := metav1.Now()
-	m.DeletionTimestamp = &now
+	m.DeletionTimestamp = new(metav1.Now())
 	return m
 }
 

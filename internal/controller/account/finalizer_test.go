@@ -6,42 +6,27 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
-	"github.com/deepcall/deepcall-operator/internal/controller/assume"
 	"github.com/deepcall/deepcall-operator/internal/controller/tenancy"
 )
 
-// patchClient accepts every patch.
-type patchClient struct{ client.Client }
-
-func (patchClient) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
-	return nil
-}
-
 func TestUpdateFinalizer_enqueues_agents_that_saw_the_account_without_it(t *testing.T) {
 	enqueued := 0
-	name := types.NamespacedName{Namespace: "support", Name: "acme"}
-	r := NewReconciler(Options{
-		Client: patchClient{},
-		Accounts: assume.New(func(*v1alpha1.DeepCallAccount) bool { return true },
-			func(a *v1alpha1.DeepCallAccount) []string { return []string{a.Name} }),
-		EnqueueAgents: func(context.Context, types.NamespacedName) error {
-			enqueued++
-			return nil
-		},
-	})
+	e := newConfigEnv(t, v1alpha1.CABundleReference{})
+	e.EnqueueAgents = func(context.Context, types.NamespacedName) error {
+		enqueued++
+		return nil
+	}
 	reconcile := func(finalizers ...string) {
 		t.Helper()
-		cached := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{
-			Namespace: name.Namespace, Name: name.Name, UID: "a", Finalizers: finalizers,
-		}}
-		account, err := r.updateFinalizer(t.Context(), cached, usage{mappings: 1})
+		cached := e.account.DeepCopy()
+		cached.Finalizers = finalizers
+		account, err := e.updateFinalizer(t.Context(), cached, usage{mappings: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.announce(t.Context(), name, announcement{held: isHeld(account)}); err != nil {
+		if err := e.announce(t.Context(), acme, announcement{held: isHeld(account)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,17 +58,11 @@ func TestUpdateFinalizer_keeps_it_while_mappings_can_be_hidden(t *testing.T) {
 		"but not of an account that allows its own only":              {v1alpha1.NamespacesFromSame, true, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := NewReconciler(Options{
-				Client:  patchClient{},
-				Tenancy: tenancy.New(nil, tenancy.Scope{Namespaces: []string{"support"}, Unreadable: c.unreadable}),
-				Accounts: assume.New(func(*v1alpha1.DeepCallAccount) bool { return true },
-					func(a *v1alpha1.DeepCallAccount) []string { return []string{a.Name} }),
-			})
-			account := &v1alpha1.DeepCallAccount{ObjectMeta: metav1.ObjectMeta{
-				Namespace: "support", Name: "acme", UID: "a", Finalizers: []string{v1alpha1.InUseFinalizer}, DeletionTimestamp: c.deleted,
-			}}
-			account.Spec.AllowedNamespaces.From = c.from
-			updated, err := r.updateFinalizer(t.Context(), account, usage{})
+			e := newConfigEnv(t, v1alpha1.CABundleReference{})
+			e.Tenancy = tenancy.New(nil, tenancy.Scope{Namespaces: []string{"support"}, Unreadable: c.unreadable})
+			e.account.Finalizers, e.account.DeletionTimestamp = []string{v1alpha1.InUseFinalizer}, c.deleted
+			e.account.Spec.AllowedNamespaces.From = c.from
+			updated, err := e.updateFinalizer(t.Context(), e.account, usage{})
 			if err != nil || updated.InUse() != c.keeps {
 				t.Errorf("has the finalizer: %v, want %v (%v)", updated.InUse(), c.keeps, err)
 			}
