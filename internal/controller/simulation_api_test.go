@@ -2,6 +2,10 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -16,14 +20,48 @@ import (
 
 const simNamespace = "support"
 
+// simObjects are the objects of an API server or a cache, by type and name.
+type simObjects map[string]client.Object
+
+func keyOf(obj client.Object, name string) string { return fmt.Sprintf("%T %s", obj, name) }
+
+// read copies the object with the name into obj.
+func (o simObjects) read(name string, obj client.Object) error {
+	stored := o[keyOf(obj, name)]
+	if stored == nil {
+		return notFound(name)
+	}
+	copyInto(stored, obj)
+	return nil
+}
+
+// objectsOf returns the objects of a type, in the order of their names.
+func objectsOf[T client.Object](objects simObjects) []T {
+	var found []T
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		if obj, ok := objects[key].(T); ok {
+			found = append(found, obj)
+		}
+	}
+	return found
+}
+
+// copyInto makes an object a copy of another one of its type.
+func copyInto(from, to client.Object) {
+	reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from.DeepCopyObject()).Elem())
+}
+
+func notFound(name string) error {
+	return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, name)
+}
+
 // simAPI is an API server. Its versions are global, and log contains all of them in order.
 type simAPI struct {
-	mu       sync.Mutex
-	version  int
-	mappings map[string]*v1alpha1.AgentGroupMapping
-	accounts map[string]*v1alpha1.DeepCallAccount
-	secret   bool
-	log      []simEvent
+	mu      sync.Mutex
+	version int
+	objects simObjects
+	secret  bool
+	log     []simEvent
 	// fails returns the error of a write or read; nil for none.
 	fails  func(what string) error
 	writes int
@@ -34,52 +72,37 @@ type simEvent struct {
 	deleted bool
 }
 
-func notFound(name string) error {
-	return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, name)
-}
-
 // put stores a new version, and deletes the object if nothing keeps it.
 func (s *simAPI) put(obj client.Object) {
-	if obj.GetDeletionTimestamp() != nil && len(obj.GetFinalizers()) == 0 {
-		s.remove(obj)
-		return
-	}
 	s.version++
-	obj.SetResourceVersion(strconv.Itoa(s.version))
-	switch obj := obj.(type) {
-	case *v1alpha1.AgentGroupMapping:
-		s.mappings[obj.Name] = obj
-	case *v1alpha1.DeepCallAccount:
-		s.accounts[obj.Name] = obj
+	version, key := strconv.Itoa(s.version), keyOf(obj, obj.GetName())
+	isDeleted := obj.GetDeletionTimestamp() != nil && len(obj.GetFinalizers()) == 0
+	if isDeleted {
+		delete(s.objects, key)
+	} else {
+		obj.SetResourceVersion(version)
+		s.objects[key] = obj
 	}
-	s.log = append(s.log, simEvent{obj: obj.DeepCopyObject().(client.Object)})
+	logged := obj.DeepCopyObject().(client.Object)
+	logged.SetResourceVersion(version)
+	s.log = append(s.log, simEvent{logged, isDeleted})
 }
 
-func (s *simAPI) remove(obj client.Object) {
-	s.version++
-	switch obj := obj.(type) {
-	case *v1alpha1.AgentGroupMapping:
-		delete(s.mappings, obj.Name)
-	case *v1alpha1.DeepCallAccount:
-		delete(s.accounts, obj.Name)
+// account returns the account, or nil if there is none.
+func (s *simAPI) account() *v1alpha1.DeepCallAccount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	account := &v1alpha1.DeepCallAccount{}
+	if s.objects.read("acme", account) != nil {
+		return nil
 	}
-	gone := obj.DeepCopyObject().(client.Object)
-	gone.SetResourceVersion(strconv.Itoa(s.version))
-	s.log = append(s.log, simEvent{obj: gone, deleted: true})
+	return account
 }
 
-func (s *simAPI) live(obj client.Object) client.Object {
-	switch obj := obj.(type) {
-	case *v1alpha1.AgentGroupMapping:
-		if m := s.mappings[obj.Name]; m != nil {
-			return m.DeepCopy()
-		}
-	case *v1alpha1.DeepCallAccount:
-		if a := s.accounts[obj.Name]; a != nil {
-			return a.DeepCopy()
-		}
-	}
-	return nil
+func (s *simAPI) mappings() []*v1alpha1.AgentGroupMapping {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return objectsOf[*v1alpha1.AgentGroupMapping](s.objects)
 }
 
 // liveReader reads from the API server.
@@ -96,11 +119,7 @@ func (r liveReader) Get(_ context.Context, key client.ObjectKey, obj client.Obje
 	}
 	switch obj := obj.(type) {
 	case *v1alpha1.DeepCallAccount:
-		a := r.accounts[key.Name]
-		if a == nil {
-			return notFound(key.Name)
-		}
-		a.DeepCopyInto(obj)
+		return r.objects.read(key.Name, obj)
 	case *corev1.Secret:
 		if !r.secret {
 			return notFound(key.Name)
@@ -122,7 +141,7 @@ func (r liveReader) List(_ context.Context, list client.ObjectList, options ...c
 		return nil
 	}
 	listOptions := (&client.ListOptions{}).ApplyOptions(options)
-	for _, m := range r.mappings {
+	for _, m := range objectsOf[*v1alpha1.AgentGroupMapping](r.objects) {
 		if listOptions.FieldSelector.Matches(fields.Set{"spec.agentID": m.Spec.AgentID, "spec.accountRef.name": m.Spec.AccountRef.Name}) {
 			full.Items = append(full.Items, *m.DeepCopy())
 		}

@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
+	"maps"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,8 +23,7 @@ type simCache struct {
 	api        *simAPI
 	mu         sync.Mutex
 	next       int
-	mappings   map[string]*v1alpha1.AgentGroupMapping
-	accounts   map[string]*v1alpha1.DeepCallAccount
+	objects    simObjects
 	handle     func(before, after client.Object)
 	delivering sync.Mutex
 }
@@ -31,38 +31,7 @@ type simCache struct {
 func (c *simCache) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch obj := obj.(type) {
-	case *v1alpha1.DeepCallAccount:
-		if a := c.accounts[key.Name]; a != nil {
-			a.DeepCopyInto(obj)
-			return nil
-		}
-	case *v1alpha1.AgentGroupMapping:
-		if m := c.mappings[key.Name]; m != nil {
-			m.DeepCopyInto(obj)
-			return nil
-		}
-	}
-	return notFound(key.Name)
-}
-
-func (c *simCache) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if accounts, ok := list.(*v1alpha1.DeepCallAccountList); ok {
-		for _, a := range c.accounts {
-			accounts.Items = append(accounts.Items, *a.DeepCopy())
-		}
-		return nil
-	}
-	selector := (&client.ListOptions{}).ApplyOptions(options).FieldSelector
-	for _, m := range c.mappings {
-		if selector.Matches(fields.Set{agentIndex: m.AgentKey().String(), accountIndex: m.AccountKey().String()}) || matchesOne(selector, m) {
-			mappings := list.(*v1alpha1.AgentGroupMappingList)
-			mappings.Items = append(mappings.Items, *m.DeepCopy())
-		}
-	}
-	return nil
+	return c.objects.read(key.Name, obj)
 }
 
 // The indexes of the mappings, as the controller of agents names them.
@@ -71,10 +40,23 @@ const (
 	accountIndex = "account"
 )
 
-func matchesOne(selector fields.Selector, m *v1alpha1.AgentGroupMapping) bool {
-	agentKey, byAgent := selector.RequiresExactMatch(agentIndex)
-	accountKey, byAccount := selector.RequiresExactMatch(accountIndex)
-	return byAgent && agentKey == m.AgentKey().String() || byAccount && accountKey == m.AccountKey().String()
+func (c *simCache) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch list := list.(type) {
+	case *v1alpha1.DeepCallAccountList:
+		for _, a := range objectsOf[*v1alpha1.DeepCallAccount](c.objects) {
+			list.Items = append(list.Items, *a.DeepCopy())
+		}
+	case *v1alpha1.AgentGroupMappingList:
+		selector := (&client.ListOptions{}).ApplyOptions(options).FieldSelector
+		for _, m := range objectsOf[*v1alpha1.AgentGroupMapping](c.objects) {
+			if selector.Matches(fields.Set{agentIndex: m.AgentKey().String(), accountIndex: m.AccountKey().String()}) {
+				list.Items = append(list.Items, *m.DeepCopy())
+			}
+		}
+	}
+	return nil
 }
 
 func (c *simCache) Patch(ctx context.Context, obj client.Object, patch client.Patch, _ ...client.PatchOption) error {
@@ -82,35 +64,15 @@ func (c *simCache) Patch(ctx context.Context, obj client.Object, patch client.Pa
 	if err != nil {
 		return err
 	}
-	var change struct {
-		Metadata struct {
-			ResourceVersion string
-			Finalizers      *[]string
-			Annotations     map[string]*string
-		}
-	}
+	var change metav1.PartialObjectMetadata
 	if err := json.Unmarshal(data, &change); err != nil {
 		return err
 	}
-	noFinalizers := strings.Contains(string(data), `"finalizers":null`)
-	return c.write(ctx, "patch", obj, change.Metadata.ResourceVersion, func(live client.Object) {
-		if change.Metadata.Finalizers != nil {
-			live.SetFinalizers(*change.Metadata.Finalizers)
-		} else if noFinalizers {
-			live.SetFinalizers(nil)
+	return c.write(ctx, "patch", obj, change.ResourceVersion, func(live client.Object) {
+		if err := json.Unmarshal(data, live); err != nil { // merges, but makes removed annotations empty
+			panic(err)
 		}
-		annotations := live.GetAnnotations()
-		for name, value := range change.Metadata.Annotations {
-			if annotations == nil {
-				annotations = map[string]string{}
-			}
-			if value == nil {
-				delete(annotations, name)
-			} else {
-				annotations[name] = *value
-			}
-		}
-		live.SetAnnotations(annotations)
+		maps.DeleteFunc(live.GetAnnotations(), func(_, value string) bool { return value == "" })
 	})
 }
 
@@ -142,22 +104,17 @@ func (c *simCache) write(ctx context.Context, what string, obj client.Object, ve
 	if err := s.fails(what); err != nil {
 		return err
 	}
-	live := s.live(obj)
-	switch {
-	case live == nil:
-		return notFound(obj.GetName())
-	case live.GetResourceVersion() != version:
+	live := obj.DeepCopyObject().(client.Object)
+	if err := s.objects.read(obj.GetName(), live); err != nil {
+		return err
+	}
+	if live.GetResourceVersion() != version {
 		return apierrors.NewConflict(schema.GroupResource{Resource: "objects"}, obj.GetName(), errors.New("changed"))
 	}
 	s.writes++
 	change(live)
 	s.put(live)
-	switch obj := obj.(type) {
-	case *v1alpha1.AgentGroupMapping:
-		live.(*v1alpha1.AgentGroupMapping).DeepCopyInto(obj)
-	case *v1alpha1.DeepCallAccount:
-		live.(*v1alpha1.DeepCallAccount).DeepCopyInto(obj)
-	}
+	copyInto(live, obj)
 	return s.fails("answer of " + what)
 }
 
@@ -184,28 +141,16 @@ func (c *simCache) deliver(n int) {
 func (c *simCache) apply(e simEvent) (before, after client.Object) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch obj := e.obj.DeepCopyObject().(type) {
-	case *v1alpha1.AgentGroupMapping:
-		_, _ = transform.Mapping(obj)
-		if old := c.mappings[obj.Name]; old != nil {
-			before = old
-		}
-		if e.deleted {
-			delete(c.mappings, obj.Name)
-			return before, nil
-		}
-		c.mappings[obj.Name] = obj
-		return before, obj
-	case *v1alpha1.DeepCallAccount:
-		if old := c.accounts[obj.Name]; old != nil {
-			before = old
-		}
-		if e.deleted {
-			delete(c.accounts, obj.Name)
-			return before, nil
-		}
-		c.accounts[obj.Name] = obj
-		return before, obj
+	after = e.obj.DeepCopyObject().(client.Object)
+	if mapping, ok := after.(*v1alpha1.AgentGroupMapping); ok {
+		_, _ = transform.Mapping(mapping)
 	}
-	return nil, nil
+	key := keyOf(after, after.GetName())
+	before = c.objects[key]
+	if e.deleted {
+		delete(c.objects, key)
+		return before, nil
+	}
+	c.objects[key] = after
+	return before, after
 }

@@ -32,6 +32,13 @@ const (
 	bodyRejected = `{"status":"error","code":1000,"message":"no"}`
 )
 
+// allowRemoval lets a request for the agent repeat what DeepCall has.
+func (d *simDeepCall) allowRemoval(agent string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.removals[agent]++
+}
+
 func (d *simDeepCall) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body struct {
 		AgentID string

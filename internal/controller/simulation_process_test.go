@@ -2,10 +2,8 @@ package controller
 
 import (
 	"context"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 
@@ -78,7 +76,7 @@ func run[key comparable](p *simProcess, ctx context.Context, what string, q *enq
 func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProcess {
 	ctx, cancel := context.WithCancel(log.IntoContext(context.Background(), logr.Discard()))
 	p := &simProcess{cancel: cancel, busy: map[string]int{}, stopping: make(chan struct{})}
-	p.cache = &simCache{api: api, mappings: map[string]*v1alpha1.AgentGroupMapping{}, accounts: map[string]*v1alpha1.DeepCallAccount{}}
+	p.cache = &simCache{api: api, objects: simObjects{}}
 	p.cache.deliver(from)
 	agentQueue, accountQueue := enqueue.New[v1alpha1.AgentKey](), enqueue.New[reconcile.Request]()
 	enqueueAccount := func(name types.NamespacedName) { accountQueue.Add(reconcile.Request{NamespacedName: name}) }
@@ -123,13 +121,10 @@ func startProcess(t *testing.T, api *simAPI, dc *simDeepCall, from int) *simProc
 		}
 	}
 	p.cache.mu.Lock()
-	ms, as := maps.Clone(p.cache.mappings), maps.Clone(p.cache.accounts)
+	cached := objectsOf[client.Object](p.cache.objects)
 	p.cache.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(ms)) {
-		p.cache.handle(nil, ms[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(as)) {
-		p.cache.handle(nil, as[name])
+	for _, obj := range cached {
+		p.cache.handle(nil, obj)
 	}
 	p.shutdown = p.agents.Shutdown(p.stopping)
 	return p

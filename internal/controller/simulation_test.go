@@ -60,13 +60,13 @@ func (s *simulation) intn(n int) int {
 func (s *simulation) logf(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log = append(s.log, fmt.Sprintf(format, args...))
+	s.log = append(s.log, time.Now().Format("04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
 func simulate(t *testing.T, r *rand.Rand, mode string) {
 	s := &simulation{t: t, r: r}
 	s.faults.Store(true)
-	s.api = &simAPI{mappings: map[string]*v1alpha1.AgentGroupMapping{}, accounts: map[string]*v1alpha1.DeepCallAccount{}, secret: true}
+	s.api = &simAPI{objects: simObjects{}, secret: true}
 	failsWrites := mode == "failing writes" || mode == "everything fails"
 	failsRequests := mode == "failing requests" || mode == "everything fails"
 	s.api.fails = func(what string) error {
@@ -161,7 +161,7 @@ func (s *simulation) check(busy map[string]int, writes, requests int) {
 	}
 	s.p.busyMu.Unlock()
 	declared := map[string]map[string]bool{}
-	for _, m := range s.api.mappings {
+	for _, m := range objectsOf[*v1alpha1.AgentGroupMapping](s.api.objects) {
 		if m.DeletionTimestamp != nil {
 			s.t.Errorf("%s is not deleted: %+v", m.Name, m.Status)
 			continue
