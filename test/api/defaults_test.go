@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			obj := create(t, test.fixture.with(t, "defaults", test.given))
-			if want := integers(fromYAML(t, test.want)); !reflect.DeepEqual(obj.Object["spec"], want) {
+			if want := fromYAML(t, test.want); !reflect.DeepEqual(obj.Object["spec"], want) {
 				t.Errorf("got  %v\nwant %v", obj.Object["spec"], want)
 			}
 			if want := map[string]any{"observedGeneration": int64(-1)}; !reflect.DeepEqual(obj.Object["status"], want) {
@@ -43,17 +43,4 @@ func TestDefaults(t *testing.T) {
 			}
 		})
 	}
-}
-
-// integers converts numbers to int64, as the client decodes them.
-func integers(in map[string]any) map[string]any {
-	for key, value := range in {
-		switch value := value.(type) {
-		case float64:
-			in[key] = int64(value)
-		case map[string]any:
-			in[key] = integers(value)
-		}
-	}
-	return in
 }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,7 +23,7 @@ const acme = "  endpoint: https://v4-api.deepcall.com\n  credentialsSecretRef: {
 func TestKubectlParsesUnquotedYAndNAsBooleans(t *testing.T) {
 	for value, want := range map[string]string{"true": "true", "false": "false", "Y": "true", "N": "false", "yes": "true", "no": "false"} {
 		t.Run(value, func(t *testing.T) {
-			got, err := kubectl(t, ashaDocument(`"7"`, `"90"`, value), "apply", "--dry-run=server", "-f-", "-o=jsonpath={.spec.groups[0].receiveCall}")
+			got, err := kubectl(ashaDocument(`"7"`, `"90"`, value), "apply", "--dry-run=server", "-f-", "-o=jsonpath={.spec.groups[0].receiveCall}")
 			if err != nil || got != want {
 				t.Errorf("got %s %v, want %s", got, err, want)
 			}
@@ -42,7 +44,7 @@ func TestKubectlApplyReportsInvalidFields(t *testing.T) {
 		{"a misspelt field of an account", account.document("acme", acme+"  limits: {burts: 5}\n"), `unknown field "spec.limits.burts"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := kubectl(t, test.document, "apply", "-f-")
+			got, err := kubectl(test.document, "apply", "-f-")
 			if err == nil || !strings.Contains(got, test.want) {
 				t.Errorf("got %s\nwant %s", got, test.want)
 			}
@@ -53,13 +55,11 @@ func TestKubectlApplyReportsInvalidFields(t *testing.T) {
 func TestServerSideApplyMergesGroupsOfTwoManagers(t *testing.T) {
 	apply := func(manager, document string) {
 		t.Helper()
-		if got, err := kubectl(t, document, "apply", "--server-side", "--validate=strict", "--field-manager="+manager, "-f-"); err != nil {
-			t.Fatalf("%s: %s", manager, got)
-		}
+		mustKubectl(t, document, "apply", "--server-side", "--validate=strict", "--field-manager="+manager, "-f-")
 	}
 	expectGroups := func(want string) {
 		t.Helper()
-		if got, err := kubectl(t, "", "get", "agm", "asha", "-o=jsonpath={.spec.groups[*].groupID}"); err != nil || got != want {
+		if got := mustKubectl(t, "", "get", "agm", "asha", "-o=jsonpath={.spec.groups[*].groupID}"); got != want {
 			t.Errorf("got the groups %s, want %s", got, want)
 		}
 	}
@@ -75,9 +75,7 @@ func TestServerSideApplyMergesGroupsOfTwoManagers(t *testing.T) {
 
 func TestPrinterColumns(t *testing.T) {
 	deleteAtEnd(t, "agm/asha", "dca/acme")
-	if got, err := kubectl(t, ashaDocument(`"7"`, `"90"`, "Y")+"---\n"+account.document("acme", acme), "apply", "-f-"); err != nil {
-		t.Fatal(got)
-	}
+	mustKubectl(t, ashaDocument(`"7"`, `"90"`, "Y")+"---\n"+account.document("acme", acme), "apply", "-f-")
 	const (
 		agents   = "NAME AGENT RECEIVING READY REASON SYNCED AGE"
 		accounts = "NAME ENDPOINT MAPPINGS READY REASON AGE"
@@ -94,17 +92,13 @@ func TestPrinterColumns(t *testing.T) {
 		{"get deepcall", []string{agents, accounts}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
-			got, err := kubectl(t, "", strings.Fields(test.args)...)
-			if err != nil {
-				t.Fatal(got)
-			}
 			var headers []string
-			for line := range strings.Lines(got) {
+			for line := range strings.Lines(mustKubectl(t, "", strings.Fields(test.args)...)) {
 				if strings.HasPrefix(line, "NAME") {
 					headers = append(headers, strings.Join(strings.Fields(line), " "))
 				}
 			}
-			if strings.Join(headers, "\n") != strings.Join(test.want, "\n") {
+			if !slices.Equal(headers, test.want) {
 				t.Errorf("got  %q\nwant %q", headers, test.want)
 			}
 		})
@@ -114,11 +108,8 @@ func TestPrinterColumns(t *testing.T) {
 func TestEveryFieldHasADescription(t *testing.T) {
 	for _, plural := range []string{"agentgroupmappings", "deepcallaccounts"} {
 		t.Run(plural, func(t *testing.T) {
-			crd := &unstructured.Unstructured{}
-			crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-			if err := admin.Get(t.Context(), client.ObjectKey{Name: plural + ".telephony.deepcall.com"}, crd); err != nil {
-				t.Fatal(err)
-			}
+			crd := newCRD(plural)
+			NewWithT(t).Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(crd), crd)).To(Succeed())
 			versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
 			root, found, _ := unstructured.NestedMap(versions[0].(map[string]any), "schema", "openAPIV3Schema")
 			if !found {
@@ -128,13 +119,10 @@ func TestEveryFieldHasADescription(t *testing.T) {
 		})
 	}
 	t.Run("kubectl explain", func(t *testing.T) {
-		want, err := kubectl(t, "", "get", "crd", "agentgroupmappings.telephony.deepcall.com",
+		want := mustKubectl(t, "", "get", "crd", "agentgroupmappings.telephony.deepcall.com",
 			"-o=jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.groups.items.properties.receiveCall.description}")
-		if err != nil || want == "" {
-			t.Fatal(want, err)
-		}
-		got, err := kubectl(t, "", "explain", "agm.spec.groups.receiveCall")
-		if err != nil || !strings.Contains(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(want), " ")) {
+		got := mustKubectl(t, "", "explain", "agm.spec.groups.receiveCall")
+		if want == "" || !strings.Contains(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
 	})
@@ -159,10 +147,13 @@ func expectDescriptions(t *testing.T, path string, node map[string]any) {
 	}
 }
 
+func newCRD(plural string) *unstructured.Unstructured {
+	crd := &unstructured.Unstructured{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	crd.SetName(plural + ".telephony.deepcall.com")
+	return crd
+}
+
 func deleteAtEnd(t *testing.T, names ...string) {
-	t.Cleanup(func() {
-		if got, err := kubectl(t, "", append([]string{"delete"}, names...)...); err != nil {
-			t.Error(got)
-		}
-	})
+	t.Cleanup(func() { mustKubectl(t, "", append([]string{"delete"}, names...)...) })
 }

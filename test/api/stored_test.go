@@ -1,16 +1,14 @@
 package api
 
 import (
-	"context"
-	"slices"
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -22,109 +20,64 @@ import (
 func TestMappingsStoredWithoutGroups(t *testing.T) {
 	storeWithoutGroups(t, "legacy")
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	operator, err := client.New(plane.Config, client.Options{Scheme: scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	stored := &v1alpha1.AgentGroupMapping{}
-	get := func(t *testing.T) {
-		t.Helper()
-		if err := operator.Get(t.Context(), client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "legacy"}, stored); err != nil {
-			t.Fatal(err)
-		}
+	get := func() error {
+		return operator.Get(t.Context(), client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "legacy"}, stored)
 	}
-	patch := func(t *testing.T, change func()) {
-		t.Helper()
-		get(t)
+	patch := func(g Gomega, change func()) {
+		g.Expect(get()).To(Succeed())
 		before := stored.DeepCopy()
 		change()
-		if err := operator.Patch(t.Context(), stored, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-			t.Error(err)
-		}
+		g.Expect(operator.Patch(t.Context(), stored, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))).To(Succeed())
+	}
+	updateStatus := func(g Gomega, receiving string) {
+		g.Expect(get()).To(Succeed())
+		stored.Status.ObservedGeneration, stored.Status.Receiving = 1, receiving
+		g.Expect(operator.Status().Update(t.Context(), stored)).To(Succeed())
 	}
 	t.Run("accept a finalizer and an annotation", func(t *testing.T) {
-		patch(t, func() {
+		patch(NewWithT(t), func() {
 			controllerutil.AddFinalizer(stored, v1alpha1.StopCallsFinalizer)
 			stored.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: "{}"}
 		})
 	})
-	t.Run("accept a status", func(t *testing.T) {
-		get(t)
-		stored.Status.ObservedGeneration, stored.Status.Receiving = 1, "0/0"
-		if err := operator.Status().Update(t.Context(), stored); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Run("accept a status", func(t *testing.T) { updateStatus(NewWithT(t), "0/0") })
 	t.Run("reject an edit of the spec until it has groups", func(t *testing.T) {
-		get(t)
+		g := NewWithT(t)
+		g.Expect(get()).To(Succeed())
 		expectInvalid(t, operator.Patch(t.Context(), stored, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))), "spec.groups", "Required")
 		edit := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true,"groups":[]}}`))
-		if err := operator.Patch(t.Context(), stored, edit, client.DryRunAll); err != nil {
-			t.Error(err)
-		}
+		g.Expect(operator.Patch(t.Context(), stored, edit, client.DryRunAll)).To(Succeed())
 	})
 	t.Run("can be deleted", func(t *testing.T) {
-		get(t)
-		if err := operator.Delete(t.Context(), stored); err != nil {
-			t.Fatal(err)
-		}
-		get(t)
-		stored.Status.Receiving = "1/1"
-		if err := operator.Status().Update(t.Context(), stored); err != nil {
-			t.Error(err)
-		}
-		patch(t, func() { controllerutil.RemoveFinalizer(stored, v1alpha1.StopCallsFinalizer) })
-		if err := operator.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); client.IgnoreNotFound(err) != nil || err == nil {
-			t.Errorf("got %v, want it to be gone", err)
-		}
+		g := NewWithT(t)
+		g.Expect(get()).To(Succeed())
+		g.Expect(operator.Delete(t.Context(), stored)).To(Succeed())
+		updateStatus(g, "1/1")
+		patch(g, func() { controllerutil.RemoveFinalizer(stored, v1alpha1.StopCallsFinalizer) })
+		g.Expect(get()).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
 	})
 }
 
 // storeWithoutGroups creates a mapping without spec.groups while the CRD doesn't require the field.
 func storeWithoutGroups(t *testing.T, name string) {
 	t.Helper()
-	legacy := mapping.with(t, name, `groups: null`)
-	requireGroups(t, false)
-	defer requireGroups(t, true)
-	if err := admin.Create(t.Context(), legacy); err != nil {
-		t.Fatal(err)
-	}
+	const required = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/required"
+	requireGroups(t, false, `[{"op":"test","path":"`+required+`/2","value":"groups"}, {"op":"remove","path":"`+required+`/2"}]`)
+	defer requireGroups(t, true, `[{"op":"add","path":"`+required+`/2","value":"groups"}]`)
+	NewWithT(t).Expect(admin.Create(t.Context(), mapping.with(t, name, `groups: null`))).To(Succeed())
 }
 
-// requireGroups sets whether the CRD requires spec.groups, and waits until that is in force.
-func requireGroups(t *testing.T, required bool) {
+// requireGroups patches whether the CRD requires spec.groups, and waits until that is in force.
+func requireGroups(t *testing.T, required bool, patch string) {
 	t.Helper()
-	crd := &unstructured.Unstructured{}
-	crd.SetAPIVersion("apiextensions.k8s.io/v1")
-	crd.SetKind("CustomResourceDefinition")
-	if err := admin.Get(t.Context(), client.ObjectKey{Name: "agentgroupmappings.telephony.deepcall.com"}, crd); err != nil {
-		t.Fatal(err)
-	}
-	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
-	path := []string{"schema", "openAPIV3Schema", "properties", "spec", "required"}
-	fields, _, _ := unstructured.NestedStringSlice(versions[0].(map[string]any), path...)
-	fields = slices.DeleteFunc(fields, func(field string) bool { return field == "groups" })
-	if required {
-		fields = append(fields, "groups")
-	}
-	if err := unstructured.SetNestedStringSlice(versions[0].(map[string]any), fields, path...); err != nil {
-		t.Fatal(err)
-	}
-	if err := unstructured.SetNestedSlice(crd.Object, versions, "spec", "versions"); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Update(t.Context(), crd); err != nil {
-		t.Fatal(err)
-	}
+	g := NewWithT(t)
+	g.Expect(admin.Patch(t.Context(), newCRD("agentgroupmappings"), client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
 	probe := mapping.with(t, "probe", `groups: null`)
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		err := admin.Create(t.Context(), probe.DeepCopy(), client.DryRunAll)
-		return (err != nil) == required, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g.Eventually(func() bool {
+		return admin.Create(t.Context(), probe.DeepCopy(), client.DryRunAll) != nil
+	}).WithTimeout(time.Minute).WithPolling(50 * time.Millisecond).Should(Equal(required))
 }

@@ -3,24 +3,21 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
 	"github.com/deepcall/deepcall-operator/test/testenv"
@@ -68,23 +65,16 @@ func (f fixture) with(t *testing.T, name, spec string) *unstructured.Unstructure
 func fromYAML(t *testing.T, text string) map[string]any {
 	t.Helper()
 	out := map[string]any{}
-	if err := yaml.Unmarshal([]byte(text), &out); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
+	NewWithT(t).Expect(yaml.Unmarshal([]byte(text), &out)).To(Succeed(), text)
 	return out
 }
 
 // create creates the object until the test ends, and returns it as stored.
 func create(t *testing.T, obj *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
-	if err := admin.Create(t.Context(), obj); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin.Delete(context.Background(), obj); client.IgnoreNotFound(err) != nil {
-			t.Error(err)
-		}
-	})
+	g := NewWithT(t)
+	g.Expect(admin.Create(t.Context(), obj)).To(Succeed())
+	t.Cleanup(func() { g.Expect(client.IgnoreNotFound(admin.Delete(context.Background(), obj))).To(Succeed()) })
 	return obj
 }
 
@@ -132,15 +122,16 @@ func expectInvalid(t *testing.T, err error, field, message string) {
 }
 
 // kubectl runs kubectl with the input and returns its output.
-func kubectl(t *testing.T, input string, args ...string) (string, error) {
+func kubectl(input string, args ...string) (string, error) {
+	return plane.Run(input, plane.Kubectl, args...)
+}
+
+// mustKubectl runs kubectl, which must succeed, and returns its output.
+func mustKubectl(t *testing.T, input string, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(context.Background(), plane.Kubectl, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...)
-	command.Env = append(os.Environ(), "HOME="+filepath.Dir(plane.Kubeconfig))
-	command.Stdin = strings.NewReader(input)
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
-	err := command.Run()
-	return output.String(), err
+	output, err := kubectl(input, args...)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred(), output)
+	return output
 }
 
 // document returns a YAML document with the spec.

@@ -15,17 +15,14 @@ import (
 
 // TestNamespaceAndOwnersAreDeleted deletes a protected namespace, and the owner of a mapping in another one.
 func TestNamespaceAndOwnersAreDeleted(t *testing.T) {
+	g := NewWithT(t)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "deleted", Labels: map[string]string{v1alpha1.ProtectedLabel: "true"}}}
-	if err := as(user).Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
+	g.Expect(as(user).Create(t.Context(), namespace)).To(Succeed())
 	mapping := receivingMapping(namespace.Name, "asha")
 	account := usedAccount(namespace.Name, "acme")
 	account.Finalizers = nil
 	for _, obj := range []client.Object{mapping, account} {
-		if err := as(user).Create(t.Context(), obj); err != nil {
-			t.Fatal(err)
-		}
+		g.Expect(as(user).Create(t.Context(), obj)).To(Succeed())
 	}
 	account.Status.Mappings = 1
 	updateStatus(t, account)
@@ -36,26 +33,20 @@ func TestNamespaceAndOwnersAreDeleted(t *testing.T) {
 	expect(t, as(user).Delete(t.Context(), mapping, client.DryRunAll), mappingRefused)
 	expect(t, as(user).Delete(t.Context(), account, client.DryRunAll), accountRefused)
 
-	if err := as(user).Delete(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
+	g.Expect(as(user).Delete(t.Context(), namespace)).To(Succeed())
 	// No controllers run yet, so the namespace remains.
 	for _, obj := range []client.Object{mapping, account} {
-		NewWithT(t).Eventually(func() error {
+		g.Eventually(func() error {
 			return as(user).Delete(t.Context(), obj, client.DryRunAll)
 		}).WithTimeout(20 * time.Second).Should(Succeed())
 	}
 
 	stop, err := plane.StartControllers("garbage-collector-controller")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g.Expect(err).NotTo(HaveOccurred())
 	defer stop()
-	if err := as(user).Delete(t.Context(), owner); err != nil {
-		t.Fatal(err)
-	}
+	g.Expect(as(user).Delete(t.Context(), owner)).To(Succeed())
 	for _, obj := range []client.Object{owned, namespace} {
-		NewWithT(t).Eventually(func() bool {
+		g.Eventually(func() bool {
 			return apierrors.IsNotFound(as(user).Get(t.Context(), client.ObjectKeyFromObject(obj), obj))
 		}).WithTimeout(2*time.Minute).Should(BeTrue(), "%T remains", obj)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -20,25 +21,20 @@ func TestDeletionIsRefused(t *testing.T) {
 	counted := create(t, testenv.Account("counted", "https://v4-api.deepcall.com").In(open).Build())
 	counted.Status.Mappings = 2
 	updateStatus(t, counted)
-	applied := create(t, testenv.Mapping("applied").In(protected).Group("90", false).Build())
-	applied.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: true}}
-	updateStatus(t, applied)
-	quiet := create(t, testenv.Mapping("quiet").In(protected).Group("90", false).Build())
-	quiet.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: false}}
-	updateStatus(t, quiet)
+	withApplied := func(name string, receives bool) client.Object {
+		mapping := create(t, testenv.Mapping(name).In(protected).Group("90", false).Build())
+		mapping.Status.AppliedGroups = []v1alpha1.AgentGroup{{GroupID: "90", ReceiveCall: receives}}
+		updateStatus(t, mapping)
+		return mapping
+	}
 	orphan := receivingMapping(protected, "orphan")
 	orphan.Spec.RemovalPolicy = v1alpha1.RemovalPolicyOrphan
 	terminating := receivingMapping(protected, "terminating")
 	terminating.Finalizers = []string{v1alpha1.StopCallsFinalizer}
 	terminating.Annotations = map[string]string{v1alpha1.ConfirmDeletionAnnotation: "true"}
 	create(t, terminating)
-	if err := as(user).Delete(t.Context(), terminating); err != nil {
-		t.Fatal(err)
-	}
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":null}}`))
-	if err := as(user).Patch(t.Context(), terminating, patch); err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(as(user).Delete(t.Context(), terminating)).To(Succeed())
+	NewWithT(t).Expect(as(user).Patch(t.Context(), terminating, mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
 	for _, test := range []struct {
 		name   string
 		object client.Object
@@ -51,8 +47,8 @@ func TestDeletionIsRefused(t *testing.T) {
 		{"an account that is not in use", create(t, testenv.Account("unused", "https://v4-api.deepcall.com").In(protected).Build()), ""},
 		{"a mapping with a group that receives calls", create(t, receivingMapping(protected, "asha")), mappingRefused},
 		{"an Orphan mapping with such a group", create(t, orphan), mappingRefused},
-		{"a mapping whose group still receives calls in DeepCall", applied, mappingRefused},
-		{"a mapping whose groups receive no calls", quiet, ""},
+		{"a mapping whose group still receives calls in DeepCall", withApplied("applied", true), mappingRefused},
+		{"a mapping whose groups receive no calls", withApplied("quiet", false), ""},
 		{"a mapping without groups", create(t, testenv.Mapping("empty").In(protected).Build()), ""},
 		{"a mapping in another namespace", create(t, receivingMapping(open, "asha")), ""},
 		{"a mapping that is being deleted", terminating, ""},
@@ -71,9 +67,7 @@ func TestDeletionIsRefused(t *testing.T) {
 
 func updateStatus(t *testing.T, obj client.Object) {
 	t.Helper()
-	if err := as(operator).Status().Update(t.Context(), obj); err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(as(operator).Status().Update(t.Context(), obj)).To(Succeed())
 }
 
 func TestDeletionOfACollectionIsRefused(t *testing.T) {
@@ -94,28 +88,26 @@ func TestConfirmedDeletion(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			in := "--namespace=" + object.GetNamespace()
 			remove := []string{"delete", kind, object.GetName(), "--dry-run=server", in}
-			out, err := kubectl("", remove...)
+			out, err := kubectl(remove...)
 			_, command, found := strings.Cut(strings.TrimSpace(out), " first: ")
 			if err == nil || !found {
 				t.Fatalf("got %v: %s", err, out)
 			}
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+v1alpha1.ConfirmDeletionAnnotation+`":"false"}}}`))
-			if err := as(user).Patch(t.Context(), object, patch); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := kubectl("", remove...); err == nil {
+			patch := mergePatch(`{"metadata":{"annotations":{"` + v1alpha1.ConfirmDeletionAnnotation + `":"false"}}}`)
+			NewWithT(t).Expect(as(user).Patch(t.Context(), object, patch)).To(Succeed())
+			if out, err := kubectl(remove...); err == nil {
 				t.Errorf("another value confirms the deletion: %s", out)
 			}
-			if out, err := execute("", "bash", "-c", command+" --overwrite"); err != nil {
+			if out, err := plane.Run("", "bash", "-c", command+" --overwrite"); err != nil {
 				t.Fatalf("%s: %v: %s", command, err, out)
 			}
-			if out, err := kubectl("", remove...); err != nil {
+			if out, err := kubectl(remove...); err != nil {
 				t.Errorf("got %v: %s", err, out)
 			}
-			if out, err := kubectl("", "annotate", kind, object.GetName(), v1alpha1.ConfirmDeletionAnnotation+"-", in); err != nil {
+			if out, err := kubectl("annotate", kind, object.GetName(), v1alpha1.ConfirmDeletionAnnotation+"-", in); err != nil {
 				t.Fatal(out)
 			}
-			if out, err := kubectl("", remove...); err == nil {
+			if out, err := kubectl(remove...); err == nil {
 				t.Errorf("the deletion is not refused after the annotation was removed: %s", out)
 			}
 		})

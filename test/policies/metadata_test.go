@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,7 +53,7 @@ func TestOnlyTheOperatorWritesItsMetadata(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			patch := func(name string) error {
-				return as(name).Patch(t.Context(), test.object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(test.patch)), client.DryRunAll)
+				return as(name).Patch(t.Context(), test.object.DeepCopyObject().(client.Object), mergePatch(test.patch), client.DryRunAll)
 			}
 			expect(t, patch(user), test.want)
 			expect(t, patch(operator), "")
@@ -86,9 +87,7 @@ func TestManifestsWithTheOperatorsMetadata(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text, err := json.Marshal(test.manifest)
-			if err != nil {
-				t.Fatal(err)
-			}
+			NewWithT(t).Expect(err).NotTo(HaveOccurred())
 			apply := client.RawPatch(types.ApplyPatchType, text)
 			expect(t, as(user).Patch(t.Context(), test.manifest, apply, client.FieldOwner("gitops"), client.ForceOwnership, client.DryRunAll), test.want)
 		})

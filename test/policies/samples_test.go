@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -39,7 +38,7 @@ func TestSampleOfAllowedEndpoints(t *testing.T) {
 		`{"spec":{"endpoint":"https://another.example.com"}}`:           refused,
 	} {
 		t.Run("an existing account: "+patch, func(t *testing.T) {
-			expect(t, as(operator).Patch(t.Context(), existing.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll), want)
+			expect(t, as(operator).Patch(t.Context(), existing.DeepCopy(), mergePatch(patch), client.DryRunAll), want)
 		})
 	}
 }
@@ -47,9 +46,7 @@ func TestSampleOfAllowedEndpoints(t *testing.T) {
 func TestSampleOfOrphanInStaging(t *testing.T) {
 	const refused = "spec.removalPolicy must be Orphan in a staging namespace"
 	staging := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "staging", Labels: map[string]string{"environment": "staging"}}}
-	if err := as(user).Create(t.Context(), staging); err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(as(user).Create(t.Context(), staging)).To(Succeed())
 	existing := create(t, receivingMapping("staging", "existing"))
 	apply(t, "orphan_in_staging.yaml", receivingMapping("staging", "probe"))
 	orphan := testenv.Mapping("new").Orphan()
@@ -58,10 +55,9 @@ func TestSampleOfOrphanInStaging(t *testing.T) {
 	expect(t, as(user).Create(t.Context(), receivingMapping(open, "new"), client.DryRunAll), "")
 
 	expect(t, as(operator).Patch(t.Context(), existing.DeepCopy(),
-		client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["telephony.deepcall.com/stop-calls"]}}`)), client.DryRunAll), "")
+		mergePatch(`{"metadata":{"finalizers":["telephony.deepcall.com/stop-calls"]}}`), client.DryRunAll), "")
 	for _, change := range []struct{ policy, want string }{{"Orphan", ""}, {"StopCalls", refused}} {
-		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"removalPolicy":"`+change.policy+`"}}`))
-		expect(t, as(user).Patch(t.Context(), existing, patch), change.want)
+		expect(t, as(user).Patch(t.Context(), existing, mergePatch(`{"spec":{"removalPolicy":"`+change.policy+`"}}`)), change.want)
 	}
 	expect(t, as(user).Get(t.Context(), client.ObjectKeyFromObject(existing), existing), "")
 	if existing.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan {
@@ -73,11 +69,11 @@ func TestSampleOfOrphanInStaging(t *testing.T) {
 func apply(t *testing.T, sample string, refused client.Object) {
 	t.Helper()
 	file := filepath.Join(testenv.Root(), "config", "policies", "samples", sample)
-	if out, err := kubectl("", "apply", "--server-side", "--validate=strict", "-f", file); err != nil {
+	if out, err := kubectl("apply", "--server-side", "--validate=strict", "-f", file); err != nil {
 		t.Fatal(out)
 	}
 	t.Cleanup(func() {
-		if out, err := kubectl("", "delete", "-f", file); err != nil {
+		if out, err := kubectl("delete", "-f", file); err != nil {
 			t.Error(out)
 		}
 	})

@@ -2,22 +2,20 @@
 package policies
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -61,7 +59,7 @@ func run(m *testing.M) (code int, err error) {
 			return 1, fmt.Errorf("create the namespace %s: %w", name, err)
 		}
 	}
-	if out, err := kubectl("", "apply", "--server-side", "--force-conflicts", "-k", "testdata"); err != nil {
+	if out, err := kubectl("apply", "--server-side", "--force-conflicts", "-k", "testdata"); err != nil {
 		return 1, fmt.Errorf("apply testdata: %w: %s", err, out)
 	}
 	if err := waitUntilEnforced(ctx); err != nil {
@@ -120,13 +118,10 @@ func create[T client.Object](t *testing.T, obj T) T {
 	t.Helper()
 	obj.SetGenerateName(obj.GetName() + "-")
 	obj.SetName("")
-	if err := as(operator).Create(t.Context(), obj); err != nil {
-		t.Fatal(err)
-	}
+	NewWithT(t).Expect(as(operator).Create(t.Context(), obj)).To(Succeed())
 	t.Cleanup(func() {
 		obj.SetResourceVersion("")
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-		err := as(operator).Patch(context.Background(), obj, patch)
+		err := as(operator).Patch(context.Background(), obj, mergePatch(`{"metadata":{"finalizers":null}}`))
 		if err == nil {
 			err = as(namespaceController).Delete(context.Background(), obj)
 		}
@@ -136,6 +131,8 @@ func create[T client.Object](t *testing.T, obj T) T {
 	})
 	return obj
 }
+
+func mergePatch(text string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(text)) }
 
 // expect expects that err is a refusal whose message contains want, or nil if want is empty.
 func expect(t *testing.T, err error, want string) {
@@ -149,17 +146,4 @@ func expect(t *testing.T, err error, want string) {
 }
 
 // kubectl runs kubectl as an administrator and returns its output.
-func kubectl(input string, args ...string) (string, error) {
-	return execute(input, plane.Kubectl, args...)
-}
-
-func execute(input, program string, args ...string) (string, error) {
-	command := exec.CommandContext(context.Background(), program, args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "HOME="+filepath.Dir(plane.Kubeconfig),
-		"PATH="+filepath.Dir(plane.Kubectl)+":"+os.Getenv("PATH"))
-	command.Stdin = strings.NewReader(input)
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
-	err := command.Run()
-	return output.String(), err
-}
+func kubectl(args ...string) (string, error) { return plane.Run("", plane.Kubectl, args...) }

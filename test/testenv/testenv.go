@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -77,6 +79,16 @@ func (p *ControlPlane) writeKubeconfig() error {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
 	return nil
+}
+
+// Run runs a program with the kubectl and the kubeconfig of the control plane. It returns the output, including the error output.
+func (p *ControlPlane) Run(input, program string, args ...string) (string, error) {
+	command := exec.Command(program, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+p.Kubeconfig, "HOME="+filepath.Dir(p.Kubeconfig),
+		"PATH="+filepath.Dir(p.Kubectl)+":"+os.Getenv("PATH"))
+	command.Stdin = strings.NewReader(input)
+	output, err := command.CombinedOutput()
+	return string(output), err
 }
 
 // Stop stops the control plane and removes its files.
