@@ -78,8 +78,7 @@ var _ = Describe("allowedNamespaces", func() {
 	It("does not reveal a mapping of another namespace in a conflict", func() {
 		env.editAccount("acme", allowAll)
 		env.waitForSynced(guest)
-		env.create(testenv.Mapping("host").Group("90", false).Build())
-		message := env.waitFor("host", "Ready=False Conflict Stalled").Status.Conditions[0].Message
+		message := env.createAndWait(testenv.Mapping("host").Group("90", false), "Ready=False Conflict Stalled").Status.Conditions[0].Message
 		Expect(message).To(ContainSubstring("group 90"))
 		Expect(message).NotTo(ContainSubstring("guest"))
 		Expect(message).NotTo(ContainSubstring(otherNamespace))
@@ -90,17 +89,13 @@ var _ = Describe("allowedNamespaces", func() {
 		env.waitForSynced(guest)
 		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.AllowedNamespaces.From = v1alpha1.NamespacesFromSame })
 		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
-		env.edit(guest, setGroups())
-		env.waitFor(guest, "Ready=False AccountNotPermitted Stalled")
+		env.editAndWait(guest, setGroups(), "Ready=False AccountNotPermitted Stalled")
 	})
 })
 
-var _ = Describe("a manager that watches some namespaces", func() {
-	It("rejects an account of a namespace that it does not watch", func() {
-		env := newEmptyTestEnv()
-		env.restricted = true
-		env.setup()
-		env.create(testenv.Mapping("asha").AccountIn("unwatched", "acme").Group("90", true).Build())
-		env.waitFor("asha", "Ready=False AccountNotPermitted Stalled")
-	})
+var _ = It("a manager that watches some namespaces rejects an account of a namespace that it does not watch", func() {
+	env := newEmptyTestEnv()
+	env.restricted = true
+	env.setup()
+	env.createAndWait(testenv.Mapping("asha").AccountIn("unwatched", "acme").Group("90", true), "Ready=False AccountNotPermitted Stalled")
 })

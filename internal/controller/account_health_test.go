@@ -102,8 +102,7 @@ var _ = Describe("R10: an unreachable account", func() {
 
 var _ = Describe("R10: a response with Retry-After", func() {
 	DescribeTable("pauses the whole account for that time", func(status int, reason string) {
-		env := newEmptyTestEnv()
-		history := recordHistory(env)
+		env, history := newRecordedTestEnv()
 		env.deepcall.Script(deepcalltest.Status(status).RetryAfter("2"))
 		env.start()
 		env.createAccount(testenv.Account("acme", env.url))
@@ -135,8 +134,7 @@ var _ = Describe("R10: a response with Retry-After", func() {
 		env.createAccount(testenv.Account("acme", env.url))
 		mapping := env.createSynced(testenv.Mapping("asha").Agent("7").Group("90", true))
 		env.deepcall.Script(deepcalltest.Status(http.StatusTooManyRequests).RetryAfter("600"))
-		env.edit("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups[0].ReceiveCall = false })
-		env.waitFor("asha", "Ready=False Paused Reconciling")
+		env.editAndWait("asha", func(m *v1alpha1.AgentGroupMapping) { m.Spec.Groups[0].ReceiveCall = false }, "Ready=False Paused Reconciling")
 		env.delete(mapping)
 		Eventually(func() string { return observe(env.mapping("asha")).message }).Should(
 			Equal("DeepCall asked to wait; no request is sent with the account until then" + releaseHint))

@@ -86,7 +86,7 @@ var _ = Describe("R8: a requested resync of an account", func() {
 	})
 
 	It("is finished after a restart, also by the request for an edit", func() {
-		env := newTestEnv(func(a *v1alpha1.DeepCallAccount) { a.Spec.Limits.MaxInFlight = 1 })
+		env := newTestEnv(oneInFlight)
 		env.createMappings("acme", 10)
 		Eventually(env.countMappings).WithArguments("acme", "Ready=True Synced").Should(Equal(10))
 		env.expectRequests(10)
@@ -117,19 +117,7 @@ var _ = Describe("R8: a requested resync of an account", func() {
 	})
 
 	It("sends edits first", func() {
-		env := newTestEnv(func(a *v1alpha1.DeepCallAccount) { a.Spec.Limits.MaxInFlight = 1 })
-		env.createMappings("acme", 30)
-		Eventually(env.countMappings).WithArguments("acme", "Ready=True Synced").Should(Equal(30))
-		env.deepcall.Script(deepcalltest.Hang())
-		before := env.requestCount()
-		env.requestAccountReconcile("acme", "now")
-		env.waitForHanging()
-		env.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
-		// The operator reconciled the edit before this mapping, so the edit is in the account's queue now.
-		env.createSynced(testenv.Mapping("later").Agent("later"))
-		env.deepcall.Release()
-		env.expectRequests(before + 31)
-		Expect(env.requests()[before+1].Agent).To(Equal("edit"))
+		expectEditBeforeResyncs(func(env *testEnv) { env.requestAccountReconcile("acme", "now") })
 	})
 
 	It("is not sent for a value that is older than the operator's knowledge of the account", func() {

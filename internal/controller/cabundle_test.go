@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
@@ -51,8 +52,7 @@ var _ = Describe("R13: a CA bundle in a ConfigMap or Secret", func() {
 
 			By("rotating the CA")
 			server.use(second)
-			env.edit("asha", addGroup("91"))
-			env.waitFor("asha", "Ready=False TLSFailed Reconciling")
+			env.editAndWait("asha", addGroup("91"), "Ready=False TLSFailed Reconciling")
 			env.setBundle(kind, second.Bundle())
 			env.waitForSynced("asha")
 			env.expectRequests(2)
@@ -61,8 +61,7 @@ var _ = Describe("R13: a CA bundle in a ConfigMap or Secret", func() {
 			env.setBundle(kind, append(second.Bundle(), testenv.NewCA("third").Bundle()...))
 			env.expectRequests(2)
 			server.use(first)
-			env.edit("asha", addGroup("92"))
-			env.waitFor("asha", "Ready=False TLSFailed Reconciling")
+			env.editAndWait("asha", addGroup("92"), "Ready=False TLSFailed Reconciling")
 			env.expectRequests(2)
 		},
 		Entry(nil, configMapKind),
@@ -128,8 +127,7 @@ var _ = Describe("R13: a CA bundle in a ConfigMap or Secret", func() {
 		env.create(testenv.Mapping("ben").Account("corp").Agent("8").Group("90", true).Build())
 		env.waitForAccount("corp", "Ready=False CABundleForbidden Stalled")
 		env.waitFor("ben", "Ready=False AccountNotReady Reconciling")
-		env.edit("asha", addGroup("91"))
-		env.waitForSynced("asha")
+		env.editSynced("asha", addGroup("91"))
 		env.expectRequests(2)
 
 		By("granting the permission")
@@ -144,14 +142,11 @@ var _ = Describe("R13: a CA bundle in a ConfigMap or Secret", func() {
 
 // bundleObject returns the object corp-ca with one key.
 func bundleObject(kind v1alpha1.CABundleKind, key string, value []byte) client.Object {
+	meta := metav1.ObjectMeta{Name: "corp-ca"}
 	if kind == secretKind {
-		secret := &corev1.Secret{Data: map[string][]byte{key: value}}
-		secret.Name = "corp-ca"
-		return secret
+		return &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{key: value}}
 	}
-	configMap := &corev1.ConfigMap{Data: map[string]string{key: string(value)}}
-	configMap.Name = "corp-ca"
-	return configMap
+	return &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{key: string(value)}}
 }
 
 // setBundle sets the key ca.crt of the object corp-ca.

@@ -27,10 +27,8 @@ func (e *testEnv) duplicateMessage(name string) string {
 // duplicateEvents returns the notes of the events about duplicates of an account, in any namespace.
 func (e *testEnv) duplicateEvents(account *v1alpha1.DeepCallAccount) []string {
 	GinkgoHelper()
-	inNamespace := *e
-	inNamespace.namespace = account.Namespace
 	var found []string
-	for _, event := range inNamespace.events(account.Name) {
+	for _, event := range e.events(account.Namespace + "/" + account.Name) {
 		if note, isDuplicate := strings.CutPrefix(event, "Warning DuplicateAccount: "); isDuplicate {
 			found = append(found, note)
 		}
@@ -49,24 +47,16 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 		env.waitForAccount("acme", "Ready=True Untried")
 	})
 
-	create := func(namespace, name, userID, token string) *v1alpha1.DeepCallAccount {
-		GinkgoHelper()
-		secret := testenv.UserToken(name, userID, token)
-		secret.Namespace = namespace
-		env.create(secret)
-		account := testenv.Account(name, env.url).In(namespace).Build()
-		env.create(account)
-		env.waitForAccount(namespace+"/"+name, "Ready=True Untried")
-		return account
-	}
 	duplicates := func() []string { return env.samples("deepcall_account_duplicates") }
 	sample := func(namespace, name string, n int) string {
 		return fmt.Sprintf("account=%s account_namespace=%s %d", name, namespace, n)
 	}
 
 	It("have a warning, an event and a metric, until one is deleted", func() {
-		renamed := create(env.namespace, "renamed", "1001", "s3cr3t")
-		create(env.namespace, "another", "1002", "other")
+		renamed := env.createAccount(testenv.Account("renamed", env.url))
+		env.create(testenv.UserToken("another", "1002", "other"))
+		env.create(testenv.Account("another", env.url).Build())
+		env.waitForAccount("another", "Ready=True Untried")
 		Eventually(env.duplicateMessage).WithArguments("acme").Should(ContainSubstring(`with "renamed";`))
 		Eventually(env.duplicateMessage).WithArguments("renamed").Should(ContainSubstring(`with "acme";`))
 		Expect(env.duplicateMessage("another")).To(BeEmpty())
@@ -99,7 +89,7 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 	})
 
 	It("do not name each other if they are in different namespaces", func() {
-		other := create(otherNamespace, "secret-name", "1001", "s3cr3t")
+		other := env.createAccount(testenv.Account("secret-name", env.url).In(otherNamespace))
 		accounts := []*v1alpha1.DeepCallAccount{env.account("acme"), other}
 		Eventually(duplicates).Should(ConsistOf(sample(env.namespace, "acme", 1), sample(otherNamespace, "secret-name", 1)))
 		for _, account := range accounts {
@@ -110,8 +100,7 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 		}
 
 		By("restarting, which repeats the events")
-		env.stop()
-		env.start()
+		env.restart()
 		for _, account := range accounts {
 			Eventually(env.duplicateEvents).WithArguments(account).Should(HaveLen(2))
 		}
@@ -119,8 +108,7 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 		By("deleting one, and creating it again after a restart")
 		env.delete(other)
 		Eventually(duplicates).Should(ConsistOf(sample(env.namespace, "acme", 0)))
-		env.stop()
-		env.start()
+		env.restart()
 		env.waitForAccount("acme", "Ready=True Untried")
 		env.create(testenv.Account("secret-name", env.url).In(otherNamespace).Build())
 		Eventually(env.duplicateEvents).WithArguments(env.account("acme")).Should(HaveLen(3))
@@ -132,15 +120,14 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 			namespace = otherNamespace
 		}
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
-		former := create(namespace, "former", "1001", "s3cr3t")
+		former := env.createAccount(testenv.Account("former", env.url).In(namespace))
 		mapping := testenv.Mapping("former").In(namespace).Account("former").Group("90", true).Build()
 		env.create(mapping)
 		env.expectRequests(2)
 		env.delete(mapping)
 		env.expectRequests(3)
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
-		env.delete(former)
-		env.waitForAccountDeletion(namespace + "/former")
+		env.deleteAndWait(former)
 		requests, value := 4, "Y"
 		if inOtherNamespace {
 			requests, value = 3, "N"
@@ -155,7 +142,7 @@ var _ = Describe("accounts with the same endpoint and user", func() {
 	)
 
 	It("keep the warning while a Secret is replaced", func() {
-		create(env.namespace, "renamed", "1001", "s3cr3t")
+		env.createAccount(testenv.Account("renamed", env.url))
 		Eventually(env.duplicateMessage).WithArguments("renamed").ShouldNot(BeEmpty())
 		env.delete(env.secret())
 		env.waitForAccount("acme", "Ready=False SecretNotFound Reconciling")

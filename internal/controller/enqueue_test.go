@@ -52,10 +52,8 @@ var _ = Describe("enqueueing", func() {
 		younger := env.createSynced(testenv.Mapping("b-younger").Group("91", true))
 		env.delete(env.secret())
 		env.waitForAccount("acme", "Ready=False SecretNotFound Reconciling")
-		env.edit("a-older", setGroups(group("90", false)))
-		env.waitFor("a-older", "Ready=False AccountNotReady Reconciling")
-		env.delete(younger)
-		env.waitForDeletion("b-younger")
+		env.editAndWait("a-older", setGroups(group("90", false)), "Ready=False AccountNotReady Reconciling")
+		env.deleteAndWait(younger)
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
 	})
 
@@ -75,8 +73,7 @@ var _ = Describe("enqueueing", func() {
 	It("ends the deletion of a mapping without resyncs that hands over a group unknown to DeepCall", func() {
 		env := newTestEnv()
 		owner := env.createSynced(testenv.Mapping("a-owner").Group("90", true).Group("91", true).Resync(0))
-		env.create(testenv.Mapping("b-next").Group("90", true).Build())
-		env.waitFor("b-next", "Ready=False Conflict Stalled")
+		env.createAndWait(testenv.Mapping("b-next").Group("90", true), "Ready=False Conflict Stalled")
 		env.deepcall.RemoveGroups("90")
 		env.delete(owner)
 		env.waitFor("b-next", "Ready=False InvalidGroupData Stalled")

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -30,6 +31,7 @@ import (
 
 // testEnv is the environment of one spec: a namespace, a simulated DeepCall and a manager.
 type testEnv struct {
+	client     client.Client // of the user who reads and writes objects
 	namespace  string
 	namespaces []string // in the manager's cache
 	// restricted sets Options.Namespaces to namespaces.
@@ -58,7 +60,7 @@ func newTestEnv(options ...func(*v1alpha1.DeepCallAccount)) *testEnv {
 // newEmptyTestEnv returns an environment without an account, whose manager is not started yet.
 func newEmptyTestEnv() *testEnv {
 	GinkgoHelper()
-	e := &testEnv{transport: newAPITransport(), spans: tracetest.NewInMemoryExporter(), logs: &logLines{}}
+	e := &testEnv{client: k8sClient, transport: newAPITransport(), spans: tracetest.NewInMemoryExporter(), logs: &logLines{}}
 	e.deepcall, e.url = deepcalltest.Start(GinkgoTB(), deepcalltest.Options{
 		Semantics: semantics, Accounts: []deepcalltest.Account{{UserID: "1001", Token: "s3cr3t"}}, KeepBodies: true,
 	})
@@ -142,6 +144,15 @@ func (e *testEnv) start() {
 		}
 		Eventually(func() error { return goleak.Find(ignored...) }).Should(Succeed(), "the manager leaked goroutines")
 	}
+}
+
+// startIdle starts the manager, and expects that it makes no write, and no request beyond the number before.
+func (e *testEnv) startIdle(requests int) {
+	GinkgoHelper()
+	before := e.transport.totalWrites()
+	e.start()
+	e.expectRequests(requests)
+	Expect(e.transport.totalWrites()).To(Equal(before))
 }
 
 func (e *testEnv) restart() {

@@ -19,8 +19,7 @@ import (
 
 var _ = Describe("R9: a failed connection", func() {
 	It("is reported and retried when it is refused", func() {
-		env := newEmptyTestEnv()
-		history := recordHistory(env)
+		env, history := newRecordedTestEnv()
 		port := reservePort()
 		env.start()
 		env.createAccount(testenv.Account("acme", "http://"+port.address))
@@ -45,8 +44,8 @@ var _ = Describe("R9: a failed connection", func() {
 		env.start()
 		env.createAccount(testenv.Account("acme", "https://deepcall.test."))
 		const message = "DNS does not resolve the host name of the account's endpoint; check spec.endpoint of the account, and the cluster's DNS"
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		Expect(env.waitFor("asha", "Ready=False ConnectionFailed Reconciling").Status.Conditions[0].Message).To(Equal(message))
+		mapping := env.createAndWait(testenv.Mapping("asha").Group("90", true), "Ready=False ConnectionFailed Reconciling")
+		Expect(mapping.Status.Conditions[0].Message).To(Equal(message))
 		env.createMappings("acme", 5)
 		env.waitForAccount("acme", "Ready=False Unreachable Reconciling")
 		Expect(env.account("acme").Status.Conditions[0].Message).To(SatisfyAll(
@@ -54,8 +53,7 @@ var _ = Describe("R9: a failed connection", func() {
 	})
 
 	It("is reported and retried when it is closed in the middle of the response", func() {
-		env := newEmptyTestEnv()
-		history := recordHistory(env)
+		env, history := newRecordedTestEnv()
 		server := httptest.NewServer(truncateFirstResponse(env.deepcall))
 		DeferCleanup(server.Close)
 		env.start()
@@ -72,8 +70,7 @@ var _ = Describe("R9: a failed connection", func() {
 	})
 
 	It("is reported when the endpoint has no TLS, and sends no request without TLS", func() {
-		env := newEmptyTestEnv()
-		history := recordHistory(env)
+		env, history := newRecordedTestEnv()
 		env.start()
 		env.createAccount(testenv.Account("acme", "https"+env.url[len("http"):]))
 		env.create(testenv.Mapping("asha").Group("90", true).Build())

@@ -1,8 +1,9 @@
 package controller_test
 
 import (
+	"cmp"
 	"slices"
-	"strconv"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -33,13 +34,15 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 			rejectedEntries = append(rejectedEntries, entry)
 		case c.class == denied:
 			deniedEntries = append(deniedEntries, entry)
-		default:
-			transientEntries = append(transientEntries, entry)
+		}
+	}
+	for _, e := range transientErrors {
+		if strings.HasPrefix(e.name, "code-") || slices.Contains([]string{"http-429", "http-500", "http-503"}, e.name) {
+			transientEntries = append(transientEntries, Entry(strings.ReplaceAll(e.name, "-", " "), e))
 		}
 	}
 	BeforeAll(func() {
-		env = newEmptyTestEnv()
-		history = recordHistory(env)
+		env, history = newRecordedTestEnv()
 		env.start()
 	})
 
@@ -66,80 +69,65 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 		Expect(env.requestCount()).To(Equal(before))
 	}
 
-	DescribeTable("counts as removed if DeepCall does not know the agent", func(c code) {
-		mapping := createSynced(c.name(), "90", "91")
-		env.deepcall.Script(deepcalltest.Code(c.number).ForAgent(c.name()).Times(-1))
+	// deleteDuring creates a synced mapping, and deletes it while DeepCall answers with a fault.
+	deleteDuring := func(name string, fault deepcalltest.Fault, groups ...string) {
+		GinkgoHelper()
+		mapping := createSynced(name, groups...)
+		env.deepcall.Script(fault.ForAgent(name))
 		env.delete(mapping)
+	}
+
+	// deleteWithUnknown deletes a synced mapping while DeepCall no longer knows some of its groups, and returns the requests.
+	deleteWithUnknown := func(name string, groups []string, unknown ...string) []map[string]string {
+		GinkgoHelper()
+		mapping := createSynced(name, groups...)
+		env.deepcall.RemoveGroups(unknown...)
+		env.deleteAndWait(mapping)
+		return requestsAfterFirst(name)
+	}
+
+	DescribeTable("counts as removed if DeepCall does not know the agent", func(c code) {
+		deleteDuring(c.name(), deepcalltest.Code(c.number).Times(-1), "90", "91")
 		env.waitForDeletion(c.name())
 		Expect(requestsAfterFirst(c.name())).To(Equal([]map[string]string{{"90": "N", "91": "N"}}))
 	}, unknownAgentEntries)
 
 	DescribeTable("keeps the mapping if the mapping is rejected, and reports how to release it", func(c code) {
-		mapping := createSynced(c.name(), "90", "91")
-		env.deepcall.Script(deepcalltest.Code(c.number).ForAgent(c.name()).Times(-1))
-		env.delete(mapping)
-		env.waitFor(c.name(), "Ready=False "+c.reason+" Stalled")
-		Expect(observe(env.mapping(c.name()))).To(Equal(observation{
-			conditions: "Ready=False " + c.reason + " Stalled",
-			message:    c.message() + releaseHint,
-			response:   c.response(),
-		}))
+		deleteDuring(c.name(), deepcalltest.Code(c.number).Times(-1), "90", "91")
+		expected := observation{conditions: "Ready=False " + c.reason + " Stalled", message: c.message() + releaseHint, response: c.response()}
+		Expect(observe(env.waitFor(c.name(), expected.conditions))).To(Equal(expected))
 		Expect(requestsAfterFirst(c.name())).To(Equal([]map[string]string{{"90": "N", "91": "N"}}))
 		expectReleaseWithOrphan(c.name())
 	}, rejectedEntries)
 
 	DescribeTable("keeps the mapping if the account is denied, and reports how to release it", func(c code) {
-		mapping := createSynced(c.name(), "90")
-		env.deepcall.Script(deepcalltest.Code(c.number).ForAgent(c.name()).Times(-1))
-		env.delete(mapping)
-		env.waitFor(c.name(), "Ready=False AccountNotReady Reconciling")
+		deleteDuring(c.name(), deepcalltest.Code(c.number).Times(-1), "90")
 		expected := accountNotReady(c.name(), c.response())
 		expected.message += releaseHint
-		Expect(observe(env.mapping(c.name()))).To(Equal(expected))
+		Expect(observe(env.waitFor(c.name(), expected.conditions))).To(Equal(expected))
 		Eventually(func() observation { return observe(env.account(c.name())) }).Should(Equal(
 			observation{conditions: "Ready=False " + c.reason + " Stalled", message: c.message(), response: c.response()}))
 		Expect(requestsAfterFirst(c.name())).To(HaveLen(1))
 		expectReleaseWithOrphan(c.name())
 	}, deniedEntries)
 
-	DescribeTable("is retried if it is transient", func(c code) {
-		mapping := createSynced(c.name(), "90")
-		env.deepcall.Script(deepcalltest.Code(c.number).ForAgent(c.name()))
-		env.delete(mapping)
-		env.waitForDeletion(c.name())
-		Expect(requestsAfterFirst(c.name())).To(HaveLen(2))
-		Expect(env.deepcall.Agent(c.name())).To(Equal(map[string]string{"90": "N"}))
-		Eventually(history.ofMapping(c.name())).Should(Equal([]observation{synced, {
-			conditions: "Ready=False " + c.reason + " Reconciling",
-			message:    c.message() + releaseHint,
-			response:   c.response(), uncertain: true,
-		}}))
+	DescribeTable("is retried if it is transient", func(t transientError) {
+		deleteDuring(t.name, t.fault, "90")
+		env.waitForDeletion(t.name)
+		Expect(requestsAfterFirst(t.name)).To(HaveLen(2))
+		Expect(env.deepcall.Agent(t.name)).To(Equal(map[string]string{"90": "N"}))
+		failed := t.observation()
+		failed.message += releaseHint
+		failed.response = cmp.Or(failed.response, synced.response) // the status shows the last one
+		Eventually(history.ofMapping(t.name)).Should(Equal([]observation{synced, failed}))
 	}, transientEntries)
 
-	DescribeTable("is retried if it is an HTTP error", func(status int) {
-		name := "http-" + strconv.Itoa(status)
-		mapping := createSynced(name, "90")
-		env.deepcall.Script(deepcalltest.Status(status).ForAgent(name))
-		env.delete(mapping)
-		env.waitForDeletion(name)
-		Expect(requestsAfterFirst(name)).To(HaveLen(2))
-		Expect(env.deepcall.Agent(name)).To(Equal(map[string]string{"90": "N"}))
-	}, Entry("HTTP 429", 429), Entry("HTTP 500", 500), Entry("HTTP 503", 503))
-
 	It("with code 1505 for the only group counts as removed", func() {
-		mapping := createSynced("one-group", "290")
-		env.deepcall.RemoveGroups("290")
-		env.delete(mapping)
-		env.waitForDeletion("one-group")
-		Expect(requestsAfterFirst("one-group")).To(Equal([]map[string]string{{"290": "N"}}))
+		Expect(deleteWithUnknown("one-group", []string{"290"}, "290")).To(Equal([]map[string]string{{"290": "N"}}))
 	})
 
 	It("with code 1505 for several groups is retried with fewer groups, and removes those that exist", func() {
-		mapping := createSynced("groups", "390", "391", "392")
-		env.deepcall.RemoveGroups("391")
-		env.delete(mapping)
-		env.waitForDeletion("groups")
-		Expect(requestsAfterFirst("groups")).To(Equal([]map[string]string{
+		Expect(deleteWithUnknown("groups", []string{"390", "391", "392"}, "391")).To(Equal([]map[string]string{
 			{"390": "N", "391": "N", "392": "N"},
 			{"390": "N"},
 			{"391": "N"},
@@ -150,42 +138,32 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 	})
 
 	It("with code 1505 for several groups counts as removed if none of them exists", func() {
-		mapping := createSynced("no-groups", "490", "491")
-		env.deepcall.RemoveGroups("490", "491")
-		env.delete(mapping)
-		env.waitForDeletion("no-groups")
-		Expect(requestsAfterFirst("no-groups")).To(Equal([]map[string]string{{"490": "N", "491": "N"}, {"490": "N"}, {"491": "N"}}))
+		Expect(deleteWithUnknown("no-groups", []string{"490", "491"}, "490", "491")).To(Equal(
+			[]map[string]string{{"490": "N", "491": "N"}, {"490": "N"}, {"491": "N"}}))
 	})
 
-	It("with code 1505 in an edit is retried with fewer removals, together with the declared groups", func() {
-		createSynced("edit", "590", "591", "592")
-		env.deepcall.RemoveGroups("591")
-		env.edit("edit", setGroups(group("590", true)))
-		mapping := env.waitFor("edit", "Ready=True Synced")
-		Expect(requestsAfterFirst("edit")).To(Equal([]map[string]string{
-			{"590": "Y", "591": "N", "592": "N"},
-			{"590": "Y"},
-			{"590": "Y", "591": "N"},
-			{"590": "Y", "592": "N"},
-		}))
-		Expect(env.deepcall.Agent("edit")).To(Equal(map[string]string{"590": "Y", "592": "N"}))
-		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{group("590", true)}))
-	})
-
-	It("with code 1505 in an edit counts as removed only between two accepted requests", func() {
-		createSynced("between", "690", "691", "692")
-		env.deepcall.RemoveGroups("692")
-		env.edit("between", setGroups(group("690", true)))
-		mapping := env.waitFor("between", "Ready=True Synced")
-		Expect(requestsAfterFirst("between")).To(Equal([]map[string]string{
-			{"690": "Y", "691": "N", "692": "N"},
-			{"690": "Y"},
-			{"690": "Y", "691": "N"},
-			{"690": "Y", "692": "N"},
-			{"690": "Y"},
-		}))
-		Expect(mapping.Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{group("690", true)}))
-	})
+	DescribeTable("with code 1505 in an edit", func(name, kept, removed, alsoRemoved, unknown string, requests ...map[string]string) {
+		createSynced(name, kept, removed, alsoRemoved)
+		env.deepcall.RemoveGroups(unknown)
+		env.editSynced(name, setGroups(group(kept, true)))
+		Expect(requestsAfterFirst(name)).To(Equal(requests))
+		Expect(env.mapping(name).Status.AppliedGroups).To(Equal([]v1alpha1.AgentGroup{group(kept, true)}))
+		left := map[string]string{kept: "Y", removed: "N", alsoRemoved: "N"}
+		delete(left, unknown)
+		Expect(env.deepcall.Agent(name)).To(Equal(left))
+	},
+		Entry("is retried with fewer removals, together with the declared groups", "edit", "590", "591", "592", "591",
+			map[string]string{"590": "Y", "591": "N", "592": "N"},
+			map[string]string{"590": "Y"},
+			map[string]string{"590": "Y", "591": "N"},
+			map[string]string{"590": "Y", "592": "N"}),
+		Entry("counts as removed only between two accepted requests", "between", "690", "691", "692", "692",
+			map[string]string{"690": "Y", "691": "N", "692": "N"},
+			map[string]string{"690": "Y"},
+			map[string]string{"690": "Y", "691": "N"},
+			map[string]string{"690": "Y", "692": "N"},
+			map[string]string{"690": "Y"}),
+	)
 
 	It("causes no other request", func() {
 		env.expectRequests(env.requestCount())

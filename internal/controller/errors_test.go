@@ -106,8 +106,7 @@ var _ = Describe("R9: a code that rejects the mapping", Ordered, ContinueOnFailu
 		entries = append(entries, Entry(c.response(), c))
 	}
 	BeforeAll(func() {
-		env = newEmptyTestEnv()
-		history = recordHistory(env)
+		env, history = newRecordedTestEnv()
 		env.setup()
 	})
 
@@ -153,8 +152,7 @@ var _ = Describe("R9 and R10: a response that denies the account", Ordered, Cont
 		entries = append(entries, Entry(c.response(), c.name(), deepcalltest.Code(c.number), c.reason, c.message(), c.response()))
 	}
 	BeforeAll(func() {
-		env = newEmptyTestEnv()
-		history = recordHistory(env)
+		env, history = newRecordedTestEnv()
 		env.start()
 	})
 
@@ -190,16 +188,14 @@ var _ = Describe("R9 and R10: a response that denies the account", Ordered, Cont
 	})
 })
 
-var _ = Describe("the table of codes", func() {
-	It("lists every documented code once", func() {
-		documented := []int{1000, 1001, 1002, 1003, 1014, 1015, 1020, 1032, 1039, 1047}
-		for number := 1501; number <= 1530; number++ {
-			documented = append(documented, number)
-		}
-		var listed []int
-		for _, c := range codes {
-			listed = append(listed, c.number)
-		}
-		Expect(listed).To(Equal(documented))
-	})
+var _ = It("the table of codes lists every documented code once", func() {
+	documented := []int{1000, 1001, 1002, 1003, 1014, 1015, 1020, 1032, 1039, 1047}
+	for number := 1501; number <= 1530; number++ {
+		documented = append(documented, number)
+	}
+	var listed []int
+	for _, c := range codes {
+		listed = append(listed, c.number)
+	}
+	Expect(listed).To(Equal(documented))
 })

@@ -127,8 +127,7 @@ var _ = Describe("R9: a transient error", Ordered, ContinueOnFailure, func() {
 	// All errors are injected at once, so that their back-offs overlap. Each has its own account, because the errors
 	// together would make one account Unreachable.
 	BeforeAll(func() {
-		env = newEmptyTestEnv()
-		history = recordHistory(env)
+		env, history = newRecordedTestEnv()
 		env.start()
 		for _, t := range transientErrors {
 			env.deepcall.Script(t.fault.ForAgent(t.name), t.fault.ForAgent(t.twice()).Times(2))
@@ -175,16 +174,5 @@ var _ = Describe("R9: a transient error", Ordered, ContinueOnFailure, func() {
 			Expect(request.Method).To(Equal(http.MethodPost))
 		}
 		Expect(env.deepcall.Overlaps()).To(BeZero(), "concurrent requests for one agent")
-	})
-})
-
-var _ = Describe("R9: a server error", func() {
-	It("sets Reconciling, and is retried until the endpoint recovers", func() {
-		env := newTestEnv()
-		env.deepcall.Script(deepcalltest.Status(500).Times(2))
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		env.waitFor("asha", "Ready=False ServerError Reconciling")
-		env.waitForSynced("asha")
-		env.expectRequests(3)
 	})
 })

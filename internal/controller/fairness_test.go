@@ -28,23 +28,34 @@ var _ = Describe("R11: an account", func() {
 	})
 
 	It("sends an edit before queued resyncs", func() {
-		env := newTestEnv(func(a *v1alpha1.DeepCallAccount) {
-			a.Spec.Limits = v1alpha1.Limits{RequestsPerSecond: 1000, Burst: 1000, MaxInFlight: 1}
+		expectEditBeforeResyncs(func(env *testEnv) {
+			env.stop()
+			for _, mapping := range env.mappings() {
+				mapping.Status.LastSyncTime.Time = time.Now().Add(-2 * time.Hour)
+				Expect(k8sClient.Status().Update(ctx, &mapping)).To(Succeed())
+			}
+			env.start()
 		})
-		env.createMappings("acme", 30)
-		Eventually(env.countMappings).WithArguments("acme", "Ready=True Synced").Should(Equal(30))
-		env.stop()
-		env.makeResyncsDue()
-		env.deepcall.Script(deepcalltest.Hang())
-		before := env.requestCount()
-		env.start()
-		env.waitForHanging()
-		env.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
-		// The operator reconciled the edit before this mapping, so the edit is in the account's queue now.
-		env.createSynced(testenv.Mapping("later").Agent("later"))
-		env.deepcall.Release()
-		env.waitForSynced("edit")
-		Eventually(env.requestCount).Should(Equal(before + 31))
-		Expect(env.requests()[before+1].Agent).To(Equal("edit"))
 	})
 })
+
+// expectEditBeforeResyncs expects that an edit is sent before 30 queued resyncs.
+func expectEditBeforeResyncs(queueResyncs func(*testEnv)) {
+	GinkgoHelper()
+	env := newTestEnv(oneInFlight)
+	env.createMappings("acme", 30)
+	Eventually(env.countMappings).WithArguments("acme", "Ready=True Synced").Should(Equal(30))
+	env.deepcall.Script(deepcalltest.Hang())
+	before := env.requestCount()
+	queueResyncs(env)
+	env.waitForHanging()
+	env.create(testenv.Mapping("edit").Agent("edit").Group("90", true).Build())
+	// The operator reconciled the edit before this mapping, so the edit is in the account's queue now.
+	env.createSynced(testenv.Mapping("later").Agent("later"))
+	env.deepcall.Release()
+	env.waitForSynced("edit")
+	env.expectRequests(before + 31)
+	Expect(env.requests()[before+1].Agent).To(Equal("edit"))
+}
+
+func oneInFlight(account *v1alpha1.DeepCallAccount) { account.Spec.Limits.MaxInFlight = 1 }

@@ -3,6 +3,7 @@ package controller_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -30,17 +31,46 @@ var synced = observation{
 	response:   "200 Agent group mapping updated successfully",
 }
 
-// observe returns the current observation of an object. It is empty while the status is of an older generation.
-func observe(object runtime.Object) observation {
-	var conditions []metav1.Condition
-	var last *v1alpha1.LastResponse
-	o := observation{conditions: summarize(object)}
+// statusOf returns the conditions of a mapping or an account, the generation that they describe, and the last response from DeepCall.
+func statusOf(object client.Object) (conditions []metav1.Condition, generation int64, last *v1alpha1.LastResponse) {
 	switch object := object.(type) {
 	case *v1alpha1.AgentGroupMapping:
-		conditions, last, o.uncertain = object.Status.Conditions, object.Status.LastResponse, object.Status.Uncertain
+		return object.Status.Conditions, object.Status.ObservedGeneration, object.Status.LastResponse
 	case *v1alpha1.DeepCallAccount:
-		conditions, last = object.Status.Conditions, object.Status.LastResponse
+		return object.Status.Conditions, object.Status.ObservedGeneration, object.Status.LastResponse
 	}
+	return nil, 0, nil
+}
+
+// summarize returns the conditions of a mapping or an account in one line, for example
+// "Ready=False InvalidGroupData Stalled", and "pending" while the status is of an older generation.
+func summarize(object client.Object) string {
+	conditions, generation, _ := statusOf(object)
+	if generation != object.GetGeneration() {
+		return "pending"
+	}
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		return "no Ready"
+	}
+	words := []string{fmt.Sprintf("Ready=%s %s", ready.Status, ready.Reason)}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if meta.FindStatusCondition(conditions, kind) != nil {
+			words = append(words, kind)
+		}
+	}
+	for _, condition := range conditions {
+		if condition.ObservedGeneration != generation {
+			words = append(words, fmt.Sprintf("%s has generation %d", condition.Type, condition.ObservedGeneration))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// observe returns the current observation of an object. It is empty while the status is of an older generation.
+func observe(object client.Object) observation {
+	conditions, _, last := statusOf(object)
+	o := observation{conditions: summarize(object)}
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	if ready == nil || o.conditions == "pending" {
 		return observation{}
@@ -54,6 +84,9 @@ func observe(object runtime.Object) observation {
 	if last != nil {
 		o.response = fmt.Sprintf("%d %s", last.Code, last.Message)
 	}
+	if mapping, ok := object.(*v1alpha1.AgentGroupMapping); ok {
+		o.uncertain = mapping.Status.Uncertain
+	}
 	return o
 }
 
@@ -63,9 +96,10 @@ type statusHistory struct {
 	observations map[string][]observation // by kind and name
 }
 
-// recordHistory starts a history. It must be called before the environment has any object.
-func recordHistory(e *testEnv) *statusHistory {
+// newRecordedTestEnv returns an environment as newEmptyTestEnv does, and the history of its objects.
+func newRecordedTestEnv() (*testEnv, *statusHistory) {
 	GinkgoHelper()
+	e := newEmptyTestEnv()
 	h := &statusHistory{observations: map[string][]observation{}}
 	watcher, err := client.NewWithWatch(controlPlane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
@@ -83,18 +117,21 @@ func recordHistory(e *testEnv) *statusHistory {
 			recording.Wait()
 		})
 	}
-	return h
+	return e, h
 }
 
 func (h *statusHistory) record(object runtime.Object) {
-	o := observe(object)
-	named, ok := object.(client.Object)
-	if o.conditions == "" || !ok {
+	observed, ok := object.(client.Object)
+	if !ok {
+		return
+	}
+	o := observe(observed)
+	if o.conditions == "" {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	key := historyKey(named, named.GetName())
+	key := historyKey(observed, observed.GetName())
 	if recorded := h.observations[key]; len(recorded) == 0 || recorded[len(recorded)-1] != o {
 		h.observations[key] = append(recorded, o)
 	}
@@ -103,18 +140,18 @@ func (h *statusHistory) record(object runtime.Object) {
 func historyKey(kind client.Object, name string) string { return fmt.Sprintf("%T %s", kind, name) }
 
 func (h *statusHistory) ofMapping(name string) func() []observation {
-	return h.of(historyKey(&v1alpha1.AgentGroupMapping{}, name))
+	return h.of(&v1alpha1.AgentGroupMapping{}, name)
 }
 
 func (h *statusHistory) ofAccount(name string) func() []observation {
-	return h.of(historyKey(&v1alpha1.DeepCallAccount{}, name))
+	return h.of(&v1alpha1.DeepCallAccount{}, name)
 }
 
-func (h *statusHistory) of(key string) func() []observation {
+func (h *statusHistory) of(kind client.Object, name string) func() []observation {
 	return func() []observation {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return slices.Clone(h.observations[key])
+		return slices.Clone(h.observations[historyKey(kind, name)])
 	}
 }
 

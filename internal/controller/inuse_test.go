@@ -26,59 +26,55 @@ func TestAnyInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	meta := metav1.ObjectMeta{Namespace: "support", Name: "asha", Labels: map[string]string{"shard": "a"}}
-	mapping := func(change func(*v1alpha1.AgentGroupMapping)) client.Object {
+	mapping := func(change func(*v1alpha1.AgentGroupMapping)) []client.Object {
 		m := &v1alpha1.AgentGroupMapping{ObjectMeta: *meta.DeepCopy()}
 		m.Status.ObservedGeneration = -1
 		change(m)
-		return m
+		return []client.Object{m}
 	}
-	account := func(change func(*v1alpha1.DeepCallAccount)) client.Object {
+	account := func(change func(*v1alpha1.DeepCallAccount)) []client.Object {
 		a := &v1alpha1.DeepCallAccount{ObjectMeta: *meta.DeepCopy()}
 		a.Status.ObservedGeneration = -1
 		change(a)
-		return a
+		return []client.Object{a}
 	}
 	finalized := mapping(func(m *v1alpha1.AgentGroupMapping) { m.Finalizers = []string{v1alpha1.StopCallsFinalizer} })
-	ready := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Synced"}}
-	many := []client.Object{}
-	for i := range 1000 {
-		many = append(many, mapping(func(m *v1alpha1.AgentGroupMapping) { m.Name = fmt.Sprintf("agent-%04d", i) }))
+	attempted := func(m *v1alpha1.AgentGroupMapping) {
+		m.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: "{}"}
 	}
+	ready := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Synced"}}
+	var many []client.Object
+	for i := range 1000 {
+		many = append(many, mapping(func(m *v1alpha1.AgentGroupMapping) { m.Name = fmt.Sprintf("agent-%04d", i) })...)
+	}
+	otherShard := labels.SelectorFromSet(labels.Set{"shard": "b"})
 
 	for name, c := range map[string]struct {
 		objects []client.Object
-		options controller.Options
+		scope   tenancy.Scope
 		want    bool
 	}{
-		"nothing":       {nil, controller.Options{}, false},
-		"a new mapping": {[]client.Object{mapping(func(*v1alpha1.AgentGroupMapping) {})}, controller.Options{}, false},
-		"a new account": {[]client.Object{account(func(*v1alpha1.DeepCallAccount) {})}, controller.Options{}, false},
-		"a finalizer of another controller": {
-			[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) { m.Finalizers = []string{"example.com/other"} })}, controller.Options{}, false,
-		},
-		"a mapping with the finalizer": {[]client.Object{finalized}, controller.Options{}, true},
-		"a mapping with an attempt": {[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) {
-			m.Annotations = map[string]string{v1alpha1.AttemptedGroupsAnnotation: "{}"}
-		})}, controller.Options{}, true},
-		"a mapping with a status": {
-			[]client.Object{mapping(func(m *v1alpha1.AgentGroupMapping) { m.Status.Conditions = ready })}, controller.Options{}, true,
-		},
+		"nothing":                           {},
+		"a new mapping":                     {objects: mapping(func(*v1alpha1.AgentGroupMapping) {})},
+		"a new account":                     {objects: account(func(*v1alpha1.DeepCallAccount) {})},
+		"a finalizer of another controller": {objects: mapping(func(m *v1alpha1.AgentGroupMapping) { m.Finalizers = []string{"example.com/other"} })},
+		"a mapping with the finalizer":      {objects: finalized, want: true},
+		"a mapping with an attempt":         {objects: mapping(attempted), want: true},
+		"a mapping with a status":           {objects: mapping(func(m *v1alpha1.AgentGroupMapping) { m.Status.Conditions = ready }), want: true},
 		"an account with the finalizer": {
-			[]client.Object{account(func(a *v1alpha1.DeepCallAccount) { a.Finalizers = []string{v1alpha1.InUseFinalizer} })}, controller.Options{}, true,
+			objects: account(func(a *v1alpha1.DeepCallAccount) { a.Finalizers = []string{v1alpha1.InUseFinalizer} }), want: true,
 		},
-		"an account with a status": {
-			[]client.Object{account(func(a *v1alpha1.DeepCallAccount) { a.Status.Conditions = ready })}, controller.Options{}, true,
-		},
-		"many new mappings":           {many, controller.Options{}, false},
-		"one of many":                 {append(many, finalized), controller.Options{}, true},
-		"in a watched namespace":      {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Namespaces: []string{"sales", "support"}}}, true},
-		"in another namespace":        {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Namespaces: []string{"sales"}}}, false},
-		"selected by the labels":      {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Selector: labels.SelectorFromSet(meta.Labels)}}, true},
-		"of another manager's labels": {[]client.Object{finalized}, controller.Options{Scope: tenancy.Scope{Selector: labels.SelectorFromSet(labels.Set{"shard": "b"})}}, false},
+		"an account with a status":    {objects: account(func(a *v1alpha1.DeepCallAccount) { a.Status.Conditions = ready }), want: true},
+		"many new mappings":           {objects: many},
+		"one of many":                 {objects: append(many, finalized...), want: true},
+		"in a watched namespace":      {objects: finalized, scope: tenancy.Scope{Namespaces: []string{"sales", "support"}}, want: true},
+		"in another namespace":        {objects: finalized, scope: tenancy.Scope{Namespaces: []string{"sales"}}},
+		"selected by the labels":      {objects: finalized, scope: tenancy.Scope{Selector: labels.SelectorFromSet(meta.Labels)}, want: true},
+		"of another manager's labels": {objects: finalized, scope: tenancy.Scope{Selector: otherShard}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).Build()
-			if got, err := controller.AnyInUse(t.Context(), reader, c.options); got != c.want || err != nil {
+			if got, err := controller.AnyInUse(t.Context(), reader, controller.Options{Scope: c.scope}); got != c.want || err != nil {
 				t.Errorf("got %t, %v, want %t", got, err, c.want)
 			}
 		})

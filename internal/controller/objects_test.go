@@ -21,25 +21,33 @@ func (e *testEnv) create(obj client.Object) {
 	if obj.GetNamespace() == "" {
 		obj.SetNamespace(e.namespace)
 	}
-	Expect(k8sClient.Create(ctx, obj)).To(Succeed())
+	Expect(e.client.Create(ctx, obj)).To(Succeed())
 }
 
-// createSynced creates a mapping and waits until it is synced.
-func (e *testEnv) createSynced(builder *testenv.MappingBuilder) *v1alpha1.AgentGroupMapping {
+// createAndWait creates a mapping and waits until its conditions match the summary.
+func (e *testEnv) createAndWait(builder *testenv.MappingBuilder, summary string) *v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
 	mapping := builder.Build()
 	e.create(mapping)
-	return e.waitFor(mapping.Namespace+"/"+mapping.Name, "Ready=True Synced")
+	return e.waitFor(mapping.Namespace+"/"+mapping.Name, summary)
+}
+
+func (e *testEnv) createSynced(builder *testenv.MappingBuilder) *v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	return e.createAndWait(builder, "Ready=True Synced")
 }
 
 // createAccount creates an account with valid credentials and waits until its status shows that the operator
 // read it. A mapping that is reconciled earlier is briefly AccountNotFound.
-func (e *testEnv) createAccount(builder *testenv.AccountBuilder) {
+func (e *testEnv) createAccount(builder *testenv.AccountBuilder) *v1alpha1.DeepCallAccount {
 	GinkgoHelper()
 	account := builder.Build()
-	e.create(testenv.UserToken(account.Name, "1001", "s3cr3t"))
+	secret := testenv.UserToken(account.Name, "1001", "s3cr3t")
+	secret.Namespace = account.Namespace
+	e.create(secret)
 	e.create(account)
-	e.waitForAccount(account.Name, "Ready=True Untried")
+	e.waitForAccount(account.Namespace+"/"+account.Name, "Ready=True Untried")
+	return account
 }
 
 // createMappings creates n mappings of an account, each for its own agent.
@@ -53,14 +61,21 @@ func (e *testEnv) createMappings(account string, n int) {
 
 func (e *testEnv) delete(obj client.Object) {
 	GinkgoHelper()
-	Expect(k8sClient.Delete(ctx, obj)).To(Succeed())
+	Expect(e.client.Delete(ctx, obj)).To(Succeed())
+}
+
+// deleteAndWait deletes an object and waits until it is gone.
+func (e *testEnv) deleteAndWait(obj client.Object) {
+	GinkgoHelper()
+	e.delete(obj)
+	e.waitForNotFound(client.ObjectKeyFromObject(obj), obj.DeepCopyObject().(client.Object))
 }
 
 // mapping reads a mapping of the environment's namespace, or of another one if name is "namespace/name".
 func (e *testEnv) mapping(name string) *v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
 	mapping := &v1alpha1.AgentGroupMapping{}
-	Expect(k8sClient.Get(ctx, e.key(name), mapping)).To(Succeed())
+	Expect(e.client.Get(ctx, e.key(name), mapping)).To(Succeed())
 	return mapping
 }
 
@@ -74,7 +89,7 @@ func (e *testEnv) key(name string) client.ObjectKey {
 func (e *testEnv) mappings() []v1alpha1.AgentGroupMapping {
 	GinkgoHelper()
 	var list v1alpha1.AgentGroupMappingList
-	Expect(k8sClient.List(ctx, &list, client.InNamespace(e.namespace))).To(Succeed())
+	Expect(e.client.List(ctx, &list, client.InNamespace(e.namespace))).To(Succeed())
 	return list.Items
 }
 
@@ -108,7 +123,19 @@ func (e *testEnv) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
 	mapping := e.mapping(name)
 	base := mapping.DeepCopy()
 	change(mapping)
-	Expect(k8sClient.Patch(ctx, mapping, client.MergeFrom(base))).To(Succeed())
+	Expect(e.client.Patch(ctx, mapping, client.MergeFrom(base))).To(Succeed())
+}
+
+// editAndWait patches a mapping and waits until its conditions match the summary.
+func (e *testEnv) editAndWait(name string, change func(*v1alpha1.AgentGroupMapping), summary string) *v1alpha1.AgentGroupMapping {
+	GinkgoHelper()
+	e.edit(name, change)
+	return e.waitFor(name, summary)
+}
+
+func (e *testEnv) editSynced(name string, change func(*v1alpha1.AgentGroupMapping)) {
+	GinkgoHelper()
+	e.editAndWait(name, change, "Ready=True Synced")
 }
 
 func (e *testEnv) editAccount(name string, change func(*v1alpha1.DeepCallAccount)) {
@@ -151,15 +178,6 @@ func (e *testEnv) requestAccountReconcile(account, value string) {
 	})
 }
 
-// makeResyncsDue sets the last sync of all mappings to two hours ago.
-func (e *testEnv) makeResyncsDue() {
-	GinkgoHelper()
-	for _, mapping := range e.mappings() {
-		mapping.Status.LastSyncTime.Time = time.Now().Add(-2 * time.Hour)
-		Expect(k8sClient.Status().Update(ctx, &mapping)).To(Succeed())
-	}
-}
-
 // waitFor waits until the conditions of a mapping's current generation match the summary, for example
 // "Ready=False InvalidGroupData Stalled", and returns the mapping.
 func (e *testEnv) waitFor(name, summary string) *v1alpha1.AgentGroupMapping {
@@ -181,9 +199,11 @@ func (e *testEnv) waitForHandled(name, value string) {
 	Eventually(func() string { return e.mapping(name).Status.LastHandledReconcileAt }).Should(Equal(value))
 }
 
-func (e *testEnv) waitForDeletion(name string) {
+func (e *testEnv) waitForDeletion(names ...string) {
 	GinkgoHelper()
-	e.waitForNotFound(e.key(name), &v1alpha1.AgentGroupMapping{})
+	for _, name := range names {
+		e.waitForNotFound(e.key(name), &v1alpha1.AgentGroupMapping{})
+	}
 }
 
 func (e *testEnv) waitForAccount(name, summary string) {

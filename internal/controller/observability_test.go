@@ -9,22 +9,72 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	dto "github.com/prometheus/client_model/go"
-	otelcodes "go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
+
+var _ = Describe("recording events", func() {
+	const rejection = "Warning InvalidGroupData: DeepCall error 1505: Invalid group data. " +
+		"The mapping's owner corrects spec.groups, or creates the group in DeepCall."
+
+	It("reports a rejected mapping and its recovery once each", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.RemoveGroups("91")
+		env.editAndWait("asha", addGroup("91"), "Ready=False InvalidGroupData Stalled")
+		Eventually(env.events).WithArguments("asha").Should(ConsistOf(rejection))
+
+		By("reconciling without a change")
+		env.restart()
+		env.requestAndWait("asha", "now")
+		Consistently(env.events).WithArguments("asha").Should(ConsistOf(rejection))
+
+		By("recovering")
+		env.deepcall.AddGroups("91")
+		env.requestAndWait("asha", "again")
+		env.waitForSynced("asha")
+		Eventually(env.events).WithArguments("asha").Should(ConsistOf(rejection, "Normal Synced: DeepCall confirmed the declared groups"))
+		env.requestAndWait("asha", "and again")
+		Consistently(env.events).WithArguments("asha").Should(HaveLen(2))
+	})
+
+	It("reports a denied account once, not for each of its mappings", func() {
+		env := newTestEnv()
+		env.createSynced(testenv.Mapping("asha").Group("90", true))
+		env.deepcall.Script(deepcalltest.Code(1014))
+		env.editAndWait("asha", addGroup("91"), "Ready=False AccountNotReady Reconciling")
+		Eventually(env.events).WithArguments("acme").Should(ConsistOf(
+			"Warning InvalidToken: DeepCall error 1014: Invalid token (invalid or expired). " +
+				"The account's owner puts a new token into the Secret that spec.credentialsSecretRef names."))
+		Consistently(env.events).WithArguments("asha").Should(BeEmpty())
+	})
+})
+
+// events returns the events about an object as "type reason: note".
+func (e *testEnv) events(name string) []string {
+	GinkgoHelper()
+	key := e.key(name)
+	var list eventsv1.EventList
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(key.Namespace))).To(Succeed())
+	var events []string
+	for _, event := range list.Items {
+		if event.Regarding.Name == key.Name {
+			events = append(events, event.Type+" "+event.Reason+": "+event.Note)
+		}
+	}
+	return events
+}
 
 var _ = Describe("metrics", func() {
 	It("counts mappings and requests, shows the account's state, and drops the series of a deleted account", func() {
 		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.RemoveGroups("91")
-		env.create(testenv.Mapping("bela").Agent("8").Group("91", true).Orphan().Build())
-		env.waitFor("bela", "Ready=False InvalidGroupData Stalled")
-		env.create(testenv.Mapping("chandra").Group("90", false).Build())
-		env.waitFor("chandra", "Ready=False Conflict Stalled")
+		env.createAndWait(testenv.Mapping("bela").Agent("8").Group("91", true).Orphan(), "Ready=False InvalidGroupData Stalled")
+		env.createAndWait(testenv.Mapping("chandra").Group("90", false), "Ready=False Conflict Stalled")
 		Eventually(env.samples).WithArguments("deepcall_mappings").Should(ConsistOf(
 			"ready=True reason=Synced 1", "ready=False reason=InvalidGroupData 1", "ready=False reason=Conflict 1"))
 		account := "account=acme account_namespace=" + env.namespace
@@ -51,11 +101,9 @@ var _ = Describe("metrics", func() {
 		env.updateSecret(map[string]string{"userId": "1001", "token": "another"})
 		env.waitForSynced("asha")
 		for _, name := range []string{"asha", "bela", "chandra"} {
-			env.delete(env.mapping(name))
-			env.waitForDeletion(name)
+			env.deleteAndWait(env.mapping(name))
 		}
-		env.delete(env.account("acme"))
-		env.waitForAccountDeletion("acme")
+		env.deleteAndWait(env.account("acme"))
 		for _, name := range []string{"deepcall_mappings", "deepcall_api_requests_total", "deepcall_account_state", "deepcall_resync_lag_seconds"} {
 			Eventually(env.samples).WithArguments(name).Should(BeEmpty(), name)
 		}
@@ -67,8 +115,7 @@ var _ = Describe("metrics", func() {
 		env.setup()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false))
 		env.createSynced(testenv.Mapping("bela").Agent("8").Group("90", true))
-		env.create(testenv.Mapping("chandra").Group("90", false).Group("92", true).Build())
-		env.waitFor("chandra", "Ready=False Conflict Stalled")
+		env.createAndWait(testenv.Mapping("chandra").Group("90", false).Group("92", true), "Ready=False Conflict Stalled")
 		account := "account=acme account_namespace=" + env.namespace
 		expect := func(samples ...any) {
 			GinkgoHelper()
@@ -85,8 +132,7 @@ var _ = Describe("metrics", func() {
 
 		By("deleting all mappings")
 		for _, name := range []string{"bela", "chandra"} {
-			env.delete(env.mapping(name))
-			env.waitForDeletion(name)
+			env.deleteAndWait(env.mapping(name))
 		}
 		expect()
 	})
@@ -116,27 +162,24 @@ var _ = Describe("metrics", func() {
 	})
 })
 
-var _ = Describe("tracing", func() {
-	It("records a span for each reconcile and each request, with attributes from the catalogue", func() {
-		env := newTestEnv()
-		env.deepcall.Script(deepcalltest.Body([]byte(`{"status":"error","code":1505,"message":"what is s3cr3t?"}`)))
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
-		env.createSynced(testenv.Mapping("bela").Agent("8").Group("90", true))
+var _ = It("tracing records a span for each reconcile and each request, with attributes from the catalogue", func() {
+	env := newTestEnv()
+	env.deepcall.Script(deepcalltest.Body([]byte(`{"status":"error","code":1505,"message":"what is s3cr3t?"}`)))
+	env.createAndWait(testenv.Mapping("asha").Group("90", true), "Ready=False InvalidGroupData Stalled")
+	env.createSynced(testenv.Mapping("bela").Agent("8").Group("90", true))
 
-		Eventually(env.spansNamed).WithArguments("updateAgentGroupMapping").Should(ConsistOf(
-			ContainSubstring("agent.id=7 deepcall.class=Rejected deepcall.code=1505 deepcall.reason=InvalidGroupData Error InvalidGroupData"),
-			ContainSubstring("agent.id=8 deepcall.class=Accepted deepcall.code=200 deepcall.reason=Accepted Unset"),
-		))
-		Expect(env.spansNamed("reconcile account")).To(ContainElement(ContainSubstring("deepcall.account.name=acme")))
-		for _, span := range env.spans.GetSpans() {
-			Expect(fmt.Sprintf("%+v", span)).NotTo(ContainSubstring("s3cr3t"))
-			if span.Name == "updateAgentGroupMapping" {
-				Expect(env.spans.GetSpans()).To(ContainElement(SatisfyAll(
-					HaveField("Name", "reconcile agent"), HaveField("SpanContext.SpanID()", span.Parent.SpanID()))))
-			}
+	Eventually(env.spansNamed).WithArguments("updateAgentGroupMapping").Should(ConsistOf(
+		ContainSubstring("agent.id=7 deepcall.class=Rejected deepcall.code=1505 deepcall.reason=InvalidGroupData Error InvalidGroupData"),
+		ContainSubstring("agent.id=8 deepcall.class=Accepted deepcall.code=200 deepcall.reason=Accepted Unset"),
+	))
+	Expect(env.spansNamed("reconcile account")).To(ContainElement(ContainSubstring("deepcall.account.name=acme")))
+	for _, span := range env.spans.GetSpans() {
+		Expect(fmt.Sprintf("%+v", span)).NotTo(ContainSubstring("s3cr3t"))
+		if span.Name == "updateAgentGroupMapping" {
+			Expect(env.spans.GetSpans()).To(ContainElement(SatisfyAll(
+				HaveField("Name", "reconcile agent"), HaveField("SpanContext.SpanID()", span.Parent.SpanID()))))
 		}
-	})
+	}
 })
 
 // samples returns the series of a metric as "label=value ... value". The value of a histogram is its count.
@@ -187,20 +230,12 @@ func (e *testEnv) spansNamed(name string) []string {
 	var spans []string
 	for _, span := range e.spans.GetSpans() {
 		if span.Name == name {
-			spans = append(spans, formatSpan(span))
+			var words []string
+			for _, attribute := range span.Attributes {
+				words = append(words, string(attribute.Key)+"="+attribute.Value.String())
+			}
+			spans = append(spans, strings.TrimSpace(strings.Join(append(words, span.Status.Code.String(), span.Status.Description), " ")))
 		}
 	}
 	return spans
-}
-
-func formatSpan(span tracetest.SpanStub) string {
-	var words []string
-	for _, attribute := range span.Attributes {
-		words = append(words, string(attribute.Key)+"="+attribute.Value.String())
-	}
-	words = append(words, span.Status.Code.String())
-	if span.Status.Code == otelcodes.Error {
-		words = append(words, span.Status.Description)
-	}
-	return strings.Join(words, " ")
 }

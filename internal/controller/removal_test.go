@@ -15,12 +15,13 @@ import (
 )
 
 var _ = describeForAllSemantics("R5: a group that is no longer declared", func() {
+	var env *testEnv
+	BeforeEach(func() { env = newTestEnv() })
+
 	It("is sent once more with N, with one request and one write", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true))
 		before := env.transport.mappingWrites()
-		env.edit("asha", setGroups(group("90", true)))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setGroups(group("90", true)))
 		env.expectRequests(2)
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
 		Expect(env.mapping("asha").Status.Receiving).To(Equal("1/1"))
@@ -30,28 +31,23 @@ var _ = describeForAllSemantics("R5: a group that is no longer declared", func()
 	})
 
 	It("is left unchanged with Orphan, without a request", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true).Orphan())
-		env.edit("asha", setGroups(group("90", true)))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setGroups(group("90", true)))
 		env.expectRequests(1)
 		Expect(env.mapping("asha").Status.AppliedGroups).To(HaveLen(1))
 	})
 
 	It("is removed although the response to the request that added it was lost", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.Script(deepcalltest.CutAfter().Times(-1))
 		env.edit("asha", setGroups(group("90", true), group("91", true)))
 		Eventually(func() string { return env.deepcall.Agent("7")["91"] }).Should(Equal("Y"))
 		env.deepcall.ClearFaults()
-		env.edit("asha", setGroups(group("90", true)))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setGroups(group("90", true)))
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "91": "N"}))
 	})
 
 	It("is removed although the manager crashed before the response, and the edit that added it was reverted meanwhile", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.Script(deepcalltest.Hang().AfterApplying())
 		env.edit("asha", setGroups(group("90", false), group("91", true)))
@@ -65,42 +61,36 @@ var _ = describeForAllSemantics("R5: a group that is no longer declared", func()
 	})
 
 	It("needs no removal if DeepCall rejected the request that would have added it", func() {
-		env := newTestEnv()
 		env.deepcall.RemoveGroups("999")
-		env.create(testenv.Mapping("asha").Group("90", true).Group("999", true).Build())
-		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
-		env.edit("asha", setGroups(group("90", true)))
-		env.waitForSynced("asha")
+		env.createAndWait(testenv.Mapping("asha").Group("90", true).Group("999", true), "Ready=False InvalidGroupData Stalled")
+		env.editSynced("asha", setGroups(group("90", true)))
 		env.expectRequests(2)
 		Expect(env.requests()[1].Groups).To(Equal(map[string]string{"90": "Y"}))
 	})
 
 	It("counts as removed if DeepCall no longer knows it", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", true).Group("92", true))
 		env.deepcall.RemoveGroups("91")
-		env.edit("asha", setGroups(group("90", false)))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setGroups(group("90", false)))
 		Expect(env.deepcall.Agent("7")).To(HaveKeyWithValue("90", "N"))
 		Expect(env.deepcall.Agent("7")).To(HaveKeyWithValue("92", "N"))
 	})
 
 	It("is sent again if it is declared again after its removal was rejected together with an invalid group", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.createSynced(testenv.Mapping("ravi").Group("93", true))
 		env.deepcall.RemoveGroups("99")
-		env.edit("asha", setGroups(group("91", true), group("99", true)))
-		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
-		env.edit("asha", setGroups(group("90", true)))
-		env.waitForSynced("asha")
+		env.editAndWait("asha", setGroups(group("91", true), group("99", true)), "Ready=False InvalidGroupData Stalled")
+		env.editSynced("asha", setGroups(group("90", true)))
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y", "93": "Y"}))
 	})
 })
 
 var _ = describeForAllSemantics("R6: deletion", func() {
+	var env *testEnv
+	BeforeEach(func() { env = newTestEnv() })
+
 	It("ends after the groups were sent with N", func() {
-		env := newTestEnv()
 		env.delete(env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false)))
 		env.waitForDeletion("asha")
 		env.expectRequests(2)
@@ -108,25 +98,20 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 	})
 
 	It("ends at once with Orphan, which adds no finalizer", func() {
-		env := newTestEnv()
 		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true).Orphan())
 		Expect(mapping.Finalizers).To(BeEmpty())
-		env.delete(mapping)
-		env.waitForDeletion("asha")
+		env.deleteAndWait(mapping)
 		env.expectRequests(1)
 	})
 
 	It("ends without a request if nothing was sent", func() {
-		env := newTestEnv()
 		mapping := env.createSynced(testenv.Mapping("asha"))
 		Expect(mapping.Finalizers).To(BeEmpty())
-		env.delete(mapping)
-		env.waitForDeletion("asha")
+		env.deleteAndWait(mapping)
 		env.expectRequests(0)
 	})
 
 	It("ends when the policy changes to Orphan while DeepCall fails", func() {
-		env := newTestEnv()
 		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.Script(deepcalltest.Status(503).Times(-1))
 		env.delete(mapping)
@@ -137,14 +122,12 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 	})
 
 	It("ends if Secret, account and mappings are deleted at the same time", func() {
-		env := newTestEnv()
 		asha := env.createSynced(testenv.Mapping("asha").Agent("7").Group("90", true))
 		ravi := env.createSynced(testenv.Mapping("ravi").Agent("8").Group("90", true))
 		for _, obj := range []client.Object{env.secret(), env.account("acme"), asha, ravi} {
 			env.delete(obj)
 		}
-		env.waitForDeletion("asha")
-		env.waitForDeletion("ravi")
+		env.waitForDeletion("asha", "ravi")
 		env.waitForAccountDeletion("acme")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 		Expect(env.deepcall.Agent("8")).To(Equal(map[string]string{"90": "N"}))
@@ -152,7 +135,6 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 
 	DescribeTable("ends for every order of deleting Secret, account and mapping",
 		func(order ...string) {
-			env := newTestEnv()
 			objects := map[string]client.Object{
 				"Secret":  env.secret(),
 				"account": env.account("acme"),
@@ -177,7 +159,6 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 	)
 
 	It("reports that it waits for the credentials if they are missing and were never read", func() {
-		env := newTestEnv()
 		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.stop()
 		env.delete(env.secret())
@@ -191,7 +172,6 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 	})
 
 	It("in a namespace whose credentials are gone reports the calls that go on, by event, log and metric", func() {
-		env := newTestEnv()
 		asha := env.createSynced(testenv.Mapping("asha").Group("90", true).Group("91", false).Group("92", true))
 		ravi := env.createSynced(testenv.Mapping("ravi").Agent("8").Group("90", false))
 		env.stop()
@@ -200,8 +180,7 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 			env.delete(obj)
 		}
 		env.start()
-		env.waitForDeletion("asha")
-		env.waitForDeletion("ravi")
+		env.waitForDeletion("asha", "ravi")
 		env.waitForAccountDeletion("acme")
 		env.expectRequests(2)
 		Expect(env.sample("deepcall_removals_abandoned_total")).To(Equal(1.0))
@@ -213,15 +192,12 @@ var _ = describeForAllSemantics("R6: deletion", func() {
 	})
 
 	It("keeps an account that is in use", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		account := env.account("acme")
 		Expect(account.Finalizers).To(ContainElement(v1alpha1.InUseFinalizer))
 		env.delete(account)
-		env.edit("asha", setGroups(group("90", false)))
-		env.waitForSynced("asha")
-		env.delete(env.mapping("asha"))
-		env.waitForDeletion("asha")
+		env.editSynced("asha", setGroups(group("90", false)))
+		env.deleteAndWait(env.mapping("asha"))
 		env.waitForAccountDeletion("acme")
 	})
 })

@@ -13,8 +13,10 @@ import (
 )
 
 var _ = Describe("R8: resync", func() {
+	var env *testEnv
+	BeforeEach(func() { env = newTestEnv() })
+
 	It("corrects drift on request, with one request to DeepCall, and records the handled value", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.SetAgent("7", map[string]string{"90": "N"})
 		env.requestAndWait("asha", "now")
@@ -25,7 +27,6 @@ var _ = Describe("R8: resync", func() {
 	})
 
 	It("runs after the interval, also for a mapping that was synced before a restart", func() {
-		env := newTestEnv()
 		mapping := env.createSynced(testenv.Mapping("asha").Group("90", true).Resync(time.Minute))
 		env.stop()
 		overdue := mapping.Status.LastSyncTime.Add(-2 * time.Minute)
@@ -37,7 +38,6 @@ var _ = Describe("R8: resync", func() {
 	})
 
 	It("keeps Ready unchanged if it fails with a transient error", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.Script(deepcalltest.Code(1518))
 		env.requestReconcile("asha", "now")
@@ -48,7 +48,6 @@ var _ = Describe("R8: resync", func() {
 	})
 
 	It("sets Ready to false if DeepCall rejects it, until DeepCall accepts it again", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.RemoveGroups("90")
 		env.requestAndWait("asha", "now")
@@ -56,16 +55,13 @@ var _ = Describe("R8: resync", func() {
 		env.restart()
 		env.expectRequests(2)
 		env.deepcall.AddGroups("90")
-		env.edit("asha", setResyncInterval(2*time.Hour))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setResyncInterval(2*time.Hour))
 		env.expectRequests(3)
 	})
 
 	It("retries a rejected mapping on request", func() {
-		env := newTestEnv()
 		env.deepcall.RemoveGroups("90")
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.createAndWait(testenv.Mapping("asha").Group("90", true), "Ready=False InvalidGroupData Stalled")
 		env.expectRequests(1)
 		env.deepcall.AddGroups("90")
 		env.requestAndWait("asha", "now")
@@ -74,7 +70,6 @@ var _ = Describe("R8: resync", func() {
 	})
 
 	It("sends all groups again when the account's endpoint changes", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		newEndpoint, url := deepcalltest.Start(GinkgoTB(), deepcalltest.Options{})
 		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = url })
@@ -84,7 +79,6 @@ var _ = Describe("R8: resync", func() {
 	})
 
 	It("truncates a very long requested value, and does not block the agent's other mappings", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.requestReconcile("asha", strings.Repeat("x", 1100))
 		env.waitForHandled("asha", strings.Repeat("x", 1024))

@@ -14,14 +14,6 @@ import (
 
 const foreignStatusWrites = "deepcall_foreign_status_writes_total"
 
-// withoutGrace lets the managers detect another operator right after their first write.
-func withoutGrace() *testEnv {
-	GinkgoHelper()
-	e := newEmptyTestEnv()
-	e.secondOperatorGrace = time.Nanosecond
-	return e.setup()
-}
-
 // startAnother starts another manager for the same objects.
 func (e *testEnv) startAnother() *testEnv {
 	GinkgoHelper()
@@ -52,8 +44,7 @@ var _ = Describe("a second operator", func() {
 		group := 100
 		Eventually(func() []float64 {
 			group++
-			env.edit("asha", addGroup(fmt.Sprint(group)))
-			env.waitForSynced("asha")
+			env.editSynced("asha", addGroup(fmt.Sprint(group)))
 			return []float64{env.sample(foreignStatusWrites), other.sample(foreignStatusWrites)}
 		}).WithTimeout(time.Minute).Should(HaveEach(BeNumerically(">", 1)))
 		events := func() []string { return append(env.events("asha"), env.events("acme")...) }
@@ -63,48 +54,41 @@ var _ = Describe("a second operator", func() {
 	})
 
 	It("is not reported for restarts, lost answers, conflicts, and edits and backups of a status", func() {
-		env := withoutGrace()
+		env := newEmptyTestEnv()
+		env.secondOperatorGrace = time.Nanosecond
+		env.setup()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		backup := env.mapping("asha")
 		group := 100
 		sync := func() {
 			nextSecond() // the API server records whole seconds
 			group++
-			env.edit("asha", addGroup(fmt.Sprint(group)))
-			env.waitForSynced("asha")
+			env.editSynced("asha", addGroup(fmt.Sprint(group)))
 		}
 		sync()
-
-		By("losing the answers to writes that were made")
-		for range 2 {
-			env.transport.loseAnswers("agentgroupmappings/status", 1)
-			sync()
+		twice := func(text string, step func()) {
+			GinkgoHelper()
+			By(text)
+			for range 2 {
+				step()
+				sync()
+			}
 		}
-
-		By("failing writes")
-		for range 2 {
-			env.transport.failWrites("agentgroupmappings/status", 1)
-			sync()
-		}
-
-		By("conflicting with a user's edits of the status")
-		for range 2 {
+		twice("losing the answers to writes that were made", func() { env.transport.loseAnswers("agentgroupmappings/status", 1) })
+		twice("failing writes", func() { env.transport.failWrites("agentgroupmappings/status", 1) })
+		twice("conflicting with a user's edits of the status", func() {
 			env.edit("asha", addGroup(fmt.Sprint("conflict-", group)))
 			nextSecond()
 			mapping := env.mapping("asha")
 			mapping.Status.Receiving = "edited"
 			_ = k8sClient.Status().Update(ctx, mapping, client.FieldOwner("kubectl-edit"))
-			sync()
-		}
-
-		By("restoring a backup with its managedFields")
-		for range 2 {
+		})
+		twice("restoring a backup with its managedFields", func() {
 			nextSecond()
 			restored := backup.DeepCopy()
 			restored.ResourceVersion = env.mapping("asha").ResourceVersion
 			Expect(k8sClient.Status().Update(ctx, restored, client.FieldOwner("velero"))).To(Succeed())
-			sync()
-		}
+		})
 		Expect(env.sample(foreignStatusWrites)).To(BeZero())
 
 		By("applying one late write of a former leader")
@@ -115,8 +99,7 @@ var _ = Describe("a second operator", func() {
 		sync()
 		Expect(env.sample(foreignStatusWrites)).To(BeZero())
 
-		By("restarting and crashing")
-		for range 2 {
+		twice("restarting and crashing", func() {
 			env.restart()
 			sync()
 			env.deepcall.Script(deepcalltest.Hang())
@@ -124,8 +107,7 @@ var _ = Describe("a second operator", func() {
 			env.waitForHanging()
 			env.crash()
 			env.start()
-			sync()
-		}
+		})
 		Consistently(env.sample).WithArguments(foreignStatusWrites).Should(BeZero())
 		Expect(env.events("asha")).NotTo(ContainElement(report))
 		Expect(env.events("acme")).NotTo(ContainElement(report))

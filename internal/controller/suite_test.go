@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deepcall/deepcall-operator/api/v1alpha1"
+	"github.com/deepcall/deepcall-operator/internal/deepcall/deepcalltest"
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
@@ -43,3 +44,20 @@ var _ = BeforeSuite(func() {
 	k8sClient, err = client.New(controlPlane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 })
+
+// semantics is how the simulated DeepCall of the current spec handles groups that a request omits.
+var semantics = deepcalltest.Merge
+
+// describeForAllSemantics describes behavior that does not depend on how DeepCall handles omitted groups.
+func describeForAllSemantics(text string, body func()) bool {
+	for _, s := range []deepcalltest.Semantics{deepcalltest.Merge, deepcalltest.Replace} {
+		Describe(text+", with semantics "+string(s), func() {
+			BeforeEach(func() {
+				semantics = s
+				DeferCleanup(func() { semantics = deepcalltest.Merge })
+			})
+			body()
+		})
+	}
+	return true
+}

@@ -10,23 +10,18 @@ import (
 var _ = describeForAllSemantics("R7: a suspended mapping", func() {
 	It("sends no request for an edit, and sends one when it is resumed", func() {
 		env := newTestEnv()
-		env.create(testenv.Mapping("asha").Group("90", true).Suspended().Build())
-		env.waitFor("asha", "Ready=False Suspended")
+		env.createAndWait(testenv.Mapping("asha").Group("90", true).Suspended(), "Ready=False Suspended")
 		env.expectRequests(0)
-		env.edit("asha", setSuspend(false))
-		env.waitForSynced("asha")
-		env.edit("asha", setSuspend(true))
-		env.waitForSynced("asha")
+		env.editSynced("asha", setSuspend(false))
+		env.editSynced("asha", setSuspend(true))
 		env.expectRequests(1)
 	})
 
 	It("is deleted without a request", func() {
 		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
-		env.edit("asha", setSuspend(true))
-		env.waitForSynced("asha")
-		env.delete(env.mapping("asha"))
-		env.waitForDeletion("asha")
+		env.editSynced("asha", setSuspend(true))
+		env.deleteAndWait(env.mapping("asha"))
 		env.expectRequests(1)
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
 	})

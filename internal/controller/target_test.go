@@ -34,9 +34,13 @@ var (
 )
 
 var _ = Describe("R8: another user", func() {
-	It("gets all groups, of all mappings, without an edit", func() {
-		env := newTestEnv()
+	var env *testEnv
+	BeforeEach(func() {
+		env = newTestEnv()
 		env.acceptTwoUsers()
+	})
+
+	It("gets all groups, of all mappings, without an edit", func() {
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		other := env.createSynced(testenv.Mapping("other").Group("91", false))
 		env.updateSecret(secondUser)
@@ -48,15 +52,10 @@ var _ = Describe("R8: another user", func() {
 		Expect(hash).NotTo(Equal(other.Status.AppliedUserHash))
 		env.waitForAccount("acme", "Ready=True Usable")
 		env.stop()
-		before := env.transport.totalWrites()
-		env.start()
-		env.expectRequests(4)
-		Expect(env.transport.totalWrites()).To(Equal(before))
+		env.startIdle(4)
 	})
 
 	It("gets them after a restart if the Secret changed while the operator was down", func() {
-		env := newTestEnv()
-		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.stop()
 		env.updateSecret(secondUser)
@@ -66,8 +65,6 @@ var _ = Describe("R8: another user", func() {
 	})
 
 	It("is not another token, a session, or a missing or invalid Secret", func() {
-		env := newTestEnv()
-		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.deepcall.RotateToken("1001", "n3w")
 		env.updateSecret(map[string]string{"userId": "1001", "token": "n3w"})
@@ -86,7 +83,6 @@ var _ = Describe("R8: another user", func() {
 	})
 
 	It("is not known after an upgrade, which makes no request and no write, and is recorded with the next write", func() {
-		env := newTestEnv()
 		env.createSynced(testenv.Mapping("asha").Group("90", true))
 		env.waitForAccount("acme", "Ready=True Usable")
 		env.waitForMappingCount(1)
@@ -95,21 +91,15 @@ var _ = Describe("R8: another user", func() {
 		hash := mapping.Status.AppliedUserHash
 		mapping.Status.AppliedUserHash = ""
 		Expect(k8sClient.Status().Update(ctx, mapping)).To(Succeed())
-		before := env.transport.totalWrites()
-		env.start()
-		env.expectRequests(1)
-		Expect(env.transport.totalWrites()).To(Equal(before))
+		env.startIdle(1)
 		env.edit("asha", setSuspend(true))
 		Eventually(func() string { return env.mapping("asha").Status.AppliedUserHash }).Should(Equal(hash))
 		env.expectRequests(1)
 	})
 
 	It("gets a rejected mapping at once, after a restart, too", func() {
-		env := newTestEnv()
-		env.acceptTwoUsers()
 		env.deepcall.RemoveGroups("90")
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		rejected := env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		rejected := env.createAndWait(testenv.Mapping("asha").Group("90", true), "Ready=False InvalidGroupData Stalled")
 		Expect(rejected.Status.RejectedEndpoint).To(Equal(env.url))
 		env.restart()
 		env.expectRequests(1)
@@ -123,13 +113,10 @@ var _ = Describe("R8: another user", func() {
 	})
 
 	It("can be that of a recreated account: carried groups are kept, and all groups are sent once", func() {
-		env := newTestEnv()
-		env.acceptTwoUsers()
 		env.createSynced(testenv.Mapping("asha").Group("90", true).Orphan())
 		env.createSynced(testenv.Mapping("other").Group("91", false).Orphan())
 		account := env.account("acme")
-		env.delete(account)
-		env.waitForAccountDeletion("acme")
+		env.deleteAndWait(account)
 		env.waitFor("asha", "Ready=True Synced")
 		account.ObjectMeta = testenv.Account("acme", env.url).In(env.namespace).Build().ObjectMeta
 		env.create(account)
@@ -145,8 +132,7 @@ var _ = Describe("R8: another endpoint", func() {
 	It("gets a rejected mapping at once, after a restart, too", func() {
 		env := newTestEnv()
 		env.deepcall.RemoveGroups("90")
-		env.create(testenv.Mapping("asha").Group("90", true).Build())
-		env.waitFor("asha", "Ready=False InvalidGroupData Stalled")
+		env.createAndWait(testenv.Mapping("asha").Group("90", true), "Ready=False InvalidGroupData Stalled")
 		env.stop()
 		newEndpoint, url := deepcalltest.Start(GinkgoTB(), deepcalltest.Options{})
 		env.editAccount("acme", func(a *v1alpha1.DeepCallAccount) { a.Spec.Endpoint = url })

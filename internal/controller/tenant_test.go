@@ -24,16 +24,14 @@ import (
 	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
-// tenant is a user with the rights of the role edit in a namespace of its own, as docs/security.md assumes.
-type tenant struct {
-	client.Client
-	namespace string
-}
+// tenant is the environment of a user with the rights of the role edit in a namespace of its own, as docs/security.md assumes.
+type tenant struct{ testEnv }
 
 // newTenant creates a tenant, whose namespace managers started afterwards watch.
 func (e *testEnv) newTenant() *tenant {
 	GinkgoHelper()
-	t := &tenant{namespace: e.createNamespace()}
+	t := &tenant{*e}
+	t.namespace = e.createNamespace()
 	file, err := os.ReadFile(filepath.Join(testenv.Root(), "config", "rbac", "editor_role.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	roles, err := testenv.DecodeYAML[rbacv1.ClusterRole](bytes.NewReader(file))
@@ -49,59 +47,32 @@ func (e *testEnv) newTenant() *tenant {
 	})).To(Succeed())
 	restConfig := rest.CopyConfig(controlPlane.Config)
 	restConfig.Impersonate = rest.ImpersonationConfig{UserName: t.namespace}
-	t.Client, err = client.New(restConfig, client.Options{Scheme: scheme})
+	t.client, err = client.New(restConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	// The authorizer learns of the role from a watch.
-	Eventually(func() error { return t.List(ctx, &v1alpha1.AgentGroupMappingList{}, client.InNamespace(t.namespace)) }).Should(Succeed())
+	Eventually(func() error {
+		return t.client.List(ctx, &v1alpha1.AgentGroupMappingList{}, client.InNamespace(t.namespace))
+	}).Should(Succeed())
 	return t
 }
 
-func (t *tenant) create(obj client.Object) {
-	GinkgoHelper()
-	obj.SetNamespace(t.namespace)
-	Expect(t.Create(ctx, obj)).To(Succeed())
-}
-
-func (t *tenant) mapping(name string) *v1alpha1.AgentGroupMapping {
-	GinkgoHelper()
-	mapping := &v1alpha1.AgentGroupMapping{}
-	Expect(t.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, mapping)).To(Succeed())
-	return mapping
-}
-
-func (t *tenant) edit(name string, change func(*v1alpha1.AgentGroupMapping)) {
-	GinkgoHelper()
-	mapping := t.mapping(name)
-	base := mapping.DeepCopy()
-	change(mapping)
-	Expect(t.Patch(ctx, mapping, client.MergeFrom(base))).To(Succeed())
-}
-
+// deleteAll deletes the tenant's mappings and waits until they are gone.
 func (t *tenant) deleteAll() {
 	GinkgoHelper()
-	Expect(t.DeleteAllOf(ctx, &v1alpha1.AgentGroupMapping{}, client.InNamespace(t.namespace))).To(Succeed())
-}
-
-// waitForDeletion waits until the tenant has no mappings.
-func (t *tenant) waitForDeletion() {
-	GinkgoHelper()
-	Eventually(func() []v1alpha1.AgentGroupMapping {
-		var list v1alpha1.AgentGroupMappingList
-		Expect(t.List(ctx, &list, client.InNamespace(t.namespace))).To(Succeed())
-		return list.Items
-	}).Should(BeEmpty())
+	Expect(t.client.DeleteAllOf(ctx, &v1alpha1.AgentGroupMapping{}, client.InNamespace(t.namespace))).To(Succeed())
+	Eventually(t.mappings).Should(BeEmpty())
 }
 
 var volatile = regexp.MustCompile(`"(lastTransitionTime|observedUID)":"[^"]*"`)
 
 // visible returns everything that a tenant can read of the operator's decisions about a mapping: its status, finalizers and events.
-func (t *tenant) visible(e *testEnv, name string) string {
+func (t *tenant) visible(name string) string {
 	GinkgoHelper()
 	mapping := t.mapping(name)
 	status, err := json.Marshal(mapping.Status)
 	Expect(err).NotTo(HaveOccurred())
 	lines := []string{volatile.ReplaceAllString(string(status), ""), strings.Join(mapping.Finalizers, " ")}
-	return strings.Join(append(lines, e.events(t.namespace+"/"+name)...), "\n")
+	return strings.Join(append(lines, t.events(name)...), "\n")
 }
 
 // numbered returns n names.
@@ -131,14 +102,13 @@ var _ = Describe("a tenant without permission", func() {
 
 	It("causes no request, and learns nothing from the statuses and events of its mappings", func() {
 		account := env.account("acme")
-		all := tricks(host)
-		names := tenant.tryAll(env, all)
+		names := tenant.tryAll(env.namespace, tricks(host))
 		env.expectRequests(1)
 		for _, name := range names {
 			for _, v := range variants {
-				Eventually(tenant.visible).WithArguments(env, v.name(name)).Should(Equal(tenant.visible(env, variants[0].name(name))), v.name(name))
+				Eventually(tenant.visible).WithArguments(v.name(name)).Should(Equal(tenant.visible(variants[0].name(name))), v.name(name))
 				for _, secret := range []string{string(host.UID), host.Name, hostGroup, env.url} {
-					Expect(tenant.visible(env, v.name(name))).NotTo(ContainSubstring(secret))
+					Expect(tenant.visible(v.name(name))).NotTo(ContainSubstring(secret))
 				}
 			}
 		}
@@ -147,41 +117,35 @@ var _ = Describe("a tenant without permission", func() {
 
 		By("deleting all of them")
 		tenant.deleteAll()
-		tenant.waitForDeletion()
 		env.expectRequests(1)
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{hostGroup: "Y"}))
 	})
 
 	It("does not delay the deletion of an account and its mappings", func() {
-		tenant.tryAll(env, tricks(host))
+		tenant.tryAll(env.namespace, tricks(host))
 		env.delete(env.account("acme"))
-		env.delete(host)
-		env.waitForDeletion(host.Name)
+		env.deleteAndWait(host)
 		env.waitForAccountDeletion("acme")
 		env.expectRequests(2)
 		tenant.deleteAll()
-		tenant.waitForDeletion()
 	})
 
 	It("can delete its namespace", func() {
-		tenant.tryAll(env, tricks(host))
+		tenant.tryAll(env.namespace, tricks(host))
 		env.delete(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant.namespace}})
 		tenant.deleteAll()
-		tenant.waitForDeletion()
 		env.expectRequests(1)
 	})
 
 	It("learns nothing from the creation, the failure and the deletion of the account", func() {
 		versions := func() []string {
-			var list v1alpha1.AgentGroupMappingList
-			Expect(tenant.List(ctx, &list, client.InNamespace(tenant.namespace))).To(Succeed())
 			var versions []string
-			for _, mapping := range list.Items {
+			for _, mapping := range tenant.mappings() {
 				versions = append(versions, mapping.Name+" "+mapping.ResourceVersion)
 			}
 			return versions
 		}
-		tenant.tryAll(env, tricks(host))
+		tenant.tryAll(env.namespace, tricks(host))
 		before := versions()
 		env.create(testenv.UserToken("missing", "1001", "wrong"))
 		env.create(testenv.Account("missing", env.url).Build())
@@ -194,10 +158,8 @@ var _ = Describe("a tenant without permission", func() {
 	})
 
 	It("does not cause a conflict for a mapping whose account is missing", func() {
-		tenant.create(testenv.Mapping("older").AccountIn(env.namespace, "missing").Group("90", true).Build())
-		env.waitFor(tenant.namespace+"/older", notPermitted)
-		env.create(testenv.Mapping("younger").Account("missing").Group("90", true).Build())
-		env.waitFor("younger", "Ready=False AccountNotFound Reconciling")
+		tenant.createAndWait(testenv.Mapping("older").AccountIn(env.namespace, "missing").Group("90", true), notPermitted)
+		env.createAndWait(testenv.Mapping("younger").Account("missing").Group("90", true), "Ready=False AccountNotFound Reconciling")
 	})
 
 	It("cannot write a status, and a copied status counts as none", func() {
@@ -206,30 +168,27 @@ var _ = Describe("a tenant without permission", func() {
 		tenant.create(restored)
 		Expect(restored.Status.ObservedUID).To(BeEmpty())
 		Expect(restored.CreationTimestamp.Time).To(BeTemporally(">", host.CreationTimestamp.Time.Add(-1)))
-		restored = env.waitFor(tenant.namespace+"/copy", notPermitted)
+		restored = tenant.waitFor("copy", notPermitted)
 		restored.Status = host.Status
-		Expect(apierrors.IsForbidden(tenant.Status().Update(ctx, restored))).To(BeTrue())
+		Expect(apierrors.IsForbidden(tenant.client.Status().Update(ctx, restored))).To(BeTrue())
 
 		By("granting the right to write statuses")
 		Expect(k8sClient.Status().Update(ctx, restored)).To(Succeed())
-		env.waitFor(tenant.namespace+"/copy", notPermitted)
+		tenant.waitFor("copy", notPermitted)
 		Expect(tenant.mapping("copy").Status.AppliedGroups).To(BeEmpty())
 		tenant.deleteAll()
-		tenant.waitForDeletion()
 		env.expectRequests(1)
 	})
 
 	It("uses only its own Secret and its own account with an account of the same name and endpoint", func() {
-		Expect(apierrors.IsForbidden(tenant.Create(ctx, testenv.Account("theirs", env.url).In(env.namespace).Build()))).To(BeTrue())
+		Expect(apierrors.IsForbidden(tenant.client.Create(ctx, testenv.Account("theirs", env.url).In(env.namespace).Build()))).To(BeTrue())
 		tenant.create(testenv.Account("acme", env.url).Build())
-		tenant.create(testenv.Mapping("asha").Group(hostGroup, false).Build())
-		env.waitFor(tenant.namespace+"/asha", "Ready=False AccountNotReady Reconciling")
+		tenant.createAndWait(testenv.Mapping("asha").Group(hostGroup, false), "Ready=False AccountNotReady Reconciling")
 		env.expectRequests(1)
 
 		tenant.create(testenv.UserToken("acme", "1001", "guessed"))
-		env.waitForAccount(tenant.namespace+"/acme", "Ready=False InvalidToken Stalled")
-		env.edit(host.Name, setGroups(group(hostGroup, true), group("90", true)))
-		env.waitForSynced(host.Name)
+		tenant.waitForAccount("acme", "Ready=False InvalidToken Stalled")
+		env.editSynced(host.Name, setGroups(group(hostGroup, true), group("90", true)))
 		env.waitForAccount("acme", "Ready=True Usable")
 		Expect(env.deepcall.Agent("7")).To(Equal(map[string]string{hostGroup: "Y", "90": "Y"}))
 	})
@@ -248,7 +207,7 @@ var _ = Describe("a tenant without permission", func() {
 		env.deepcall.Release()
 		env.waitForSynced(host.Name)
 		for _, name := range numbered("guest", 100) {
-			env.waitFor(tenant.namespace+"/"+name, notPermitted)
+			tenant.waitFor(name, notPermitted)
 		}
 		env.expectRequests(2)
 	})
@@ -259,7 +218,7 @@ var _ = Describe("a tenant without permission", func() {
 			tenant.create(testenv.Mapping(name).Agent(name).AccountIn(env.namespace, "missing").Group(hostGroup, true).Build())
 		}
 		for _, name := range names {
-			env.waitFor(tenant.namespace+"/"+name, notPermitted)
+			tenant.waitFor(name, notPermitted)
 		}
 		reads := func() int { return env.transport.readsOf("/deepcallaccounts/missing") }
 		before := 0
@@ -268,8 +227,7 @@ var _ = Describe("a tenant without permission", func() {
 			before = reads()
 			return isQuiet
 		}).WithPolling(time.Second).Should(BeTrue())
-		tenant.create(testenv.Mapping("one-more").AccountIn(env.namespace, "missing").Group(hostGroup, true).Build())
-		env.waitFor(tenant.namespace+"/one-more", notPermitted)
+		tenant.createAndWait(testenv.Mapping("one-more").AccountIn(env.namespace, "missing").Group(hostGroup, true), notPermitted)
 		Consistently(func() int { return reads() - before }).Should(BeNumerically("<", 10))
 	})
 
@@ -280,7 +238,6 @@ var _ = Describe("a tenant without permission", func() {
 			tenant.create(mapping)
 		}
 		tenant.deleteAll()
-		tenant.waitForDeletion()
 		Expect(env.transport.readsOf("/namespaces/" + tenant.namespace)).To(BeZero())
 	})
 })

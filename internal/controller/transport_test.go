@@ -22,7 +22,7 @@ type apiTransport struct {
 	failingWrites map[string]int // number of writes to fail, by resource
 	failingReads  map[string]int // number of reads to fail, by part of the path
 	lostAnswers   map[string]int // number of writes that are made without an answer, by resource
-	rejected      []string       // parts of the paths of writes to reject
+	rejected      []string       // ends of the paths of writes to reject
 	rejections    int            // number of rejected writes
 	forbidden     []string       // parts of the paths of reads to reject
 }
@@ -33,25 +33,57 @@ func newAPITransport() *apiTransport {
 
 func (t *apiTransport) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		if request.Method == http.MethodGet && t.failsRead(request.URL.Path) {
-			return nil, errors.New("injected read failure")
-		}
-		if request.Method == http.MethodGet && t.rejectsRead(request.URL.Path) {
-			return rejection(request), nil
-		}
-		if request.Method != http.MethodGet && t.failsWrite(resourceOf(request.URL.Path)) {
-			return nil, errors.New("injected write failure")
-		}
-		if request.Method != http.MethodGet && t.rejectsWrite(request.URL.Path) {
+		fails, rejected := t.admit(request)
+		switch {
+		case fails:
+			return nil, errors.New("injected failure")
+		case rejected:
 			return rejection(request), nil
 		}
 		response, err := next.RoundTrip(request)
-		if err == nil && request.Method != http.MethodGet && t.losesAnswer(resourceOf(request.URL.Path)) {
+		if err == nil && request.Method != http.MethodGet && t.losesAnswer(request) {
 			_ = response.Body.Close()
 			return nil, errors.New("injected loss of an answer")
 		}
 		return response, err
 	})
+}
+
+// admit counts a request, and reports whether it fails or is rejected.
+func (t *apiTransport) admit(request *http.Request) (fails, rejected bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	path := request.URL.Path
+	if request.Method == http.MethodGet {
+		t.reads[path]++
+		for part := range t.failingReads {
+			fails = fails || strings.Contains(path, part) && takeOne(t.failingReads, part)
+		}
+		return fails, slices.ContainsFunc(t.forbidden, func(part string) bool { return strings.Contains(path, part) })
+	}
+	resource := resourceOf(path)
+	t.writes[resource]++
+	if t.blocked || takeOne(t.failingWrites, resource) {
+		return true, false
+	}
+	rejected = slices.ContainsFunc(t.rejected, func(end string) bool { return strings.HasSuffix(path, "/"+end) })
+	if rejected {
+		t.rejections++
+	}
+	return false, rejected
+}
+
+// losesAnswer reports whether the answer to a write is lost.
+func (t *apiTransport) losesAnswer(request *http.Request) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return takeOne(t.lostAnswers, resourceOf(request.URL.Path))
+}
+
+// takeOne reports whether a fault of the key is left, and uses it up.
+func takeOne(left map[string]int, key string) bool {
+	left[key]--
+	return left[key] >= 0
 }
 
 // resourceOf returns the resource and subresource of a path of the operator's API group, or another path itself.
@@ -67,41 +99,21 @@ func resourceOf(path string) string {
 	}
 }
 
-// failsRead counts a read and reports whether it fails.
-func (t *apiTransport) failsRead(path string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.reads[path]++
-	for part, times := range t.failingReads {
-		if times > 0 && strings.Contains(path, part) {
-			t.failingReads[part]--
-			return true
-		}
-	}
-	return false
+// failReads lets the next reads of paths that contain part fail.
+func (t *apiTransport) failReads(part string, times int) { t.set(t.failingReads, part, times) }
+
+// failWrites lets the next writes of a resource fail.
+func (t *apiTransport) failWrites(resource string, times int) {
+	t.set(t.failingWrites, resource, times)
 }
 
-// rejectsRead reports whether a read is rejected.
-func (t *apiTransport) rejectsRead(path string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.ContainsFunc(t.forbidden, func(part string) bool { return strings.Contains(path, part) })
-}
+// loseAnswers lets the next writes of a resource be made without an answer.
+func (t *apiTransport) loseAnswers(resource string, times int) { t.set(t.lostAnswers, resource, times) }
 
-// rejectReads rejects all reads of paths that contain one of the parts, and no others, as without the permission.
-func (t *apiTransport) rejectReads(parts ...string) {
+func (t *apiTransport) set(faults map[string]int, key string, times int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.forbidden = parts
-}
-
-// failsWrite counts a write and reports whether it fails.
-func (t *apiTransport) failsWrite(resource string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.writes[resource]++
-	t.failingWrites[resource]--
-	return t.blocked || t.failingWrites[resource] >= 0
+	faults[key] = times
 }
 
 // block lets all writes fail until it is lifted.
@@ -111,57 +123,11 @@ func (t *apiTransport) block(blocked bool) {
 	t.blocked = blocked
 }
 
-// failReads lets the next reads of paths that contain part fail.
-func (t *apiTransport) failReads(part string, times int) {
+// rejectReads rejects all reads of paths that contain one of the parts, and no others, as without the permission.
+func (t *apiTransport) rejectReads(parts ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.failingReads[part] = times
-}
-
-// failWrites lets the next writes of a resource fail.
-func (t *apiTransport) failWrites(resource string, times int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.failingWrites[resource] = times
-}
-
-// losesAnswer reports whether the answer to a write is lost.
-func (t *apiTransport) losesAnswer(resource string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lostAnswers[resource]--
-	return t.lostAnswers[resource] >= 0
-}
-
-// loseAnswers lets the next writes of a resource be made without an answer.
-func (t *apiTransport) loseAnswers(resource string, times int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lostAnswers[resource] = times
-}
-
-// readsOf returns the number of reads of paths with the suffix.
-func (t *apiTransport) readsOf(suffix string) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	total := 0
-	for path, n := range t.reads {
-		if strings.HasSuffix(path, suffix) {
-			total += n
-		}
-	}
-	return total
-}
-
-// rejectsWrite reports whether a write is rejected.
-func (t *apiTransport) rejectsWrite(path string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !slices.ContainsFunc(t.rejected, func(end string) bool { return strings.HasSuffix(path, "/"+end) }) {
-		return false
-	}
-	t.rejections++
-	return true
+	t.forbidden = parts
 }
 
 // rejectWrites rejects all writes of objects whose paths end so, for example "agentgroupmappings/asha/status", and no others.
@@ -175,6 +141,30 @@ func (t *apiTransport) rejectionCount() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.rejections
+}
+
+// readsOf returns the number of reads of paths with the suffix.
+func (t *apiTransport) readsOf(suffix string) int {
+	return t.sum(t.reads, func(path string) bool { return strings.HasSuffix(path, suffix) })
+}
+
+// mappingWrites returns the number of writes to mappings and their status.
+func (t *apiTransport) mappingWrites() int {
+	return t.sum(t.writes, func(resource string) bool { return strings.HasPrefix(resource, "agentgroupmappings") })
+}
+
+func (t *apiTransport) totalWrites() int { return t.sum(t.writes, func(string) bool { return true }) }
+
+func (t *apiTransport) sum(counts map[string]int, counted func(key string) bool) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	total := 0
+	for key, n := range counts {
+		if counted(key) {
+			total += n
+		}
+	}
+	return total
 }
 
 // rejectionMessage is the API server's message of rejected writes.
@@ -193,23 +183,6 @@ func rejection(request *http.Request) *http.Response {
 		Status: "403 Forbidden", StatusCode: http.StatusForbidden, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: request,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)),
 	}
-}
-
-// mappingWrites returns the number of writes to mappings and their status.
-func (t *apiTransport) mappingWrites() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.writes["agentgroupmappings"] + t.writes["agentgroupmappings/status"]
-}
-
-func (t *apiTransport) totalWrites() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	total := 0
-	for _, n := range t.writes {
-		total += n
-	}
-	return total
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
