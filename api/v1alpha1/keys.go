@@ -36,15 +36,15 @@ func (m *AgentGroupMapping) AccountKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 }
 
-// NeedsRemoval reports whether the mapping has the finalizer: its groups are removed in DeepCall before it is deleted.
-func (m *AgentGroupMapping) NeedsRemoval() bool {
+// HasFinalizer reports whether the mapping has the finalizer: its groups are removed in DeepCall before it is deleted.
+func (m *AgentGroupMapping) HasFinalizer() bool {
 	return slices.Contains(m.Finalizers, StopCallsFinalizer)
 }
 
 // Released reports whether the mapping is being deleted and no longer waits for the operator. Its applied groups are not
 // carried any more.
 func (m *AgentGroupMapping) Released() bool {
-	return m.DeletionTimestamp != nil && !m.NeedsRemoval()
+	return m.DeletionTimestamp != nil && !m.HasFinalizer()
 }
 
 // InUse reports whether the account has the finalizer that keeps it while mappings use it.

@@ -73,7 +73,7 @@ func (s sharedCaches) mappingHandler(observe func(*v1alpha1.AgentGroupMapping), 
 			// Counted before the assumed version is dropped, so that no mapping that needs a removal is missed in between.
 			countChanged := s.counts.Set(m)
 			assumed, dropped := s.mappings.Observe(m)
-			if countChanged || (dropped && assumed.NeedsRemoval() != m.NeedsRemoval()) {
+			if countChanged || (dropped && assumed.HasFinalizer() != m.HasFinalizer()) {
 				changed(m.AccountKey())
 			}
 		},

@@ -58,7 +58,7 @@ func isInUse(obj runtime.Object) bool {
 	case *v1alpha1.DeepCallAccount:
 		return o.InUse() || len(o.Status.Conditions) > 0
 	case *v1alpha1.AgentGroupMapping:
-		return o.NeedsRemoval() || o.Annotations[v1alpha1.AttemptedGroupsAnnotation] != "" || len(o.Status.Conditions) > 0
+		return o.HasFinalizer() || o.Annotations[v1alpha1.AttemptedGroupsAnnotation] != "" || len(o.Status.Conditions) > 0
 	}
 	return false
 }

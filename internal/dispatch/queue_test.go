@@ -37,7 +37,8 @@ func TestQueueOrder(t *testing.T) {
 		{"is empty at first", nil, false, ""},
 		{
 			"puts edits before retries before requested resyncs before periodic resyncs",
-			[]put{{"a", resync}, {"b", requested}, {"c", retry}, {"d", edit}}, false, "d c b a",
+			[]put{{"a", resync}, {"b", requested}, {"c", retry}, {"d", edit}},
+			false, "d c b a",
 		},
 		{"puts the one that asked first before its equals", []put{{"c", edit}, {"a", edit}, {"b", edit}}, false, "c a b"},
 		{"keeps the place of an agent that asks again", []put{{"a", edit}, {"b", edit}, {"a", edit}}, false, "a b"},
@@ -48,7 +49,8 @@ func TestQueueOrder(t *testing.T) {
 		{"has only removals if only those are considered", []put{{"a", edit}, {"b", removal}, {"c", resync}}, true, "b"},
 		{
 			"orders removals if only those are considered",
-			[]put{{"a", removal}, {"b", Ask{Priority: Edit, Removal: true}}, {"c", removal}}, true, "b a c",
+			[]put{{"a", removal}, {"b", Ask{Priority: Edit, Removal: true}}, {"c", removal}},
+			true, "b a c",
 		},
 		{"is empty if only removals are considered and there are none", []put{{"a", edit}}, true, ""},
 		{"does not consider an agent that no longer removes", []put{{"a", removal}, {"a", edit}}, true, ""},

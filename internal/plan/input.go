@@ -153,7 +153,7 @@ func (in *input) setHold(s Snapshot, m Mapping, state MappingState) {
 	switch {
 	case in.rejected && !in.resyncDue:
 		in.hold = heldRejected
-	case s.Account.Deleting && !in.orphan && !m.NeedsRemoval():
+	case s.Account.Deleting && !in.orphan && !m.HasFinalizer():
 		in.hold = heldAccountDeleting
 	case in.metadataRejected && !in.deleting:
 		in.hold = heldWriteRejected

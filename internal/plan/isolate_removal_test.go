@@ -32,23 +32,28 @@ func TestRemovalIsolation(t *testing.T) {
 		accepted, rejected string // the progress after either answer
 	}{
 		{
-			"is done after a change without removals", "1=Y", "", RemovalIsolation{},
+			"is done after a change without removals", "1=Y", "",
+			RemovalIsolation{},
 			"done, applied 1=Y", rejected,
 		},
 		{
-			"sends the change without removals after a rejection", "1=Y", "2=Y 3=Y", RemovalIsolation{},
+			"sends the change without removals after a rejection", "1=Y", "2=Y 3=Y",
+			RemovalIsolation{},
 			"done, applied 1=Y", "WithoutRemovals 1 of 2, rejected [], removed [], applied 2=Y 3=Y",
 		},
 		{
-			"sends half of the removals after a rejection, without a rest", "", "2=Y 3=Y", RemovalIsolation{},
+			"sends half of the removals after a rejection, without a rest", "", "2=Y 3=Y",
+			RemovalIsolation{},
 			"done, applied ", "WithoutRemovals 1 of 2, rejected [], removed [], applied 2=Y 3=Y",
 		},
 		{
-			"counts a rejected removal as removed that was alone in the request", "", "2=Y", RemovalIsolation{},
+			"counts a rejected removal as removed that was alone in the request", "", "2=Y",
+			RemovalIsolation{},
 			"done, applied ", "done, applied ",
 		},
 		{
-			"rejects a change that is rejected without removals", "1=Y", "2=Y 3=Y", RemovalIsolation{Step: WithoutRemovals, Batch: 1},
+			"rejects a change that is rejected without removals", "1=Y", "2=Y 3=Y",
+			RemovalIsolation{Step: WithoutRemovals, Batch: 1},
 			"SomeRemovals 1, rejected [], removed [], applied 1=Y 2=Y 3=Y", rejected,
 		},
 		{
@@ -67,7 +72,8 @@ func TestRemovalIsolation(t *testing.T) {
 			"SomeRemovals 1, rejected [], removed [], applied 1=Y 2=Y", rejected,
 		},
 		{
-			"remembers the rejection of an only removal", "1=Y", "1=Y 2=Y", RemovalIsolation{},
+			"remembers the rejection of an only removal", "1=Y", "1=Y 2=Y",
+			RemovalIsolation{},
 			"done, applied 1=Y", "WithoutRemovals 1 of 1, rejected [2], removed [], applied 1=Y 2=Y",
 		},
 		{
@@ -91,7 +97,8 @@ func TestRemovalIsolation(t *testing.T) {
 			"SomeRemovals 2 of 4, rejected [], removed [], applied 1=Y 2=Y 3=Y 4=Y 5=Y", rejected,
 		},
 		{
-			"counts no batch as removed that is rejected, also without a rest", "", "1=Y 2=Y", RemovalIsolation{Step: SomeRemovals, Batch: 2},
+			"counts no batch as removed that is rejected, also without a rest", "", "1=Y 2=Y",
+			RemovalIsolation{Step: SomeRemovals, Batch: 2},
 			"done, applied ", "SomeRemovals 1 of 2, rejected [], removed [], applied 1=Y 2=Y",
 		},
 		{
@@ -125,7 +132,8 @@ func TestRemovalIsolation(t *testing.T) {
 			"SomeRemovals 2, rejected [], removed [2], applied 3=Y", "SomeRemovals 1 of 1, rejected [], removed [2], applied 3=Y",
 		},
 		{
-			"sends a removal if there is no rest to send without it", "", "2=Y", RemovalIsolation{Step: WithoutRemovals, Batch: 1},
+			"sends a removal if there is no rest to send without it", "", "2=Y",
+			RemovalIsolation{Step: WithoutRemovals, Batch: 1},
 			"done, applied ", "done, applied ",
 		},
 		{

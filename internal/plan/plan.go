@@ -186,7 +186,7 @@ func (p planner) next(i int) Next {
 	if len(n.Adds) > 0 {
 		n.Record = Record(m.AgentGroupMapping, slices.Compact(slices.Sorted(slices.Values(slices.Concat(n.Pending, in.unrecorded)))))
 	}
-	n.AddFinalizer = !in.orphan && !in.deleting && !m.NeedsRemoval()
+	n.AddFinalizer = !in.orphan && !in.deleting && !m.HasFinalizer()
 	n.attemptCertain = len(in.pendingAdds) == 0 || state.CertainAttempt == AttemptOf(m.AgentGroupMapping).Number
 	return n
 }

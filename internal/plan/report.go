@@ -26,9 +26,9 @@ func (p planner) reportDesired(i int) Write {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	w := Write{Mapping: i}
 	// R6: a mapping has the finalizer only under StopCalls, and only if DeepCall may have groups for it.
-	needsRemoval := !in.orphan && (m.NeedsRemoval() || len(in.applied)+len(in.pendingAdds) > 0)
+	needsRemoval := !in.orphan && (m.HasFinalizer() || len(in.applied)+len(in.pendingAdds) > 0)
 	if !in.metadataRejected {
-		w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.NeedsRemoval(), !needsRemoval && m.NeedsRemoval()
+		w.AddFinalizer, w.RemoveFinalizer = needsRemoval && !m.HasFinalizer(), !needsRemoval && m.HasFinalizer()
 	}
 	w.Status = p.withStatus(i, func(status *v1alpha1.AgentGroupMappingStatus) {
 		dropTakenOver(status, c)
@@ -131,7 +131,7 @@ func (p planner) reportSynced(i int, status *v1alpha1.AgentGroupMappingStatus) {
 func (p planner) reportDeletion(i int) Write {
 	m, in, c := p.Mappings[i], p.inputs[i], p.changes[i]
 	w := Write{Mapping: i}
-	if !m.NeedsRemoval() {
+	if !m.HasFinalizer() {
 		return w
 	}
 	impossible := p.removalImpossible(i)
@@ -171,7 +171,7 @@ func (p planner) leavesGroups(i int) bool {
 // removalImpossible reports whether a mapping waits for a removal that can't be sent, since the account or its credentials
 // are gone.
 func (p planner) removalImpossible(i int) bool {
-	return p.inputs[i].deleting && p.Mappings[i].NeedsRemoval() && !p.leavesGroups(i) && !p.Account.CanRemove
+	return p.inputs[i].deleting && p.Mappings[i].HasFinalizer() && !p.leavesGroups(i) && !p.Account.CanRemove
 }
 
 // Waiting returns the writes to make while the next request waits for a permit, which can take an hour after a Retry-After. If

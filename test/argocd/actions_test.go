@@ -35,22 +35,22 @@ func TestActions(t *testing.T) {
 			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(kind)+"/discovery/"+test.InputPath, func(t *testing.T) {
 				got, err := Actions(readObject(t, filepath.Join(directory, test.InputPath)))
-				expect(t, err).NotTo(HaveOccurred())
+				NewWithT(t).Expect(err).NotTo(HaveOccurred())
 				want := map[string]Action{}
 				for _, action := range test.Result {
 					want[action.Name] = action
 				}
-				expect(t, got).To(Equal(want))
+				NewWithT(t).Expect(got).To(Equal(want))
 			})
 		}
 		for _, test := range tests.ActionTests {
 			usedFiles[test.InputPath], usedFiles[test.ExpectedOutputPath], testedActions[test.Action] = true, true, true
 			t.Run(filepath.Base(kind)+"/"+test.Action+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Act(test.Action, readObject(t, filepath.Join(directory, test.InputPath)))
-				expect(t, err).NotTo(HaveOccurred())
+				NewWithT(t).Expect(err).NotTo(HaveOccurred())
 				replaceRequestTime(t, got)
 				want := readObject(t, filepath.Join(directory, test.ExpectedOutputPath))
-				expect(t, got.Object).To(Equal(want.Object))
+				NewWithT(t).Expect(got.Object).To(Equal(want.Object))
 			})
 		}
 		expectAllUsed(t, directory, usedFiles)
@@ -78,9 +78,9 @@ func replaceRequestTime(t *testing.T, object *unstructured.Unstructured) {
 func expectAllOffered(t *testing.T, directory string, tests actionTests, tested map[string]bool) {
 	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join(directory, "*", "action.lua"))
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for _, discovery := range tests.DiscoveryTests {
-		expect(t, discovery.Result).To(HaveLen(len(scripts)), "%s: got %d offered actions, want %d", directory, len(discovery.Result), len(scripts))
+		NewWithT(t).Expect(discovery.Result).To(HaveLen(len(scripts)), "%s: got %d offered actions, want %d", directory, len(discovery.Result), len(scripts))
 	}
 	for _, script := range scripts {
 		if name := filepath.Base(filepath.Dir(script)); !tested[name] {
@@ -98,10 +98,10 @@ spec: {agentID: "7", groups: []}
 status: {conditions: [], lastResponse: {}, appliedGroups: [{}]}
 `)
 	got, err := Act("suspend", object)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	want := object.DeepCopy()
-	expect(t, unstructured.SetNestedField(want.Object, true, "spec", "suspend")).To(Succeed())
-	expect(t, got.Object).To(Equal(want.Object))
+	NewWithT(t).Expect(unstructured.SetNestedField(want.Object, true, "spec", "suspend")).To(Succeed())
+	NewWithT(t).Expect(got.Object).To(Equal(want.Object))
 }
 
 func TestUnknownActionIsAnError(t *testing.T) {

@@ -40,20 +40,20 @@ func TestConfigMapContainsAllScripts(t *testing.T) {
 		expectText(t, data["resource.customizations.health."+key], kind, "health.lua")
 
 		var actions actionsEntry
-		expect(t, yaml.Unmarshal([]byte(data["resource.customizations.actions."+key]), &actions)).To(Succeed())
+		NewWithT(t).Expect(yaml.Unmarshal([]byte(data["resource.customizations.actions."+key]), &actions)).To(Succeed())
 		expectText(t, actions.Discovery, kind, "actions", "discovery.lua")
 		for _, action := range actions.Definitions {
 			expectText(t, action.Action, kind, "actions", action.Name, "action.lua")
 		}
 		scripts, _ := filepath.Glob(filepath.Join(kind, "actions", "*", "action.lua"))
-		expect(t, actions.Definitions).To(HaveLen(len(scripts)), "%s: %d actions in the ConfigMap, %d scripts", key, len(actions.Definitions), len(scripts))
+		NewWithT(t).Expect(actions.Definitions).To(HaveLen(len(scripts)), "%s: %d actions in the ConfigMap, %d scripts", key, len(actions.Definitions), len(scripts))
 	}
 }
 
 func expectText(t *testing.T, got string, path ...string) {
 	t.Helper()
 	want, err := os.ReadFile(filepath.Join(path...))
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	if got != string(want) {
 		t.Errorf("the ConfigMap differs from %s:\n%s", filepath.Join(path...), got)
 	}
@@ -62,10 +62,10 @@ func expectText(t *testing.T, got string, path ...string) {
 func TestConfigMapContainsOnlyKnownKeys(t *testing.T) {
 	known := regexp.MustCompile(`^resource\.customizations\.(health|actions|ignoreResourceUpdates)\.telephony\.deepcall\.com_(AgentGroupMapping|DeepCallAccount)$`)
 	data := configMap(t)
-	expect(t, data).To(HaveLen(6))
+	NewWithT(t).Expect(data).To(HaveLen(6))
 	for key := range data {
-		expect(t, known.MatchString(key)).To(BeTrue(), "unexpected key %s", key)
-		expect(t, key).NotTo(ContainSubstring("useOpenLibs"))
+		NewWithT(t).Expect(known.MatchString(key)).To(BeTrue(), "unexpected key %s", key)
+		NewWithT(t).Expect(key).NotTo(ContainSubstring("useOpenLibs"))
 	}
 }
 

@@ -29,8 +29,8 @@ func TestHealth(t *testing.T) {
 			usedFiles[test.InputPath] = true
 			t.Run(filepath.Base(directory)+"/"+test.InputPath, func(t *testing.T) {
 				got, err := Health(readObject(t, filepath.Join(directory, test.InputPath)))
-				expect(t, err).NotTo(HaveOccurred())
-				expect(t, got).To(Equal(test.HealthStatus))
+				NewWithT(t).Expect(err).NotTo(HaveOccurred())
+				NewWithT(t).Expect(got).To(Equal(test.HealthStatus))
 			})
 		}
 		expectAllUsed(t, directory, usedFiles)
@@ -102,7 +102,7 @@ func TestHealthOfIncompleteObjects(t *testing.T) {
 				object.SetAPIVersion(v1alpha1.GroupVersion.String())
 				object.SetKind(filepath.Base(directory))
 				got, err := Health(object)
-				expect(t, err).NotTo(HaveOccurred())
+				NewWithT(t).Expect(err).NotTo(HaveOccurred())
 				if want := (HealthStatus{c.status, c.message}); got != want {
 					t.Errorf("got %+v, want %+v", got, want)
 				}

@@ -23,7 +23,7 @@ func kinds(t *testing.T) []string {
 func read(t *testing.T, file string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
@@ -40,14 +40,8 @@ func readObject(t *testing.T, file string) *unstructured.Unstructured {
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	object := &unstructured.Unstructured{}
-	expect(t, yaml.Unmarshal([]byte(text), &object.Object)).To(Succeed())
+	NewWithT(t).Expect(yaml.Unmarshal([]byte(text), &object.Object)).To(Succeed())
 	return object
-}
-
-// expect makes an assertion about a value.
-func expect(t *testing.T, actual any) Assertion {
-	t.Helper()
-	return NewWithT(t).Expect(actual)
 }
 
 // expectAllUsed expects that a test uses each file in testdata.

@@ -16,10 +16,10 @@ import (
 func documents(t *testing.T, file string) []unstructured.Unstructured {
 	t.Helper()
 	opened, err := os.Open(file)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	defer opened.Close()
 	found, err := testenv.DecodeYAML[unstructured.Unstructured](opened)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return found
 }
 
@@ -61,7 +61,7 @@ func TestApplicationAllowsTheExample(t *testing.T) {
 	}
 	repository, _, _ := unstructured.NestedString(application.Object, "spec", "source", "repoURL")
 	repositories, _, _ := unstructured.NestedStringSlice(project.Object, "spec", "sourceRepos")
-	expect(t, repositories).To(ContainElement(repository))
+	NewWithT(t).Expect(repositories).To(ContainElement(repository))
 	allowed, _, _ := unstructured.NestedSlice(project.Object, "spec", "namespaceResourceWhitelist")
 	for _, kind := range []map[string]any{
 		{"group": "", "kind": "Secret"},

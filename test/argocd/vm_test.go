@@ -35,7 +35,7 @@ func TestScriptHasTheLibrariesOfArgoCD(t *testing.T) {
 		for _, word in ipairs(obj.words) do table.insert(words, word) end
 		return {words = words, year = os.date("!%Y"), seconds = type(os.time()), none = obj.none == nil}`
 	result, err := run(script, map[string]any{"words": []any{"a", "b"}, "none": nil})
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	table, _ := result.(map[string]any)
 	if words, _ := table["words"].([]any); len(words) != 2 || words[1] != "b" {
 		t.Errorf("words: %v", table["words"])

@@ -23,7 +23,7 @@ type chartMetadata struct {
 func readChart(t *testing.T, chart string) chartMetadata {
 	t.Helper()
 	var metadata chartMetadata
-	expect(t, sigsyaml.Unmarshal([]byte(readFile(t, chart, "Chart.yaml")), &metadata)).To(Succeed())
+	NewWithT(t).Expect(sigsyaml.Unmarshal([]byte(readFile(t, chart, "Chart.yaml")), &metadata)).To(Succeed())
 	return metadata
 }
 
@@ -43,7 +43,7 @@ func TestChartsHaveTheSameVersion(t *testing.T) {
 	if operator.Version != onlyCRDs.Version || operator.AppVersion != onlyCRDs.AppVersion || operator.KubeVersion != onlyCRDs.KubeVersion {
 		t.Errorf("got the versions %+v and %+v", operator, onlyCRDs)
 	}
-	expect(t, operator.AppVersion).To(Equal("v"+operator.Version), "the chart %s has the appVersion %s", operator.Version, operator.AppVersion)
+	NewWithT(t).Expect(operator.AppVersion).To(Equal("v"+operator.Version), "the chart %s has the appVersion %s", operator.Version, operator.AppVersion)
 }
 
 func TestArtifactHubListsTheCRDs(t *testing.T) {
@@ -63,7 +63,7 @@ func TestArtifactHubListsTheCRDs(t *testing.T) {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	expect(t, got).To(Equal(want))
+	NewWithT(t).Expect(got).To(Equal(want))
 }
 
 func TestArtifactHubShowsTheSamples(t *testing.T) {
@@ -79,7 +79,7 @@ func TestArtifactHubShowsTheSamples(t *testing.T) {
 			}
 		}
 	}
-	expect(t, got).To(Equal(want))
+	NewWithT(t).Expect(got).To(Equal(want))
 }
 
 func TestArtifactHubListsTheImage(t *testing.T) {
@@ -91,7 +91,7 @@ func TestArtifactHubListsTheImage(t *testing.T) {
 }
 
 func TestArtifactHubAnnotationsAreValid(t *testing.T) {
-	expect(t, readFile(t, testenv.Root(), "LICENSE")).To(ContainSubstring("Apache License"), "LICENSE is not the Apache License")
+	NewWithT(t).Expect(readFile(t, testenv.Root(), "LICENSE")).To(ContainSubstring("Apache License"), "LICENSE is not the Apache License")
 	for _, path := range []string{chart, crdChart} {
 		annotations := readChart(t, path).Annotations
 		if annotations["artifacthub.io/license"] != "Apache-2.0" || annotations["artifacthub.io/category"] != "integration-delivery" {

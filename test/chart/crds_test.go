@@ -79,9 +79,9 @@ func TestCRDChart(t *testing.T) {
 		"commonAnnotations: {a: 1}": "at '/commonAnnotations/a': got number, want string",
 	} {
 		_, err := template(crdChart, crdRelease, given)
-		expect(t, err).To(MatchError(ContainSubstring(want)), given)
+		NewWithT(t).Expect(err).To(MatchError(ContainSubstring(want)), given)
 	}
-	expect(t, renderCRDs(t, crdChart, "{commonLabels: null, commonAnnotations: null}")).To(HaveLen(len(crds)))
+	NewWithT(t).Expect(renderCRDs(t, crdChart, "{commonLabels: null, commonAnnotations: null}")).To(HaveLen(len(crds)))
 }
 
 func TestCRDsMoveToTheirOwnRelease(t *testing.T) {
@@ -102,7 +102,7 @@ func TestCRDsMoveToTheirOwnRelease(t *testing.T) {
 			if string(crd.GetUID()) != before[name] || crd.GetDeletionTimestamp() != nil {
 				t.Errorf("%s was deleted", name)
 			}
-			expect(t, crd.GetAnnotations()).To(HaveKeyWithValue("meta.helm.sh/release-name", owner), name)
+			NewWithT(t).Expect(crd.GetAnnotations()).To(HaveKeyWithValue("meta.helm.sh/release-name", owner), name)
 		}
 	}
 	expectOwner(crdRelease)

@@ -30,7 +30,7 @@ func pageSections(t *testing.T) map[string][]string {
 func bash(t *testing.T, commands string) string {
 	t.Helper()
 	checkout := t.TempDir()
-	expect(t, os.Symlink(filepath.Join(testenv.Root(), "config"), filepath.Join(checkout, "config"))).To(Succeed())
+	NewWithT(t).Expect(os.Symlink(filepath.Join(testenv.Root(), "config"), filepath.Join(checkout, "config"))).To(Succeed())
 	command := exec.Command("bash", "-euo", "pipefail", "-c", commands)
 	command.Dir = checkout
 	command.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG="+plane.Kubeconfig,
@@ -44,7 +44,7 @@ func bash(t *testing.T, commands string) string {
 
 func TestCommandsOfTheInstallPage(t *testing.T) {
 	sections := pageSections(t)
-	expect(t, slices.Sorted(maps.Keys(sections))).To(HaveLen(10))
+	NewWithT(t).Expect(slices.Sorted(maps.Keys(sections))).To(HaveLen(10))
 	for title, blocks := range sections {
 		if strings.HasPrefix(title, "Uninstall") {
 			continue // tested by TestUninstall
@@ -73,7 +73,7 @@ func expectDistinctOperators(t *testing.T) {
 	operators := &unstructured.UnstructuredList{}
 	operators.SetAPIVersion("apps/v1")
 	operators.SetKind("Deployment")
-	expect(t, admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"})).To(Succeed())
+	NewWithT(t).Expect(admin.List(t.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "deepcall-operator"})).To(Succeed())
 	watchedBy, installedIn := map[string]string{}, map[string]string{}
 	for _, operator := range operators.Items {
 		name := operator.GetNamespace() + "/" + operator.GetName()
@@ -94,7 +94,7 @@ func expectDistinctOperators(t *testing.T) {
 			}
 		}
 	}
-	expect(t, installedIn).NotTo(BeEmpty(), "no operator is installed")
+	NewWithT(t).Expect(installedIn).NotTo(BeEmpty(), "no operator is installed")
 }
 
 // withoutRolloutStatus removes the commands that wait for Pods, because the control plane runs none.
@@ -130,7 +130,7 @@ func TestUninstall(t *testing.T) {
 			t.Cleanup(remove)
 			bash(t, test.commands)
 			expectCRDs(t, test.keepsObjects)
-			expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": test.receiveCall}))
+			NewWithT(t).Expect(deepcall.Agent("7")).To(Equal(map[string]string{"90": test.receiveCall}))
 			m.kill()
 			if test.keepsObjects && !exists(t, "telephony.deepcall.com/v1alpha1", "AgentGroupMapping", supportNamespace, "asha") {
 				t.Error("the mapping is gone")

@@ -68,7 +68,7 @@ func exists(t *testing.T, apiVersion, kind, namespace, name string) bool {
 func expectCRDs(t *testing.T, want bool) {
 	t.Helper()
 	for _, crd := range crds {
-		expect(t, exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)).To(Equal(want), crd)
+		NewWithT(t).Expect(exists(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)).To(Equal(want), crd)
 	}
 }
 
@@ -85,9 +85,9 @@ func TestApplyRenderedObjects(t *testing.T) {
 			})
 			mustKubectl(t, r.text, "apply", "--server-side", "--validate=strict", "-f", "-")
 			for _, obj := range r.objects {
-				expect(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy())).To(Succeed())
+				NewWithT(t).Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj.DeepCopy())).To(Succeed())
 			}
-			expect(t, mustKubectl(t, r.text, "diff", "--server-side", "-f", "-")).To(BeEmpty())
+			NewWithT(t).Expect(mustKubectl(t, r.text, "diff", "--server-side", "-f", "-")).To(BeEmpty())
 		})
 	}
 }
@@ -95,22 +95,22 @@ func TestApplyRenderedObjects(t *testing.T) {
 func TestInstallUpgradeUninstall(t *testing.T) {
 	install(t, "")
 	deployment := read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
-	expect(t, field(t, deployment, "spec", "replicas")).To(Equal(int64(1)), "got %v, want 1 replica", deployment.Object["spec"])
+	NewWithT(t).Expect(field(t, deployment, "spec", "replicas")).To(Equal(int64(1)), "got %v, want 1 replica", deployment.Object["spec"])
 
 	upgrade(t, readFile(t, "testdata", "everything.yaml"))
 	deployment = read(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager")
-	expect(t, field(t, deployment, "spec", "replicas")).To(Equal(int64(3)), "got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
+	NewWithT(t).Expect(field(t, deployment, "spec", "replicas")).To(Equal(int64(3)), "got %v after the upgrade, want 3 replicas", deployment.Object["spec"])
 
 	upgrade(t, "watchNamespaces: [support]")
 	const rbac = "rbac.authorization.k8s.io/v1"
 	if exists(t, rbac, "ClusterRole", "", "deepcall-operator-manager-role") || exists(t, rbac, "ClusterRoleBinding", "", "deepcall-operator-manager-rolebinding") {
 		t.Error("the manager has a ClusterRole in namespaced mode")
 	}
-	expect(t, exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeTrue(), "the manager has no Role")
+	NewWithT(t).Expect(exists(t, rbac, "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeTrue(), "the manager has no Role")
 
 	out := mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
 	for _, crd := range crds {
-		expect(t, out).To(ContainSubstring("[CustomResourceDefinition] "+crd), "it is kept")
+		NewWithT(t).Expect(out).To(ContainSubstring("[CustomResourceDefinition] "+crd), "it is kept")
 	}
 	expectCRDs(t, true)
 	if exists(t, "apps/v1", "Deployment", operatorNamespace, "deepcall-operator-controller-manager") ||
@@ -126,12 +126,12 @@ func TestInstallWithoutClusterScopedObjects(t *testing.T) {
 	install(t, "{watchNamespaces: [support], rbac: {aggregate: false}, crds: {install: false}}")
 	expectCRDs(t, false)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
-	expect(t, exists(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeFalse(), "the Role is left")
+	NewWithT(t).Expect(exists(t, "rbac.authorization.k8s.io/v1", "Role", supportNamespace, "deepcall-operator-manager-role")).To(BeFalse(), "the Role is left")
 }
 
 func TestUninstallDeletesCRDsIfKeepIsOff(t *testing.T) {
 	out := install(t, "{crds: {keep: false}, policies: {enabled: true}}")
-	expect(t, out).To(ContainSubstring("WARNING: crds.keep is off"))
+	NewWithT(t).Expect(out).To(ContainSubstring("WARNING: crds.keep is off"))
 	listObjects(t)
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--wait", "--timeout=2m")
 	expectCRDs(t, false)
@@ -141,17 +141,17 @@ func TestInstallTakesOwnershipOfCRDs(t *testing.T) {
 	mustKubectl(t, "", "apply", "--server-side", "-f", filepath.Join(chart, "files", "crds"))
 	t.Cleanup(func() { deleteCRDs(t) })
 	_, err := helm("", "install", operatorRelease, chart, "-n", operatorNamespace)
-	expect(t, err).To(MatchError(ContainSubstring("invalid ownership metadata")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("invalid ownership metadata")))
 	install(t, "", "--take-ownership")
 	expectCRDs(t, true)
 }
 
 func TestUpgradeUpdatesCRDs(t *testing.T) {
 	older := t.TempDir()
-	expect(t, os.CopyFS(older, os.DirFS(chart))).To(Succeed())
+	NewWithT(t).Expect(os.CopyFS(older, os.DirFS(chart))).To(Succeed())
 	file := filepath.Join(older, "files", "crds", "telephony.deepcall.com_agentgroupmappings.yaml")
 	old := strings.Replace(readFile(t, file), "- agm\n", "- mapping\n", 1)
-	expect(t, os.WriteFile(file, []byte(old), 0o600)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(file, []byte(old), 0o600)).To(Succeed())
 	shortName := func() any {
 		return field(t, read(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crds[0]), "spec", "names", "shortNames").([]any)[0]
 	}
@@ -161,15 +161,15 @@ func TestUpgradeUpdatesCRDs(t *testing.T) {
 		deleteCRDs(t)
 	})
 	mustHelm(t, "", "install", operatorRelease, older, "-n", operatorNamespace)
-	expect(t, shortName()).To(Equal("mapping"))
+	NewWithT(t).Expect(shortName()).To(Equal("mapping"))
 	upgrade(t, "")
-	expect(t, shortName()).To(Equal("agm"))
+	NewWithT(t).Expect(shortName()).To(Equal("agm"))
 }
 
 func TestInstallReportsMissingNamespace(t *testing.T) {
 	t.Cleanup(func() { mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace, "--ignore-not-found") })
 	_, err := helm("{watchNamespaces: [nowhere], crds: {install: false}}", "install", operatorRelease, chart, "-n", operatorNamespace, "-f", "-")
-	expect(t, err).To(MatchError(ContainSubstring(`namespaces "nowhere" not found`)))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring(`namespaces "nowhere" not found`)))
 }
 
 func TestNotesContainAValidExample(t *testing.T) {
@@ -183,17 +183,17 @@ func TestNotesContainAValidExample(t *testing.T) {
 	mustKubectl(t, example, "-n", supportNamespace, "apply", "--validate=strict", "-f", "-")
 	t.Cleanup(func() { mustKubectl(t, example, "-n", supportNamespace, "delete", "-f", "-") })
 	for kind, name := range map[string]string{"DeepCallAccount": "acme", "AgentGroupMapping": "asha"} {
-		expect(t, exists(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name)).To(BeTrue(), "the %s doesn't exist", kind)
+		NewWithT(t).Expect(exists(t, "telephony.deepcall.com/v1alpha1", kind, supportNamespace, name)).To(BeTrue(), "the %s doesn't exist", kind)
 	}
 	for _, part := range []string{
 		"kubectl -n deepcall-operator-system rollout status deployment/deepcall-operator-controller-manager",
 		"helm -n deepcall-operator-system uninstall deepcall-operator", "the namespaces support",
 	} {
-		expect(t, out).To(ContainSubstring(part))
+		NewWithT(t).Expect(out).To(ContainSubstring(part))
 	}
-	expect(t, out).NotTo(ContainSubstring("kubectl create namespace"))
-	expect(t, out).NotTo(ContainSubstring("WARNING"))
-	expect(t, upgrade(t, "allowInsecureEndpoints: true")).To(ContainSubstring("WARNING: allowInsecureEndpoints is on"))
+	NewWithT(t).Expect(out).NotTo(ContainSubstring("kubectl create namespace"))
+	NewWithT(t).Expect(out).NotTo(ContainSubstring("WARNING"))
+	NewWithT(t).Expect(upgrade(t, "allowInsecureEndpoints: true")).To(ContainSubstring("WARNING: allowInsecureEndpoints is on"))
 }
 
 func TestCommandsOfTheNotesForAllNamespaces(t *testing.T) {
@@ -206,9 +206,9 @@ func TestCommandsOfTheNotesForAllNamespaces(t *testing.T) {
 
 	out := bash(t, commands)
 	for _, part := range []string{"namespace/support created", "deepcallaccount.telephony.deepcall.com/acme   https://v4-api.deepcall.com"} {
-		expect(t, out).To(ContainSubstring(part))
+		NewWithT(t).Expect(out).To(ContainSubstring(part))
 	}
-	expect(t, mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name")).To(BeEmpty())
+	NewWithT(t).Expect(mustKubectl(t, "", "get", "agm", "-A", "--ignore-not-found", "-o", "name")).To(BeEmpty())
 	bash(t, uninstall)
 }
 
@@ -216,9 +216,9 @@ func TestNotesStopCallsInAllWatchedNamespaces(t *testing.T) {
 	out := install(t, "watchNamespaces: [support, sales]")
 	commands, _ := notesCommands(t, out)
 	for _, namespace := range []string{supportNamespace, salesNamespace} {
-		expect(t, commands).To(ContainSubstring("kubectl -n " + namespace + " delete agentgroupmappings --all\n"))
+		NewWithT(t).Expect(commands).To(ContainSubstring("kubectl -n " + namespace + " delete agentgroupmappings --all\n"))
 	}
-	expect(t, out).To(ContainSubstring("are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales "))
+	NewWithT(t).Expect(out).To(ContainSubstring("are gone:\n\n  kubectl -n support delete agentgroupmappings --all\n  kubectl -n sales "))
 }
 
 // notesCommands returns the commands of the notes except those that wait for Pods, because the control plane runs none. It
@@ -238,6 +238,6 @@ func notesCommands(t *testing.T, notes string) (commands, uninstall string) {
 			builder.WriteString(line)
 		}
 	}
-	expect(t, uninstall).NotTo(BeEmpty(), "found no uninstall command in the notes: %s", notes)
+	NewWithT(t).Expect(uninstall).NotTo(BeEmpty(), "found no uninstall command in the notes: %s", notes)
 	return builder.String(), uninstall
 }

@@ -41,7 +41,7 @@ func createSyncedMapping(t *testing.T) (deepcall *deepcalltest.Server, remove fu
 `, url)
 	mustKubectl(t, objects, "-n", supportNamespace, "apply", "-f", "-")
 	mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=condition=Ready", "--timeout=20s")
-	expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
+	NewWithT(t).Expect(deepcall.Agent("7")).To(Equal(map[string]string{"90": "Y"}))
 	return deepcall, func() {
 		forceDelete(supportNamespace, "agm/asha")
 		forceDelete(supportNamespace, "dca/acme")
@@ -65,7 +65,7 @@ type manager struct {
 func start(t *testing.T, environment ...string) *manager {
 	t.Helper()
 	program, err := build()
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	args := managerArgs(t, read(t, "apps/v1", "Deployment", operatorNamespace, managerAccount))
 	m := &manager{metrics: freeAddress(t), log: gbytes.NewBuffer()}
 	probes := freeAddress(t)
@@ -74,7 +74,7 @@ func start(t *testing.T, environment ...string) *manager {
 	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), environment...)
 	session, err := gexec.Start(command, m.log, m.log)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	m.session = session
 	t.Cleanup(func() {
 		m.kill()
@@ -126,7 +126,7 @@ func monitorToken(t *testing.T) string {
 		return token
 	}, 20*time.Second, 50*time.Millisecond).ShouldNot(BeEmpty())
 	decoded, err := base64.StdEncoding.DecodeString(token)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(decoded)
 }
 
@@ -134,7 +134,7 @@ func monitorToken(t *testing.T) string {
 func createToken(t *testing.T, namespace, name string) string {
 	t.Helper()
 	if !exists(t, "v1", "ServiceAccount", namespace, name) {
-		expect(t, admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name))).To(Succeed())
+		NewWithT(t).Expect(admin.Create(t.Context(), object("v1", "ServiceAccount", namespace, name))).To(Succeed())
 	}
 	return strings.TrimSpace(mustKubectl(t, "", "create", "token", name, "-n", namespace))
 }
@@ -147,7 +147,7 @@ func writeKubeconfig(t *testing.T, namespace, account string) string {
 	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	expect(t, clientcmd.WriteToFile(*config, path)).To(Succeed())
+	NewWithT(t).Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
 }
 
@@ -176,7 +176,7 @@ func get(url, token string) (status int, body string) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	defer listener.Close()
 	return listener.Addr().String()
 }

@@ -12,12 +12,12 @@ func monitoringScenarios() []scenario {
 	return []scenario{
 		{"insecure metrics for all namespaces", operatorRelease, "metrics: {secure: false, serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--metrics-secure=false", "--metrics-bind-address=:8080")
-			expect(t, r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("metrics-reader")), "authorization")
+			NewWithT(t).Expect(r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("metrics-reader")), "authorization")
 			r.expectEndpoint(t, "map[path:/metrics port:http scheme:http]")
 		}},
 		{"no metrics", operatorRelease, "metrics: {enabled: false}", func(t *testing.T, r rendering) {
 			r.expectNone(t, "Service")
-			expect(t, r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("--metrics")), "objects and flags for metrics")
+			NewWithT(t).Expect(r.text).NotTo(Or(ContainSubstring("tokenreviews"), ContainSubstring("--metrics")), "objects and flags for metrics")
 		}},
 		{"a ServiceMonitor", operatorRelease, "metrics: {serviceMonitor: {enabled: true}}", func(t *testing.T, r rendering) {
 			r.expectMonitorReader(t, operatorNamespace)
@@ -30,7 +30,7 @@ func monitoringScenarios() []scenario {
 				"serverName:deepcall-operator-controller-manager-metrics-service.deepcall-operator-system.svc]]")
 			deployment := r.only(t, "Deployment")
 			volumes := fmt.Sprint(field(t, deployment, "spec", "template", "spec", "volumes"))
-			expect(t, volumes).To(Equal("[map[name:metrics-certificate secret:map[secretName:metrics]]]"))
+			NewWithT(t).Expect(volumes).To(Equal("[map[name:metrics-certificate secret:map[secretName:metrics]]]"))
 			mounts := container(t, deployment)["volumeMounts"].([]any)
 			if len(mounts) != 1 || mounts[0].(map[string]any)["name"] != "metrics-certificate" {
 				t.Fatalf("got the mounts %v", mounts)
@@ -69,7 +69,7 @@ func monitoringScenarios() []scenario {
 // expectEndpoint expects the endpoint of the ServiceMonitor, as fmt prints it.
 func (r rendering) expectEndpoint(t *testing.T, want string) {
 	t.Helper()
-	expect(t, fmt.Sprint(field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints"))).To(Equal("[" + want + "]"))
+	NewWithT(t).Expect(fmt.Sprint(field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints"))).To(Equal("[" + want + "]"))
 }
 
 // expectMonitorReader expects a ServiceAccount that can only read the metrics, and a Secret with its token, in the namespace.
@@ -88,7 +88,7 @@ func (r rendering) expectMonitorReader(t *testing.T, namespace string) {
 	subject := fmt.Sprintf("map[kind:ServiceAccount name:%s namespace:%s]", name, namespace)
 	for id, binding := range objects {
 		isReaders := id == "ClusterRoleBinding /deepcall-operator-metrics-readers"
-		expect(t, strings.Contains(fmt.Sprint(binding["subjects"]), subject)).To(Equal(isReaders), "%s binds %v", id, binding["subjects"])
+		NewWithT(t).Expect(strings.Contains(fmt.Sprint(binding["subjects"]), subject)).To(Equal(isReaders), "%s binds %v", id, binding["subjects"])
 	}
 }
 
@@ -99,11 +99,11 @@ func TestServiceMonitorMatchesKustomize(t *testing.T) {
 	} {
 		t.Run(test.folder, func(t *testing.T) {
 			r, other := render(t, operatorRelease, test.values), buildKustomization(t, test.folder)
-			expect(t, field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints")).To(Equal(field(t, other.only(t, "ServiceMonitor"), "spec", "endpoints")))
-			expect(t, names(r.kind("Secret"))).To(Equal(names(other.kind("Secret"))))
+			NewWithT(t).Expect(field(t, r.only(t, "ServiceMonitor"), "spec", "endpoints")).To(Equal(field(t, other.only(t, "ServiceMonitor"), "spec", "endpoints")))
+			NewWithT(t).Expect(names(r.kind("Secret"))).To(Equal(names(other.kind("Secret"))))
 			got := rbacObjects(r)
 			for id, want := range rbacObjects(other) {
-				expect(t, got).To(HaveKeyWithValue(id, want))
+				NewWithT(t).Expect(got).To(HaveKeyWithValue(id, want))
 			}
 		})
 	}

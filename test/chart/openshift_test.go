@@ -18,15 +18,15 @@ func TestOpenShift(t *testing.T) {
 			values, _, _ = strings.Cut(after, "\nEND\n")
 		}
 	}
-	expect(t, values).NotTo(BeEmpty(), "found no values in docs/how-to/openshift.md")
+	NewWithT(t).Expect(values).NotTo(BeEmpty(), "found no values in docs/how-to/openshift.md")
 	withValues := render(t, operatorRelease, values)
 
 	t.Run("the Pods can run as any user and group", func(t *testing.T) {
 		for name, r := range map[string]rendering{"chart": withValues, "kustomize": buildKustomization(t, "default")} {
 			pod := fmt.Sprint(r.pod(t).Object)
-			expect(t, pod).To(ContainSubstring("runAsNonRoot"), "%s: found no security context", name)
+			NewWithT(t).Expect(pod).To(ContainSubstring("runAsNonRoot"), "%s: found no security context", name)
 			for _, unwanted := range []string{"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"} {
-				expect(t, pod).NotTo(ContainSubstring(unwanted), "%s: the Pod sets %s", name, unwanted)
+				NewWithT(t).Expect(pod).NotTo(ContainSubstring(unwanted), "%s: the Pod sets %s", name, unwanted)
 			}
 		}
 	})
@@ -37,16 +37,16 @@ func TestOpenShift(t *testing.T) {
 				"port:53 protocol:UDP", "port:53 protocol:TCP", "port:5353 protocol:UDP", "port:5353 protocol:TCP",
 				"port:443 protocol:TCP", "port:6443 protocol:TCP",
 			} {
-				expect(t, egress).To(ContainSubstring("map["+port+"]"), "%s: %s is not permitted: %s", name, port, egress)
+				NewWithT(t).Expect(egress).To(ContainSubstring("map["+port+"]"), "%s: %s is not permitted: %s", name, port, egress)
 			}
 		}
 		ingress := fmt.Sprint(field(t, withValues.only(t, "NetworkPolicy"), "spec", "ingress"))
-		expect(t, ingress).To(ContainSubstring("kubernetes.io/metadata.name:openshift-user-workload-monitoring"))
+		NewWithT(t).Expect(ingress).To(ContainSubstring("kubernetes.io/metadata.name:openshift-user-workload-monitoring"))
 	})
 	t.Run("the monitoring needs no other namespace and no file", func(t *testing.T) {
 		for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
-			expect(t, withValues.only(t, kind).GetNamespace()).To(Equal(operatorNamespace), kind)
+			NewWithT(t).Expect(withValues.only(t, kind).GetNamespace()).To(Equal(operatorNamespace), kind)
 		}
-		expect(t, fmt.Sprint(withValues.only(t, "ServiceMonitor").Object)).NotTo(ContainSubstring("File:"))
+		NewWithT(t).Expect(fmt.Sprint(withValues.only(t, "ServiceMonitor").Object)).NotTo(ContainSubstring("File:"))
 	})
 }

@@ -11,11 +11,11 @@ import (
 
 func TestPoliciesMatchKustomize(t *testing.T) {
 	want := policyObjects(buildKustomization(t, filepath.Join("..", "test", "kustomize", "testdata", "guarded")))
-	expect(t, want).To(HaveLen(8))
-	expect(t, policyObjects(render(t, operatorRelease, "policies: {enabled: true}"))).To(Equal(want), "run 'make generate'")
+	NewWithT(t).Expect(want).To(HaveLen(8))
+	NewWithT(t).Expect(policyObjects(render(t, operatorRelease, "policies: {enabled: true}"))).To(Equal(want), "run 'make generate'")
 	delete(want, "ValidatingAdmissionPolicy deepcall-operator-crd-deletion")
 	delete(want, "ValidatingAdmissionPolicyBinding deepcall-operator-crd-deletion")
-	expect(t, policyObjects(render(t, operatorRelease, "{policies: {enabled: true}, crds: {keep: false}}"))).To(Equal(want))
+	NewWithT(t).Expect(policyObjects(render(t, operatorRelease, "{policies: {enabled: true}, crds: {keep: false}}"))).To(Equal(want))
 }
 
 // policyObjects returns the specs of policies and bindings by kind and name.
@@ -43,7 +43,7 @@ func TestPoliciesApplyToTheObjectsOfTheOperator(t *testing.T) {
 			match, _ := field(t, binding, "spec", "matchResources").(map[string]any)
 			got = append(got, fmt.Sprint(match))
 		}
-		expect(t, got).To(Equal(want), values)
+		NewWithT(t).Expect(got).To(Equal(want), values)
 	}
 }
 
@@ -51,13 +51,13 @@ func TestPoliciesOfAReleaseForChosenNamespaces(t *testing.T) {
 	install(t, "{watchNamespaces: [support], serviceAccount: {name: caller}, policies: {enabled: true}}")
 	waitForCRDs(t)
 	waitForPolicies(t, supportNamespace)
-	expect(t, createWithFinalizer(salesNamespace, "")).To(Succeed(), "a finalizer in another namespace")
-	expect(t, createWithFinalizer(supportNamespace, "caller")).To(Succeed(), "the operator's finalizer")
-	expect(t, createWithFinalizer(supportNamespace, managerAccount)).To(HaveOccurred(), "the finalizer of another ServiceAccount")
+	NewWithT(t).Expect(createWithFinalizer(salesNamespace, "")).To(Succeed(), "a finalizer in another namespace")
+	NewWithT(t).Expect(createWithFinalizer(supportNamespace, "caller")).To(Succeed(), "the operator's finalizer")
+	NewWithT(t).Expect(createWithFinalizer(supportNamespace, managerAccount)).To(HaveOccurred(), "the finalizer of another ServiceAccount")
 
 	mustHelm(t, "", "uninstall", operatorRelease, "-n", operatorNamespace)
 	left := mustKubectl(t, "", "get", "validatingadmissionpolicies,validatingadmissionpolicybindings", "-o", "name")
-	expect(t, left).NotTo(ContainSubstring(operatorRelease))
+	NewWithT(t).Expect(left).NotTo(ContainSubstring(operatorRelease))
 }
 
 // waitForPolicies waits until the policies are enforced in the namespace.

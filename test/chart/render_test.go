@@ -31,29 +31,29 @@ func TestRenderedObjectsAreValid(t *testing.T) {
 func TestDryRunRejectsUnknownFields(t *testing.T) {
 	r := render(t, operatorRelease, "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, minSkew: 1}]")
 	_, err := kubectl(r.text, "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
-	expect(t, err).To(MatchError(ContainSubstring("minSkew")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("minSkew")))
 }
 
 func TestRestrictedNamespaceRejectsPrivilegedPods(t *testing.T) {
 	r := render(t, operatorRelease, "securityContext: {allowPrivilegeEscalation: true}")
-	expect(t, admin.Create(t.Context(), r.pod(t), client.DryRunAll)).To(MatchError(ContainSubstring("allowPrivilegeEscalation")))
+	NewWithT(t).Expect(admin.Create(t.Context(), r.pod(t), client.DryRunAll)).To(MatchError(ContainSubstring("allowPrivilegeEscalation")))
 }
 
 func TestChartAsDependency(t *testing.T) {
 	parent := t.TempDir()
-	expect(t, os.CopyFS(filepath.Join(parent, "charts", "deepcall-operator"), os.DirFS(chart))).To(Succeed())
+	NewWithT(t).Expect(os.CopyFS(filepath.Join(parent, "charts", "deepcall-operator"), os.DirFS(chart))).To(Succeed())
 	const metadata = "{apiVersion: v2, name: parent, version: 0.0.1, dependencies: [{name: deepcall-operator, version: 0.1.0, condition: deepcall-operator.enabled}]}"
-	expect(t, os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(metadata), 0o600)).To(Succeed())
+	NewWithT(t).Expect(os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(metadata), 0o600)).To(Succeed())
 	for values, want := range map[string]int{
 		"{global: {team: a}, deepcall-operator: {enabled: true, replicas: 2}}": 1, "deepcall-operator: {enabled: false}": 0,
 	} {
-		expect(t, renderChart(t, parent, "parent", values).kind("Deployment")).To(HaveLen(want), values)
+		NewWithT(t).Expect(renderChart(t, parent, "parent", values).kind("Deployment")).To(HaveLen(want), values)
 	}
 }
 
 func TestOldKubernetesVersionIsRejected(t *testing.T) {
 	_, err := helm("", "template", operatorRelease, chart, "--kube-version", "1.31.9")
-	expect(t, err).To(MatchError(ContainSubstring(">=1.32.0-0")))
+	NewWithT(t).Expect(err).To(MatchError(ContainSubstring(">=1.32.0-0")))
 	// Suffixes of vendors are ignored.
 	mustHelm(t, "", "template", operatorRelease, chart, "--kube-version", "v1.33.4-gke.1000")
 }
@@ -62,21 +62,21 @@ func TestLongReleaseNamesWithTheSamePrefixAreUnique(t *testing.T) {
 	prefix := strings.Repeat("a", 52)
 	first, second := render(t, prefix+"b", "crds: {install: false}"), render(t, prefix+"c", "crds: {install: false}")
 	for _, name := range names(first.objects) {
-		expect(t, names(second.objects)).NotTo(ContainElement(name))
+		NewWithT(t).Expect(names(second.objects)).NotTo(ContainElement(name))
 	}
 }
 
 func (r rendering) expectArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
-		expect(t, r.args(t)).To(ContainElement(arg))
+		NewWithT(t).Expect(r.args(t)).To(ContainElement(arg))
 	}
 }
 
 func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 	t.Helper()
 	for _, arg := range args {
-		expect(t, r.args(t)).NotTo(ContainElement(arg))
+		NewWithT(t).Expect(r.args(t)).NotTo(ContainElement(arg))
 	}
 }
 
@@ -84,7 +84,7 @@ func (r rendering) expectNoArgs(t *testing.T, args ...string) {
 func (r rendering) expectNone(t *testing.T, kinds ...string) {
 	t.Helper()
 	for _, kind := range kinds {
-		expect(t, r.kind(kind)).To(BeEmpty(), "unexpected %s", kind)
+		NewWithT(t).Expect(r.kind(kind)).To(BeEmpty(), "unexpected %s", kind)
 	}
 }
 
@@ -93,9 +93,9 @@ func (r rendering) expectSelectsPods(t *testing.T, obj *unstructured.Unstructure
 	t.Helper()
 	labels := field(t, r.only(t, "Deployment"), "spec", "template", "metadata", "labels").(map[string]any)
 	selector, _ := field(t, obj, path...).(map[string]any)
-	expect(t, selector).NotTo(BeEmpty(), "the selector of the %s is empty", obj.GetKind())
+	NewWithT(t).Expect(selector).NotTo(BeEmpty(), "the selector of the %s is empty", obj.GetKind())
 	for key, value := range selector {
-		expect(t, labels[key]).To(Equal(value), "the %s selects %s=%s, the Pods have %v", obj.GetKind(), key, value, labels)
+		NewWithT(t).Expect(labels[key]).To(Equal(value), "the %s selects %s=%s, the Pods have %v", obj.GetKind(), key, value, labels)
 	}
 }
 
@@ -109,7 +109,7 @@ func (r rendering) expectUniqueObjects(t *testing.T) {
 			t.Errorf("duplicate object %s", id)
 		}
 		seen[id] = true
-		expect(t, clusterScoped(obj)).To(Equal(obj.GetNamespace() == ""), "unexpected namespace: %s", id)
+		NewWithT(t).Expect(clusterScoped(obj)).To(Equal(obj.GetNamespace() == ""), "unexpected namespace: %s", id)
 	}
 }
 
@@ -123,7 +123,7 @@ func (r rendering) pod(t *testing.T) *unstructured.Unstructured {
 
 func (r rendering) expectRestrictedPod(t *testing.T) {
 	t.Helper()
-	expect(t, admin.Create(context.Background(), r.pod(t), client.DryRunAll)).To(Succeed(), "the Pod is rejected")
+	NewWithT(t).Expect(admin.Create(context.Background(), r.pod(t), client.DryRunAll)).To(Succeed(), "the Pod is rejected")
 }
 
 func names(objects []*unstructured.Unstructured) []string {
@@ -139,6 +139,6 @@ func names(objects []*unstructured.Unstructured) []string {
 func buildKustomization(t *testing.T, folder string) rendering {
 	t.Helper()
 	text, err := execute(tool("kustomize"), "", "build", filepath.Join(testenv.Root(), "config", folder))
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return rendering{text: text, objects: parse(t, text)}
 }

@@ -43,7 +43,7 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 				t.Errorf("got the metrics %d %.200s", status, text)
 			}
 			m.stop(t)
-			expect(t, string(m.log.Contents())).To(And(Not(ContainSubstring("forbidden")), ContainSubstring(`"level":"info"`)))
+			NewWithT(t).Expect(string(m.log.Contents())).To(And(Not(ContainSubstring("forbidden")), ContainSubstring(`"level":"info"`)))
 
 			// Delete a mapping whose credentials are gone.
 			secret := mustKubectl(t, "", "-n", supportNamespace, "get", "secret/acme-deepcall", "-o", "json")
@@ -53,13 +53,13 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 			waitForReason(t, supportNamespace, "agm/asha", "AccountNotReady")
 			mustKubectl(t, secret, "apply", "-f", "-")
 			mustKubectl(t, "", "-n", supportNamespace, "wait", "agm/asha", "--for=delete", "--timeout=20s")
-			expect(t, deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
+			NewWithT(t).Expect(deepcall.Agent("7")).To(Equal(map[string]string{"90": "N"}))
 			mustKubectl(t, "", "-n", supportNamespace, "wait", "dca/acme", "--for=jsonpath={.status.mappings}=0", "--timeout=20s")
 			mustKubectl(t, "", "-n", supportNamespace, "delete", "dca/acme", "--timeout=20s")
 			m.stop(t)
 
 			granted, err := testenv.RightsGranted(t.Context(), admin, operatorNamespace, managerAccount)
-			expect(t, err).NotTo(HaveOccurred())
+			NewWithT(t).Expect(err).NotTo(HaveOccurred())
 			if superfluous, missing := testenv.CompareRights(granted, used()); len(superfluous)+len(missing) > 0 {
 				t.Errorf("unused rights: %v\nrights that are not granted: %v", superfluous, missing)
 			}
@@ -76,11 +76,11 @@ func TestManagerUsesExactlyItsRights(t *testing.T) {
 func rightsUsed(t *testing.T) func() []testenv.Right {
 	t.Helper()
 	_, offset, err := testenv.ReadAudit(auditLog, 0)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return func() []testenv.Right {
 		t.Helper()
 		used, err := testenv.RightsUsed(auditLog, offset, operatorNamespace, managerAccount)
-		expect(t, err).NotTo(HaveOccurred())
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		return used
 	}
 }

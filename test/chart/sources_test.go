@@ -21,7 +21,7 @@ func TestRBACMatchesKustomize(t *testing.T) {
 			if len(want) < 7 {
 				t.Fatalf("got %d RBAC objects from kustomize, want at least 7", len(want))
 			}
-			expect(t, got).To(Equal(want))
+			NewWithT(t).Expect(got).To(Equal(want))
 		})
 	}
 }
@@ -70,7 +70,7 @@ func TestDeploymentMatchesKustomize(t *testing.T) {
 		t.Run(test.folder, func(t *testing.T) {
 			r, other := render(t, operatorRelease, test.values), buildKustomization(t, test.folder)
 			got, want := podSpec(t, r.only(t, "Deployment")), podSpec(t, other.only(t, "Deployment"))
-			expect(t, got).To(Equal(want))
+			NewWithT(t).Expect(got).To(Equal(want))
 			if got, want := r.only(t, "Service"), other.only(t, "Service"); got.GetName() != want.GetName() ||
 				!reflect.DeepEqual(field(t, got, "spec", "ports"), field(t, want, "spec", "ports")) {
 				t.Errorf("got the Service %v, want %v", got.Object, want.Object)
@@ -107,13 +107,13 @@ func TestPodDisruptionBudgetMatchesKustomize(t *testing.T) {
 	}
 	got := budget(render(t, operatorRelease, "replicas: 2").only(t, "PodDisruptionBudget"))
 	want := budget(source(t, "config", "high-availability", "disruption_budget.yaml"))
-	expect(t, got).To(Equal(want))
+	NewWithT(t).Expect(got).To(Equal(want))
 }
 
 func TestAlertsAndDashboardMatchConfig(t *testing.T) {
 	r := render(t, operatorRelease, "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}")
 	want := source(t, "config", "prometheus", "prometheusrule.yaml").Object["spec"]
-	expect(t, r.only(t, "PrometheusRule").Object["spec"]).To(Equal(want), "the alerts differ; run 'make generate'")
+	NewWithT(t).Expect(r.only(t, "PrometheusRule").Object["spec"]).To(Equal(want), "the alerts differ; run 'make generate'")
 	dashboard := readFile(t, testenv.Root(), "config", "prometheus", "dashboard.json")
-	expect(t, field(t, r.only(t, "ConfigMap"), "data", "deepcall-operator.json")).To(Equal(dashboard), "the dashboard differs; run 'make generate'")
+	NewWithT(t).Expect(field(t, r.only(t, "ConfigMap"), "data", "deepcall-operator.json")).To(Equal(dashboard), "the dashboard differs; run 'make generate'")
 }

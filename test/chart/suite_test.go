@@ -126,23 +126,17 @@ func execute(program, input string, args ...string) (string, error) {
 	return out, err
 }
 
-// expect makes an assertion about a value.
-func expect(t *testing.T, actual any) Assertion {
-	t.Helper()
-	return NewWithT(t).Expect(actual)
-}
-
 func mustHelm(t *testing.T, values string, args ...string) string {
 	t.Helper()
 	out, err := helm(values, args...)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return out
 }
 
 func mustKubectl(t *testing.T, input string, args ...string) string {
 	t.Helper()
 	out, err := kubectl(input, args...)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return out
 }
 
@@ -165,7 +159,7 @@ func render(t *testing.T, release, values string, args ...string) rendering {
 func renderChart(t *testing.T, chart, release, values string, args ...string) rendering {
 	t.Helper()
 	text, err := template(chart, release, values, args...)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return rendering{text: text, objects: parse(t, text)}
 }
 
@@ -179,7 +173,7 @@ func parse(t *testing.T, text string) []*unstructured.Unstructured {
 		if errors.Is(err, io.EOF) {
 			return objects
 		}
-		expect(t, err).NotTo(HaveOccurred())
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		content, err := sigsyaml.YAMLToJSONStrict(document)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, document)
@@ -209,7 +203,7 @@ func (r rendering) kind(kind string) []*unstructured.Unstructured {
 func (r rendering) only(t *testing.T, kind string) *unstructured.Unstructured {
 	t.Helper()
 	found := r.kind(kind)
-	expect(t, found).To(HaveLen(1), "got %d objects of kind %s, want one", len(found), kind)
+	NewWithT(t).Expect(found).To(HaveLen(1), "got %d objects of kind %s, want one", len(found), kind)
 	return found[0]
 }
 
@@ -222,7 +216,7 @@ func (r rendering) args(t *testing.T) []string {
 func managerArgs(t *testing.T, deployment *unstructured.Unstructured) []string {
 	t.Helper()
 	args, _, err := unstructured.NestedStringSlice(container(t, deployment), "args")
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return args
 }
 
@@ -239,7 +233,7 @@ func container(t *testing.T, deployment *unstructured.Unstructured) map[string]a
 func field(t *testing.T, obj *unstructured.Unstructured, path ...string) any {
 	t.Helper()
 	value, _, err := unstructured.NestedFieldNoCopy(obj.Object, path...)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return value
 }
 
@@ -256,7 +250,7 @@ func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured
 func read(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	obj := object(apiVersion, kind, namespace, name)
-	expect(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj)).To(Succeed())
+	NewWithT(t).Expect(admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj)).To(Succeed())
 	return obj
 }
 
@@ -269,7 +263,7 @@ func source(t *testing.T, path ...string) *unstructured.Unstructured {
 func readFile(t *testing.T, path ...string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(path...))
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(content)
 }
 

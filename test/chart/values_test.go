@@ -19,7 +19,7 @@ type value struct{ path, defaultJSON string }
 func values(t *testing.T) []value {
 	t.Helper()
 	var document yaml.Node
-	expect(t, yaml.Unmarshal([]byte(readFile(t, chart, "values.yaml")), &document)).To(Succeed())
+	NewWithT(t).Expect(yaml.Unmarshal([]byte(readFile(t, chart, "values.yaml")), &document)).To(Succeed())
 	return parseValues(t, "", document.Content[0])
 }
 
@@ -45,9 +45,9 @@ func parseValues(t *testing.T, prefix string, mapping *yaml.Node) []value {
 func toJSON(t *testing.T, node *yaml.Node) string {
 	t.Helper()
 	var decoded any
-	expect(t, node.Decode(&decoded)).To(Succeed())
+	NewWithT(t).Expect(node.Decode(&decoded)).To(Succeed())
 	encoded, err := json.Marshal(decoded)
-	expect(t, err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(encoded)
 }
 
@@ -115,7 +115,7 @@ func TestEveryValueHasAnEffect(t *testing.T) {
 			}
 		})
 	}
-	expect(t, unknown).To(BeEmpty())
+	NewWithT(t).Expect(unknown).To(BeEmpty())
 }
 
 // TestNullIsRejectedOrEmpty sets each value to null, which removes it. Then it is rejected by its name, or it is the same as a
@@ -164,7 +164,7 @@ type schema struct {
 
 func TestSchemaMatchesValues(t *testing.T) {
 	var root schema
-	expect(t, json.Unmarshal([]byte(readFile(t, chart, "values.schema.json")), &root)).To(Succeed())
+	NewWithT(t).Expect(json.Unmarshal([]byte(readFile(t, chart, "values.schema.json")), &root)).To(Succeed())
 	// Parent charts can set these.
 	for _, name := range []string{"global", "enabled"} {
 		delete(root.Properties, name)
@@ -176,13 +176,13 @@ func TestSchemaMatchesValues(t *testing.T) {
 	got := root.paths(t, "", want)
 	slices.Sort(got)
 	slices.Sort(want)
-	expect(t, got).To(Equal(want))
+	NewWithT(t).Expect(got).To(Equal(want))
 }
 
 // paths returns the paths of the values, without the properties of their contents.
 func (s schema) paths(t *testing.T, prefix string, values []string) []string {
 	t.Helper()
-	expect(t, s.AdditionalProperties).To(Equal(false), "%q allows additional properties", prefix)
+	NewWithT(t).Expect(s.AdditionalProperties).To(BeFalse(), "%q allows additional properties", prefix)
 	var list []string
 	for name, below := range s.Properties {
 		path := prefix + name
@@ -247,6 +247,6 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}":                          "at '/metrics/readers/0/name'",
 	} {
 		_, err := template(chart, operatorRelease, given)
-		expect(t, err).To(MatchError(ContainSubstring(want)), given)
+		NewWithT(t).Expect(err).To(MatchError(ContainSubstring(want)), given)
 	}
 }

@@ -158,7 +158,7 @@ func (env *environment) waitFinalizer(name string) {
 	env.waitFor("the finalizer is back", func() string {
 		var mapping v1alpha1.AgentGroupMapping
 		env.must(k8sClient.Get(env.ctx, env.key(name), &mapping))
-		if !mapping.NeedsRemoval() {
+		if !mapping.HasFinalizer() {
 			return "not yet"
 		}
 		return ""

@@ -135,7 +135,7 @@ func (env *environment) unmetAccounts(expected expectation) []string {
 // lacksFinalizer reports whether a mapping with applied groups could be deleted without their removal. That is so until the
 // operator has observed that a user erased the finalizer.
 func lacksFinalizer(mapping *v1alpha1.AgentGroupMapping) bool {
-	return mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan && !mapping.NeedsRemoval()
+	return mapping.Spec.RemovalPolicy != v1alpha1.RemovalPolicyOrphan && !mapping.HasFinalizer()
 }
 
 // wrongMappingCount compares the mapping count in an account's status with the mappings that use it.

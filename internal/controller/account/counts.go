@@ -48,7 +48,7 @@ func (c *MappingCounts) Set(mapping *v1alpha1.AgentGroupMapping) bool {
 	defer c.mu.Unlock()
 	now := counted{
 		readiness: unique.Make(readinessOf(mapping)),
-		released:  mapping.Released(), needRemoval: mapping.NeedsRemoval(), applied: isApplied(mapping),
+		released:  mapping.Released(), needRemoval: mapping.HasFinalizer(), applied: isApplied(mapping),
 	}
 	before := c.counted[mapping.UID]
 	c.counted[mapping.UID] = now
@@ -117,7 +117,7 @@ func (c counted) count() mappingCount {
 // isApplied reports whether the status proves that DeepCall has, or may have, groups of a mapping that are removed before it is
 // deleted. As in the planner, a status that was copied or restored from another object proves nothing.
 func isApplied(mapping *v1alpha1.AgentGroupMapping) bool {
-	return mapping.NeedsRemoval() && mapping.OwnsStatus() && len(mapping.Status.AppliedGroups)+len(mapping.Status.PendingGroups) > 0
+	return mapping.HasFinalizer() && mapping.OwnsStatus() && len(mapping.Status.AppliedGroups)+len(mapping.Status.PendingGroups) > 0
 }
 
 // byNamespace returns the counts of an account's mappings by namespace.

@@ -24,7 +24,7 @@ func (r *Reconciler) usageOf(ctx context.Context, account *v1alpha1.DeepCallAcco
 	var u usage
 	// Assumed objects first: one is dropped only after its cached version was counted.
 	for _, assumed := range r.Mappings.ByKey(name.String()) {
-		if u.needsRemoval = u.needsRemoval || isApplied(assumed); u.needsRemoval || !assumed.NeedsRemoval() {
+		if u.needsRemoval = u.needsRemoval || isApplied(assumed); u.needsRemoval || !assumed.HasFinalizer() {
 			continue
 		}
 		permitted, err := r.Tenancy.Permits(ctx, name, account, assumed.Namespace)

@@ -17,7 +17,7 @@ import (
 // later even if the answer is lost (R5).
 func (r *Reconciler) recordAttempt(ctx context.Context, snap *snapshot, next plan.Next) error {
 	m := &snap.Mappings[next.Mapping]
-	if len(next.Adds) == 0 && (!next.AddFinalizer || m.NeedsRemoval()) {
+	if len(next.Adds) == 0 && (!next.AddFinalizer || m.HasFinalizer()) {
 		return nil // the finalizer may have been added since the request was planned
 	}
 	result := plan.WriteResult{Mapping: next.Mapping, Metadata: true}

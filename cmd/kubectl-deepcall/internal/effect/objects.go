@@ -58,7 +58,7 @@ func (o Objects) Delete(now time.Time, selects func(*v1alpha1.AgentGroupMapping)
 		switch {
 		case !selects(m) || m.DeletionTimestamp != nil:
 			o.Mappings = append(o.Mappings, m)
-		case m.NeedsRemoval():
+		case m.HasFinalizer():
 			m = m.DeepCopy()
 			m.DeletionTimestamp = &metav1.Time{Time: now}
 			m.Generation++
@@ -73,7 +73,7 @@ func (o Objects) Delete(now time.Time, selects func(*v1alpha1.AgentGroupMapping)
 func (o Objects) DeleteAccounts(now time.Time, selects func(*v1alpha1.DeepCallAccount) bool) Objects {
 	inUse := map[types.NamespacedName]bool{}
 	for _, m := range o.Mappings {
-		inUse[m.AccountKey()] = inUse[m.AccountKey()] || m.NeedsRemoval()
+		inUse[m.AccountKey()] = inUse[m.AccountKey()] || m.HasFinalizer()
 	}
 	accounts := o.Accounts
 	o.Accounts = nil
