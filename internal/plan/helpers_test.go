@@ -151,7 +151,7 @@ func (a *agent) runAll(t *testing.T) {
 	}
 }
 
-// expectRequests sends everything that is to be sent, and expects these requests, of which several can be joined by "; ".
+// expectRequests sends all planned requests, and expects these. An argument can contain several, joined by "; ".
 func (a *agent) expectRequests(t *testing.T, requests ...string) {
 	t.Helper()
 	a.requests = nil

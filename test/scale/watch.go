@@ -39,7 +39,7 @@ type watcher struct {
 	changed chan struct{} // closed and replaced at every change
 }
 
-// watch starts to watch n mappings, none of which is Ready.
+// watch starts to watch n mappings that are not Ready yet.
 func (b *bench) watch(ctx context.Context, n int) (*watcher, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AgentGroupMappingList"))
