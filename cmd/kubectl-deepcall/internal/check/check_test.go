@@ -40,6 +40,7 @@ func TestSkew(t *testing.T) {
 	expect(t, []Result{Skew("v0.2.0", "v0.4.0")}, Warning, "more than one minor release apart", "Install the plugin of the operator's release.")
 	expect(t, []Result{Skew("v1.2.0", "v0.2.0")}, Warning, "more than one minor release apart", "Install the plugin")
 	expect(t, []Result{Skew("unknown", "v0.2.0")}, NotChecked, "a version that is no release can't be compared", "")
+	expect(t, []Result{Skew("v0.0.0-20261201045156-05b321edf645+dirty", "v0.1.0")}, NotChecked, "a version that is no release can't be compared", "")
 	expect(t, []Result{Skew("v0.2.0", "")}, NotChecked, "v0.2.0, operator unknown", "")
 }
 

@@ -31,7 +31,7 @@ func Skew(plugin, operator string) Result {
 	own, errOwn := version.ParseGeneric(plugin)
 	other, errOther := version.ParseGeneric(operator)
 	switch {
-	case errOwn != nil || errOther != nil:
+	case errOwn != nil || errOther != nil || isUntagged(own) || isUntagged(other):
 		r.State = NotChecked
 		r.Message += ": a version that is no release can't be compared"
 	case own.Major() != other.Major() || max(own.Minor(), other.Minor())-min(own.Minor(), other.Minor()) > 1:
@@ -41,6 +41,10 @@ func Skew(plugin, operator string) Result {
 	}
 	return r
 }
+
+// isUntagged reports whether the version is one that Go gives to builds of a repository without tags, such as
+// v0.0.0-20261201045156-05b321edf645.
+func isUntagged(v *version.Version) bool { return v.Major() == 0 && v.Minor() == 0 }
 
 // versionOf returns the version of an image or of the label app.kubernetes.io/version, such as v0.1.0; empty if there is none.
 func versionOf(labels map[string]string, image string) string {
