@@ -34,6 +34,12 @@ MUTANTS ?=
 # Packages that make test tests, one after the other. Long tests have the build tag "long".
 PACKAGES ?=
 
+# The compiler flags of the control plane (hack/kubernetes-build.sh), so that all builds use packages that are compiled for it.
+ifeq ($(origin GOFLAGS),undefined)
+GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false)
+endif
+export GOFLAGS
+
 # Minor version of Kubernetes to test with, such as 1.33; default: the version in hack/controlplane.
 K8S ?=
 export K8S
@@ -84,10 +90,10 @@ run: ## Run the manager against the current cluster, with the flags in ARGS.
 
 .PHONY: build
 build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
-	@VERSION="$(VERSION)" REVISION="$(REVISION)" hack/with-progress.sh build hack/build.sh bin/manager
-	@hack/with-progress.sh build env CGO_ENABLED=0 go build -trimpath -o bin/simulator ./test/simulator
-	@hack/with-progress.sh build env CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" \
-		-o bin/kubectl-deepcall ./cmd/kubectl-deepcall
+	@CGO_ENABLED=0 hack/with-progress.sh build go build -ldflags "$(LDFLAGS)" -o bin/manager ./cmd
+	@CGO_ENABLED=0 hack/with-progress.sh build go build -ldflags "$(LDFLAGS)" -o bin/ ./test/simulator ./cmd/kubectl-deepcall
+
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
 ##@ Test
 
@@ -95,7 +101,8 @@ build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
 test: control-plane ## Run the tests of the code, the API, the plugin and the docs (5 minutes).
 ifeq ($(PACKAGES)$(TESTFLAGS),)
 	@status=0; $(GO_TEST) -skip='^TestSpecs$$' $(FAST) || status=1; \
-	$(GINKGO) ./internal/controller ./test/plugin || status=1; exit "$$status"
+	PROCS=5 $(GINKGO) ./internal/controller || status=1; \
+	PROCS=3 $(GINKGO) ./test/plugin || status=1; exit "$$status"
 else
 	@$(GO_TEST) $(TESTFLAGS) $(or $(PACKAGES),$(FAST))
 endif
@@ -341,7 +348,7 @@ $(GOLANGCI_LINT): hack/tools/go.mod hack/tools/go.sum hack/tools/main.go
 	@echo 'lint: building golangci-lint from hack/tools (one to two minutes the first time)' >&2
 	@mkdir -p bin
 	@CGO_ENABLED=0 hack/with-progress.sh 'build golangci-lint' \
-		go build -C hack/tools -trimpath -buildvcs=false -ldflags "-s -w" -o "$(CURDIR)/$@.new" .
+		go build -C hack/tools -buildvcs=false -ldflags "-s -w" -o "$(CURDIR)/$@.new" .
 	@mv $@.new $@
 
 $(HELM): TOOL := helm.sh/helm/v3/cmd/helm
@@ -358,6 +365,6 @@ $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 $(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(PROMETHEUS) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building from hack/deploy (up to two minutes the first time)' >&2
 	@mkdir -p bin
-	@CGO_ENABLED=0 hack/with-progress.sh 'build $(@F)' go build -C hack/deploy -trimpath -buildvcs=false \
+	@CGO_ENABLED=0 hack/with-progress.sh 'build $(@F)' go build -C hack/deploy -buildvcs=false \
 		-tags remove_all_sd -ldflags "-s -w $(STAMP)" -o "$(CURDIR)/$@.new" $(TOOL)
 	@mv $@.new $@

@@ -114,7 +114,7 @@ find_previous() {
 
 # build NAME DIRECTORY PACKAGE builds a static program of a module.
 build() {
-	CGO_ENABLED=0 hack/with-progress.sh "build $1" go build -C "$2" -trimpath -buildvcs=false -ldflags '-s -w' -o "$bin/$1" "$3"
+	CGO_ENABLED=0 hack/with-progress.sh "build $1" go build -C "$2" -buildvcs=false -ldflags '-s -w' -o "$bin/$1" "$3"
 }
 
 # build_manager SOURCE DIRECTORY VERSION builds the manager of a source tree in a directory.
