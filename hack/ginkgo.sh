@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ginkgo.sh PACKAGE... runs the ginkgo specs of the packages in parallel processes, each with its own control plane, and
+# ginkgo.sh PACKAGE... runs the ginkgo specs of the packages in PROCS parallel processes, each with its own control plane, and
 # with the race detector as RACE says (race.sh). Specs mostly wait, so there are more processes than cores.
 set -euo pipefail
 # shellcheck source=race.sh

@@ -39,7 +39,12 @@ func TestSpecs(t *testing.T) {
 	RunSpecs(t, "End to end")
 }
 
-var _ = BeforeSuite(func() {
+var _ = SynchronizedBeforeSuite(func() []byte {
+	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd", buildFlags()...)
+	Expect(err).NotTo(HaveOccurred())
+	return []byte(program)
+}, func(program []byte) {
+	managerBinary = string(program)
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)
@@ -47,10 +52,6 @@ var _ = BeforeSuite(func() {
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
-	var err error
-	managerBinary, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd", buildFlags()...)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(gexec.CleanupBuildArtifacts)
 	directory, err := os.MkdirTemp("", "deepcall-audit-")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(os.RemoveAll, directory)
@@ -64,6 +65,8 @@ var _ = BeforeSuite(func() {
 	kubectl("apply", "-k", filepath.Join(testenv.Root(), "config", "default"))
 	kubectl("apply", "-k", filepath.Join("testdata", "namespaced"))
 })
+
+var _ = SynchronizedAfterSuite(func() {}, gexec.CleanupBuildArtifacts)
 
 // testEnv is the namespace and the simulated DeepCall of one spec.
 type testEnv struct {

@@ -209,7 +209,7 @@ END`, agent)
 		Expect(u.mappings()).To(BeEmpty())
 	})
 
-	It("reports progress and imports an exported roster", func() {
+	It("reports progress and imports an exported roster", SpecPriority(1), func() {
 		u := newUser("import-many")
 		lines := []string{"agent,group,receives"}
 		var agents []string

@@ -41,7 +41,13 @@ func TestSpecs(t *testing.T) {
 	RunSpecs(t, "kubectl deepcall")
 }
 
-var _ = BeforeSuite(func() {
+var _ = SynchronizedBeforeSuite(func() []byte {
+	plugin, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall")
+	Expect(err).NotTo(HaveOccurred())
+	manager, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
+	Expect(err).NotTo(HaveOccurred())
+	return []byte(plugin + "\n" + manager)
+}, func(built []byte) {
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	scheme := runtime.NewScheme()
@@ -55,19 +61,18 @@ var _ = BeforeSuite(func() {
 	admin, err = client.New(plane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	DeferCleanup(gexec.CleanupBuildArtifacts)
-	plugin, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall")
-	Expect(err).NotTo(HaveOccurred())
+	plugin, program, _ := strings.Cut(string(built), "\n")
+	manager = program
 	programs, err = os.MkdirTemp("", "deepcall-plugin-")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(os.RemoveAll, programs)
 	Expect(os.Symlink(plugin, filepath.Join(programs, "kubectl-deepcall"))).To(Succeed())
 	Expect(os.Symlink(plane.Kubectl, filepath.Join(programs, "kubectl"))).To(Succeed())
-	manager, err = gexec.Build("github.com/deepcall/deepcall-operator/cmd")
-	Expect(err).NotTo(HaveOccurred())
 	startManager()
 	DeferCleanup(stopManager)
 })
+
+var _ = SynchronizedAfterSuite(func() {}, gexec.CleanupBuildArtifacts)
 
 func startManager() {
 	GinkgoHelper()
@@ -137,7 +142,8 @@ func (u *user) createMapping(builder *testenv.MappingBuilder, reason string) {
 
 func (u *user) waitForReason(name, reason string) {
 	GinkgoHelper()
-	u.mustRun("kubectl wait agm/%s --timeout=20s '--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}=%s'", name, reason)
+	Eventually(func() []metav1.Condition { return u.mapping(name).Status.Conditions }).Should(ContainElement(
+		SatisfyAll(HaveField("Type", v1alpha1.ConditionReady), HaveField("Reason", reason))))
 }
 
 func (u *user) mapping(name string) *v1alpha1.AgentGroupMapping {
@@ -194,7 +200,6 @@ func (u *user) writeFile(name string, lines ...string) {
 // stub creates a program in the directory bin that runs a shell command.
 func (u *user) stub(name, command string) {
 	GinkgoHelper()
-	u.mustRun("mkdir -p bin")
-	u.writeFile("bin/"+name, "#!/bin/sh", command)
-	u.mustRun("chmod +x bin/%s", name)
+	Expect(os.MkdirAll(filepath.Join(u.dir, "bin"), 0o700)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(u.dir, "bin", name), []byte("#!/bin/sh\n"+command+"\n"), 0o700)).To(Succeed())
 }
