@@ -202,6 +202,7 @@ done
 if [[ ${1:-} == playground ]]; then
 	mkdir "$root/bin/playground" 2>/dev/null || fail 'a playground is already running; stop it with: hack/demo.sh stop bin/playground'
 	dir=$root/bin/playground
+	agents=7,8,9,10 # of the simulator
 else
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/deepcall-demo.XXXXXX")
 fi
