@@ -34,11 +34,10 @@ MUTANTS ?=
 # Packages that make test tests, one after the other. Long tests have the build tag "long".
 PACKAGES ?=
 
-# The compiler flags of the control plane (hack/kubernetes-build.sh), so that all builds use packages that are compiled for it.
+# The compiler flags of the control plane (hack/kubernetes-build.sh), so that builds reuse the packages compiled for it.
 ifeq ($(origin GOFLAGS),undefined)
-GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false)
+export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false)
 endif
-export GOFLAGS
 
 # Minor version of Kubernetes to test with, such as 1.33; default: the version in hack/controlplane.
 K8S ?=
@@ -93,16 +92,17 @@ build: ## Build bin/manager, bin/simulator and bin/kubectl-deepcall.
 	@CGO_ENABLED=0 hack/with-progress.sh build go build -ldflags "$(LDFLAGS)" -o bin/manager ./cmd
 	@CGO_ENABLED=0 hack/with-progress.sh build go build -ldflags "$(LDFLAGS)" -o bin/ ./test/simulator ./cmd/kubectl-deepcall
 
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+LDFLAGS = -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
 ##@ Test
 
+# Specs of the controllers mostly wait. Those of the plugin also start programs, so they run in fewer processes.
 .PHONY: test
 test: control-plane ## Run the tests of the code, the API, the plugin and the docs (5 minutes).
 ifeq ($(PACKAGES)$(TESTFLAGS),)
 	@status=0; $(GO_TEST) -skip='^TestSpecs$$' $(FAST) || status=1; \
-	PROCS=5 $(GINKGO) ./internal/controller || status=1; \
-	PROCS=3 $(GINKGO) ./test/plugin || status=1; exit "$$status"
+	PROCS=$${PROCS:-5} $(GINKGO) ./internal/controller || status=1; \
+	PROCS=$${PROCS:-3} $(GINKGO) ./test/plugin || status=1; exit "$$status"
 else
 	@$(GO_TEST) $(TESTFLAGS) $(or $(PACKAGES),$(FAST))
 endif

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 )
 
-// version and revision are set by the linker (see hack/build.sh). If they are empty, Go's build information is used.
+// version and revision are set by the linker (see hack/build.sh and the Makefile). If they are empty, Go's build information is used.
 var version, revision string
 
 // buildInfo identifies the source that the manager was built from.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ginkgo.sh PACKAGE... runs the ginkgo specs of the packages in PROCS parallel processes, each with its own control plane, and
-# with the race detector as RACE says (race.sh). Specs mostly wait, so there are more processes than cores.
+# ginkgo.sh PACKAGE... runs the ginkgo specs of the packages in PROCS (default 4) parallel processes, each with its own
+# control plane, and with the race detector as RACE says (race.sh). Specs mostly wait, so there are more processes than cores.
 set -euo pipefail
 # shellcheck source=race.sh
 source "$(dirname "${BASH_SOURCE[0]}")/race.sh"

@@ -42,8 +42,8 @@ build_kubernetes() {
 	local major minor flags packages
 	shift 3
 	IFS=. read -r major minor _ <<<"${version#v}"
-	# Without debug information, the build takes a sixth less time. The Makefile's builds have the same compiler flags and
-	# versions of modules, so they use the packages compiled here.
+	# Without debug information, the build takes a sixth less time. The Makefile's builds use the same compiler flags and
+	# module versions, so they reuse the packages compiled here.
 	flags=(-buildvcs=false -mod=readonly -gcflags=all=-dwarf=false
 		-ldflags "-s -w -X $symbols.gitVersion=$version -X $symbols.gitMajor=$major -X $symbols.gitMinor=$minor" -o "$output")
 

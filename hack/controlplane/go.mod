@@ -1,6 +1,6 @@
 // Pins and builds the control plane of the tests and the demo. It has its own module to keep its
 // several hundred dependencies out of the operator's go.mod. Modules that both require have the same
-// version, so that the operator's build uses the packages compiled here.
+// version, so that the operator's build reuses the packages compiled here.
 module github.com/deepcall/deepcall-operator/hack/controlplane
 
 go 1.26.0

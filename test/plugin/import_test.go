@@ -209,7 +209,7 @@ END`, agent)
 		Expect(u.mappings()).To(BeEmpty())
 	})
 
-	It("reports progress and imports an exported roster", SpecPriority(1), func() {
+	It("reports progress and imports an exported roster", SpecPriority(1), func() { // starts first, because it takes long
 		u := newUser("import-many")
 		lines := []string{"agent,group,receives"}
 		var agents []string

@@ -158,7 +158,7 @@ func (u *user) unsettled() []string {
 }
 
 var _ = Describe("R17: kubectl deepcall diff", func() {
-	It("prints the requests that DeepCall gets when generated manifests are applied", SpecPriority(1), func() {
+	It("prints the requests that DeepCall gets when generated manifests are applied", SpecPriority(1), func() { // starts first, because it takes long
 		var agents []string
 		for id := 100; id < 125; id++ {
 			agents = append(agents, strconv.Itoa(id))

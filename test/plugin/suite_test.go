@@ -44,9 +44,9 @@ func TestSpecs(t *testing.T) {
 var _ = SynchronizedBeforeSuite(func() []byte {
 	plugin, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd/kubectl-deepcall")
 	Expect(err).NotTo(HaveOccurred())
-	manager, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
+	program, err := gexec.Build("github.com/deepcall/deepcall-operator/cmd")
 	Expect(err).NotTo(HaveOccurred())
-	return []byte(plugin + "\n" + manager)
+	return []byte(plugin + "\n" + program)
 }, func(built []byte) {
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
@@ -61,8 +61,8 @@ var _ = SynchronizedBeforeSuite(func() []byte {
 	admin, err = client.New(plane.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	plugin, program, _ := strings.Cut(string(built), "\n")
-	manager = program
+	var plugin string
+	plugin, manager, _ = strings.Cut(string(built), "\n")
 	programs, err = os.MkdirTemp("", "deepcall-plugin-")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(os.RemoveAll, programs)

@@ -34,7 +34,7 @@ const help = `A simulated DeepCall.
   GET    /_sim/accounts            the accounts, credentials masked
   GET    /_sim/faults              the pending faults
   POST   /_sim/faults              add a fault, or a list: {"code":1505,"times":2,"agent":"7"},
-                                   or in quotes as below: "code=1505,times=2,agent=7"
+                                   or a JSON string in the form below: "code=1505,times=2,agent=7"
   DELETE /_sim/faults              delete the pending faults
   POST   /_sim/release             release the requests that hang
   PUT    /_sim/latency             {"latency":"200ms","jitter":"50ms"}

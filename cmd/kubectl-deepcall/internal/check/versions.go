@@ -42,7 +42,7 @@ func Skew(plugin, operator string) Result {
 	return r
 }
 
-// isUntagged reports whether the version is one that Go gives to builds of a repository without tags, such as
+// isUntagged reports whether Go derived the version from a repository without tags, such as
 // v0.0.0-20261201045156-05b321edf645.
 func isUntagged(v *version.Version) bool { return v.Major() == 0 && v.Minor() == 0 }
 
