@@ -35,8 +35,8 @@ MUTANTS ?=
 PACKAGES ?=
 
 # The compiler flags of the control plane (hack/kubernetes-build.sh), so that builds reuse the packages compiled for it.
-ifeq ($(origin GOFLAGS),undefined)
-export GOFLAGS := $(strip $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false)
+ifeq ($(findstring -gcflags,$(GOFLAGS)),)
+export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
 endif
 
 # Minor version of Kubernetes to test with, such as 1.33; default: the version in hack/controlplane.
@@ -361,6 +361,8 @@ $(PROMETHEUS): TOOL := ./prometheus
 $(PROMETHEUS): hack/deploy/prometheus/main.go
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
+# An SBOM contains the hash of this tool, so that of a release is the same on any machine.
+$(CYCLONEDX): export GOFLAGS := -mod=readonly -trimpath
 $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 $(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(PROMETHEUS) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
 	@echo '$(@F): building from hack/deploy (up to two minutes the first time)' >&2

@@ -23,13 +23,14 @@ import (
 // binaries is the directory of the built programs.
 var binaries string
 
-// buildPrograms builds the programs of make playground once.
+// buildPrograms builds the programs of make playground once. Pages show the version of a build without a tag, so Go may not
+// stamp that of the checkout.
 var buildPrograms = sync.OnceValue(func() (err error) {
 	if binaries, err = os.MkdirTemp("", "deepcall-guides-"); err != nil {
 		return fmt.Errorf("create a directory: %w", err)
 	}
 	for name, source := range map[string]string{"manager": "./cmd", "simulator": "./test/simulator", "kubectl-deepcall": "./cmd/kubectl-deepcall"} {
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(binaries, name), source)
+		build := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-o", filepath.Join(binaries, name), source)
 		build.Dir = testenv.Root()
 		if output, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w: %s", name, err, output)
