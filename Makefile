@@ -361,7 +361,7 @@ $(PROMETHEUS): TOOL := ./prometheus
 $(PROMETHEUS): hack/deploy/prometheus/main.go
 $(GOVULNCHECK): TOOL := golang.org/x/vuln/cmd/govulncheck
 $(INDEXDB): TOOL := golang.org/x/vulndb/cmd/indexdb
-# An SBOM contains the hash of this tool, so that of a release is the same on any machine.
+# SBOMs contain the hash of this tool, so its bytes must not depend on the machine.
 $(CYCLONEDX): export GOFLAGS := -mod=readonly -trimpath
 $(CYCLONEDX): TOOL := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 $(HELM) $(HELM_DOCS) $(KUSTOMIZE) $(PROMTOOL) $(PROMETHEUS) $(GOVULNCHECK) $(INDEXDB) $(CYCLONEDX): hack/deploy/go.mod hack/deploy/go.sum
