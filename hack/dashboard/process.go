@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +29,7 @@ type replica struct {
 
 func (e *environment) prepareReplicas(context.Context) error {
 	for _, pod := range []string{"manager-a", "manager-b"} {
-		address, err := freeAddress()
+		address, err := testenv.FreeAddress()
 		if err != nil {
 			return err
 		}
@@ -85,7 +84,7 @@ func (e *environment) startReplica(r *replica) error {
 // startPrometheus starts a Prometheus that scrapes the replicas. Their targets have the labels that those of a ServiceMonitor have.
 func (e *environment) startPrometheus(context.Context) error {
 	var err error
-	if e.prometheus, err = freeAddress(); err != nil {
+	if e.prometheus, err = testenv.FreeAddress(); err != nil {
 		return err
 	}
 	var text strings.Builder
@@ -138,13 +137,4 @@ func (e *environment) start(name, program string, args ...string) (stop func() e
 			return errors.Join(fmt.Errorf("%s did not exit within %s", name, stopTimeout), command.Process.Kill())
 		}
 	}, nil
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }

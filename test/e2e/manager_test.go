@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // serviceAccount identifies the ServiceAccount of a manager.
@@ -90,7 +91,13 @@ func launchManager(kubeconfig string, flags ...string) *manager {
 func (m *manager) waitUntilReady() {
 	GinkgoHelper()
 	DeferCleanup(m.stop)
-	Eventually(func() int { status, _ := httpGet(m.probes, "/readyz"); return status }).Should(Equal(http.StatusOK))
+	Eventually(func() int {
+		if m.ExitCode() >= 0 {
+			StopTrying("the manager exited").Now() // its log is above
+		}
+		status, _ := httpGet(m.probes, "/readyz")
+		return status
+	}).Should(Equal(http.StatusOK))
 }
 
 // startBinary starts the manager's binary.
@@ -188,10 +195,9 @@ func httpGet(address, path string) (status int, body string) {
 
 func freeAddress() string {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := testenv.FreeAddress()
 	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // kubeconfigFor writes a kubeconfig with a token of the ServiceAccount, and changes its clusters.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/deepcall/deepcall-operator/test/testenv"
 )
 
 // stopTimeout exceeds the manager's graceful shutdown timeout.
@@ -57,7 +58,7 @@ func (b *bench) startManager(ctx context.Context) (*process, error) {
 		addresses[pprofFlag+"="] = &p.pprof
 	}
 	for name, address := range addresses {
-		free, err := freeAddress()
+		free, err := testenv.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -161,13 +162,4 @@ func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error)
 		return nil, fmt.Errorf("get %s: %w", url, err)
 	}
 	return text, nil
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
