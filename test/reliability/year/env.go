@@ -55,8 +55,10 @@ type testEnv struct {
 	// recreations are the mappings to create again once their deletion has finished.
 	recreations map[types.NamespacedName]*v1alpha1.AgentGroupMapping
 	denials     map[string]*denial // by account
-	stats       *hourStats
-	requests    int // since the start
+	// failedGenerations are the newest generations of mappings whose request failed.
+	failedGenerations map[types.UID]int64
+	stats             *hourStats
+	requests          int // since the start
 	// lastActivity is the time of the manager's last request or write. lastChange is the time of the last
 	// change by a user, or of the last restart during a fault.
 	lastActivity, lastChange time.Time
@@ -75,8 +77,9 @@ func newTestEnv(t *testing.T, seed uint64) *testEnv {
 		simulators: map[string]*simulator{}, log: &logBuffer{},
 		faults: map[string][]faultWindow{}, mismatches: map[string]map[string]time.Time{}, deletedGroups: map[string]faultWindow{},
 		editedAt: map[types.NamespacedName]time.Time{}, suspendedUntil: map[types.NamespacedName]time.Time{},
-		recreations: map[types.NamespacedName]*v1alpha1.AgentGroupMapping{},
-		denials:     map[string]*denial{"acme": {}, "beta": {}}, stats: newHourStats(time.Now()),
+		recreations:       map[types.NamespacedName]*v1alpha1.AgentGroupMapping{},
+		failedGenerations: map[types.UID]int64{},
+		denials:           map[string]*denial{"acme": {}, "beta": {}}, stats: newHourStats(time.Now()),
 	}
 }
 

@@ -2,6 +2,7 @@ package year
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -85,18 +86,40 @@ func (e *testEnv) onResponse(s *simulator, agent string, code int) {
 	defer e.mu.Unlock()
 	e.lastActivity = now
 	switch d := e.denials[s.account]; {
-	case slices.Contains([]int{1014, 1039}, code):
+	case isDenial(code):
 		d.record(now, agent)
-	case code == 200:
+	case code == http.StatusOK:
 		e.stats.accepted[s.account]++
 		*d = denial{}
 	case code >= 1000:
 		*d = denial{} // DeepCall accepts the credentials
 	}
-	if agent != "" {
-		e.updateMismatches(s.account, agent, groups)
+	if agent == "" {
+		return
+	}
+	e.updateMismatches(s.account, agent, groups)
+	if code != http.StatusOK {
+		e.recordFailure(s.account, agent, code)
 	}
 }
+
+// recordFailure counts the failed request of an agent if the status of a mapping that waits for it states the failure: the
+// first one of a change, which can come hours after the change because agents are probed in turn, and each denial, since it
+// proves that no group was added. The caller holds mu.
+func (e *testEnv) recordFailure(account, agent string, code int) {
+	for _, f := range e.fixturesOf(account, agent) {
+		mapping := e.storedMapping(f)
+		if mapping == nil || mapping.Spec.Suspend || isReady(mapping) {
+			continue
+		}
+		if isDenial(code) || e.failedGenerations[mapping.UID] != mapping.Generation {
+			e.failedGenerations[mapping.UID] = mapping.Generation
+			e.stats.recordedFailures++
+		}
+	}
+}
+
+func isDenial(code int) bool { return code == 1014 || code == 1039 }
 
 // onWrite counts a write to the API server.
 func (e *testEnv) onWrite(description string) {
