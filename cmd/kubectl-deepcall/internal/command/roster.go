@@ -175,7 +175,7 @@ func (o *rosterOptions) print(w io.Writer, mappings []*v1alpha1.AgentGroupMappin
 	case o.summary:
 		return o.printSummary(w, roster.Summarize(mappings, o.filter))
 	case o.output.isOneOf("html"):
-		page := roster.Page{By: by, Scope: o.scope(), Now: time.Now()}
+		page := roster.Page{By: by, Scope: o.scope(), Partial: !o.allNamespaces || o.selector != "", Now: time.Now()}
 		return page.Print(w, entries, roster.Summarize(mappings, o.filter))
 	case o.output.isOneOf("csv"):
 		return roster.PrintCSV(w, entries, o.filter)

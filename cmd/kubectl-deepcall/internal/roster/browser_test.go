@@ -40,7 +40,7 @@ func TestBrowserRunsAndLoadsNothingElse(t *testing.T) {
 	b := startChromium(t)
 	url := b.open(page(t, ByGroup, hostile()))
 	b.expect(map[string]string{
-		`document.title`: "DeepCall roster of namespace support",
+		`document.title`: "DeepCall roster of all namespaces",
 		`getComputedStyle(document.querySelector("h1")).lineHeight !== "normal"`: "true", // the policy permits the own style
 		`document.getElementById("filter").checkVisibility()`:                    "true", // and the own script
 	})

@@ -40,6 +40,8 @@ type Page struct {
 	By SortBy
 	// Scope states which mappings the roster contains, such as "namespace support".
 	Scope string
+	// Partial reports whether mappings outside the scope are not counted: a group can then have other agents.
+	Partial bool
 	// Now is when the roster is made.
 	Now time.Time
 }
@@ -50,6 +52,7 @@ type pageData struct {
 	Style         template.CSS
 	Script        template.JS
 	Scope         string
+	Partial       bool
 	Made, MadeISO string
 
 	Groups, GroupsWithoutReceivers, Agents, NotInSync, Entries int
@@ -93,9 +96,9 @@ func (p Page) Print(w io.Writer, entries []Entry, groups []GroupSummary) error {
 	at := p.Now.UTC()
 	data := pageData{
 		Policy: policy, Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // both are constants
-		Scope: text.SingleLine(p.Scope), Made: at.Format("2 January 2006, 15:04 UTC"), MadeISO: at.Format(time.RFC3339),
+		Scope: text.SingleLine(p.Scope), Partial: p.Partial, Made: at.Format("2 January 2006, 15:04 UTC"), MadeISO: at.Format(time.RFC3339),
 		Groups: len(groups), Entries: len(entries), Problems: problems(entries),
-		Views: []view{byGroup(entries, groups), byAgent(entries)},
+		Views: []view{p.byGroup(entries, groups), byAgent(entries)},
 	}
 	if p.By == ByAgent {
 		slices.Reverse(data.Views)
@@ -120,7 +123,7 @@ func (p Page) Print(w io.Writer, entries []Entry, groups []GroupSummary) error {
 	return out.Flush()
 }
 
-func byGroup(entries []Entry, groups []GroupSummary) view {
+func (p Page) byGroup(entries []Entry, groups []GroupSummary) view {
 	summaries := map[groupKey]GroupSummary{}
 	for _, g := range groups {
 		summaries[groupKey{g.Account, g.GroupID}] = g
@@ -133,7 +136,10 @@ func byGroup(entries []Entry, groups []GroupSummary) view {
 		s := section{Heading: "Group " + text.SingleLine(e.GroupID)}
 		g := summaries[groupKey{e.Account, e.GroupID}]
 		s.Count, s.Empty = fmt.Sprintf("%d of %d agents receive calls", g.Receivers, g.Agents), g.Receivers == 0
-		if s.Empty {
+		switch {
+		case s.Empty && p.Partial:
+			s.Count = "no listed agent receives calls"
+		case s.Empty:
 			s.Count = "no agent receives calls"
 		}
 		return s

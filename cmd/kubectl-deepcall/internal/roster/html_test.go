@@ -16,9 +16,13 @@ import (
 // page prints the page of mappings, made at noon.
 func page(t *testing.T, by SortBy, all []*v1alpha1.AgentGroupMapping) string {
 	t.Helper()
+	return printPage(t, Page{By: by, Scope: "all namespaces", Now: noon}, all)
+}
+
+func printPage(t *testing.T, p Page, all []*v1alpha1.AgentGroupMapping) string {
+	t.Helper()
 	var text strings.Builder
-	p := Page{By: by, Scope: "namespace support", Now: noon}
-	if err := p.Print(&text, Entries(all, by, Filter{}), Summarize(all, Filter{})); err != nil {
+	if err := p.Print(&text, Entries(all, p.By, Filter{}), Summarize(all, Filter{})); err != nil {
 		t.Fatal(err)
 	}
 	return text.String()
@@ -100,6 +104,19 @@ func expectRows(t *testing.T, document *html.Node, id string, want ...string) {
 	}
 }
 
+func TestPageOfSomeMappingsDoesNotStateThatNobodyReceivesCalls(t *testing.T) {
+	document := parse(t, printPage(t, Page{By: ByGroup, Scope: "namespace support", Partial: true, Now: noon}, team()[:1]))
+	expectRows(t, document, "by-group", "Agent|Receives|Declared|Mapping|Confirmed (UTC)|In sync",
+		"Group 9: no listed agent receives calls", "10|no|no|support/ben|2026-03-01 12:00|yes",
+		"Group 90: 1 of 1 agents receive calls", "10|yes|yes|support/ben|2026-03-01 12:00|yes")
+	header := content(elements(document, "header")[0])
+	for _, want := range []string{"for namespace support. Other mappings are not listed", "1 without a listed agent that receives calls"} {
+		if !strings.Contains(header, want) {
+			t.Errorf("the header lacks %q: %s", want, header)
+		}
+	}
+}
+
 func TestPageListsTheRoster(t *testing.T) {
 	document := parse(t, page(t, ByGroup, append(team()[:0:0], team()[0], team()[1], team()[3], team()[4])))
 	expectRows(t, document, "not-in-sync", "Agent|Group|Mapping|Message", "9|90|support/asha-night|Another mapping")
@@ -117,7 +134,7 @@ func TestPageListsTheRoster(t *testing.T) {
 
 	header := content(elements(document, "header")[0])
 	for _, want := range []string{
-		"for namespace support. Made on 1 March 2026, 12:00 UTC", "Groups3, 1 without an agent that receives calls", "Agents3", "1 of 6 entries",
+		"for all namespaces. Made on 1 March 2026, 12:00 UTC", "Groups3, 1 without an agent that receives calls", "Agents3", "1 of 6 entries",
 	} {
 		if !strings.Contains(header, want) {
 			t.Errorf("the header lacks %q: %s", want, header)
