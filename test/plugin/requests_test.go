@@ -85,7 +85,7 @@ var _ = Describe("kubectl deepcall resync", func() {
 		u := newUser("resync-denied")
 		u.createMapping(testenv.Mapping("asha").Orphan().Group("90", true), "Synced")
 		u.deepcall.Script(deepcalltest.Code(1014).Times(-1))
-		const denied = "not sent: account acme is InvalidToken: DeepCall error 1014: "
+		const denied = "not confirmed: account acme is InvalidToken: DeepCall error 1014: "
 		started := time.Now()
 		Expect(u.run("kubectl deepcall resync asha --wait").err).To(And(HavePrefix(object+"asha "+denied), HaveSuffix("\nerror: 1 of 1 mapping failed\n")))
 		Expect(u.run("kubectl deepcall resync asha --wait --timeout=1s").err).To(HavePrefix(object + "asha " + denied))

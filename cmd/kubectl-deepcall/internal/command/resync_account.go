@@ -84,7 +84,7 @@ func (o *resyncOptions) waitForAccount(ctx context.Context, info *resource.Info)
 			}
 			if problem := problemOf(account); problem != "" && time.Since(start) >= settleTime {
 				o.reportEach(progress.notReady)
-				fmt.Fprintf(o.ErrOut, "%s: %s not sent: %s\n", o.displayName(info), text.Count(len(progress.waiting), "mapping"), problem)
+				fmt.Fprintf(o.ErrOut, "%s: %s not confirmed: %s\n", o.displayName(info), text.Count(len(progress.waiting), "mapping"), problem)
 				return 1
 			}
 		}

@@ -73,7 +73,7 @@ func (o *resyncOptions) waitForMappings(ctx context.Context, waiting []*resource
 	_ = wait.PollUntilContextCancel(ctx, pollInterval, true, poll) // the rest is reported
 	for _, info := range waiting {
 		if problem := problems[mappingOf(info).AccountKey()]; problem != "" {
-			fmt.Fprintf(o.ErrOut, "%s not sent: %s\n", o.displayName(info), problem)
+			fmt.Fprintf(o.ErrOut, "%s not confirmed: %s\n", o.displayName(info), problem)
 			continue
 		}
 		fmt.Fprintf(o.ErrOut, "%s was not handled %s; %s%s\n", o.displayName(info), o.whenEnded(ctx), describeReady(mappingOf(info)), accountHint(mappingOf(info)))
