@@ -90,6 +90,7 @@ var requiredValues = map[string]string{
 	"watchNamespaces":                  `metrics.certificate.secretName=""`,
 	"serviceAccount.create":            `serviceAccount.name="caller"`,
 	"metrics.enabled":                  `metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,metrics.certificate.secretName=""`,
+	"proxy.existingSecret":             `proxy.httpsProxy=""`,
 	"metrics.secure":                   `metrics.certificate.secretName=""`,
 	"metrics.serviceMonitor.namespace": `metrics.certificate.secretName=""`,
 }
@@ -244,6 +245,7 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"{watchNamespaces: [support], metrics: {certificate: {secretName: metrics}}}":                           "metrics.certificate.secretName requires secure metrics",
 		"metrics: {certificate: {secretName: metrics}, serviceMonitor: {enabled: true, namespace: monitoring}}": "metrics.serviceMonitor.endpoint.tlsConfig is required",
 		"{policies: {enabled: true}, watchLabelSelector: shard=a}":                                              "policies.objectSelector is required with watchLabelSelector",
+		"proxy: {httpsProxy: 'http://proxy', existingSecret: proxy}":                                            "proxy.httpsProxy and proxy.existingSecret exclude each other",
 		"{watchNamespaces: [support], metrics: {readers: [{name: '', namespace: a}]}}":                          "at '/metrics/readers/0/name'",
 	} {
 		_, err := template(chart, operatorRelease, given)
