@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // scenario is a set of values with checks of the rendered objects.
@@ -60,6 +61,9 @@ func scenarios(t *testing.T) []scenario {
 				subjects := fmt.Sprint(field(t, binding, "subjects"))
 				NewWithT(t).Expect(subjects).To(Equal("[map[kind:ServiceAccount name:telephony namespace:deepcall-operator-system]]"), binding.GetName())
 			}
+		}},
+		{"the values of Argo CD's Application", operatorRelease, argoCDValues(t), func(t *testing.T, r rendering) {
+			NewWithT(t).Expect(container(t, r.only(t, "Deployment"))["image"]).To(Equal("registry.example.com/deepcall-operator:dev"))
 		}},
 		{"insecure endpoints", operatorRelease, "allowInsecureEndpoints: true", func(t *testing.T, r rendering) {
 			r.expectArgs(t, "--allow-insecure-endpoints")
@@ -161,4 +165,13 @@ func expectShortNames(t *testing.T, r rendering) {
 			t.Errorf("the %s %s has a name of %d characters", obj.GetKind(), obj.GetName(), len(obj.GetName()))
 		}
 	}
+}
+
+// argoCDValues returns the values of config/argocd/operator.yaml.
+func argoCDValues(t *testing.T) string {
+	t.Helper()
+	application := parse(t, readFile(t, "..", "..", "config", "argocd", "operator.yaml"))[0]
+	values, err := sigsyaml.Marshal(field(t, application, "spec", "source", "helm", "valuesObject"))
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return string(values)
 }
