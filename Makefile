@@ -170,7 +170,7 @@ control-plane: ## Install kube-apiserver, etcd and kubectl into bin/k8s, if they
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters.
-	@hack/with-progress.sh lint $(GOLANGCI_LINT) run ./...
+	@hack/with-progress.sh lint $(GOLANGCI_LINT) run --allow-serial-runners ./...
 
 .PHONY: verify-generated
 verify-generated: ## Verify that generated files are up to date.

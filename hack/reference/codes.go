@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/deepcall/deepcall-operator/internal/deepcall"
@@ -10,6 +11,8 @@ import (
 // codesPage is the data of codes.md.
 type codesPage struct {
 	Coded, Uncoded []answer
+	// UnknownAgent lists the codes that mean that the agent does not exist.
+	UnknownAgent string
 }
 
 // answer is a row of codes.md.
@@ -19,13 +22,19 @@ type answer struct {
 
 func newCodesPage() codesPage {
 	var page codesPage
+	var unknownAgent []string
 	for _, entry := range deepcall.Catalogue() {
 		if entry.Code == 0 {
 			page.Uncoded = append(page.Uncoded, answer{entry})
 		} else {
 			page.Coded = append(page.Coded, answer{entry})
 		}
+		if entry.UnknownAgent {
+			unknownAgent = append(unknownAgent, strconv.FormatInt(int64(entry.Code), 10))
+		}
 	}
+	last := len(unknownAgent) - 1
+	page.UnknownAgent = strings.Join(unknownAgent[:last], ", ") + " and " + unknownAgent[last]
 	return page
 }
 

@@ -27,7 +27,7 @@ var _ = Describe("R6: an error of a removal", Ordered, ContinueOnFailure, func()
 	for _, c := range codes {
 		entry := Entry(c.response(), c)
 		switch {
-		case slices.Contains([]int{1003, 1507, 1509}, c.number):
+		case slices.Contains(unknownAgentCodes, c.number):
 			unknownAgentEntries = append(unknownAgentEntries, entry)
 		case c.number == 1505: // has its own specs
 		case c.class == rejected:

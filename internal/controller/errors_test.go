@@ -33,6 +33,9 @@ func (c code) message() string  { return fmt.Sprintf("DeepCall error %d: %s", c.
 func (c code) response() string { return fmt.Sprintf("%d %s", c.number, c.text) }
 func (c code) name() string     { return fmt.Sprintf("code-%d", c.number) }
 
+// unknownAgentCodes mean that the agent does not exist: a deletion succeeds.
+var unknownAgentCodes = []int{1003, 1507, 1509}
+
 var codes = []code{
 	{1000, rejected, "InvalidParameters", "Invalid parameters"},
 	{1001, rejected, "InvalidDataType", "Invalid data type"},

@@ -73,10 +73,10 @@ func TestCatalogueMarksUnreachableEntries(t *testing.T) {
 func TestCatalogueMarksUnknownAgentsAndInvalidGroups(t *testing.T) {
 	for _, e := range Catalogue() {
 		if want := e.Code == 1003 || e.Code == 1507 || e.Code == 1509; e.UnknownAgent != want {
-			t.Errorf("%d %s: UnknownAgent = %v", e.Code, e.Reason, e.UnknownAgent)
+			t.Errorf("%d %s: UnknownAgent = %v, want %v", e.Code, e.Reason, e.UnknownAgent, want)
 		}
 		if want := e.Code == 1505; e.InvalidGroup != want {
-			t.Errorf("%d %s: InvalidGroup = %v", e.Code, e.Reason, e.InvalidGroup)
+			t.Errorf("%d %s: InvalidGroup = %v, want %v", e.Code, e.Reason, e.InvalidGroup, want)
 		}
 	}
 }
