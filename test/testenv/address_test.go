@@ -7,7 +7,7 @@ import (
 
 func TestFreeAddress_is_outside_the_ports_that_kernels_choose(t *testing.T) {
 	returned := map[string]bool{}
-	for range portsPerProcess / 2 {
+	for range portsPerBlock / 2 {
 		address, err := FreeAddress()
 		if err != nil {
 			t.Fatal(err)
