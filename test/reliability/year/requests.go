@@ -103,9 +103,10 @@ func (e *testEnv) onResponse(s *simulator, agent string, code int) {
 	}
 }
 
-// recordFailure counts the failed request of an agent if the status of a mapping that waits for it states the failure: the
-// first one of a change, which can come hours after the change because agents are probed in turn, and each denial, since it
-// proves that no group was added. The caller holds mu.
+// recordFailure counts the failed request of an agent if it can change the status of a mapping that waits for it: the first one of
+// a change, and each denial, since it proves that no group was added, so the next request records its groups again. Agents
+// are probed in turn, so the first one can come hours after the change. Refused connections are not counted. The caller
+// holds mu.
 func (e *testEnv) recordFailure(account, agent string, code int) {
 	for _, f := range e.fixturesOf(account, agent) {
 		mapping := e.storedMapping(f)
@@ -115,6 +116,7 @@ func (e *testEnv) recordFailure(account, agent string, code int) {
 		if isDenial(code) || e.failedGenerations[mapping.UID] != mapping.Generation {
 			e.failedGenerations[mapping.UID] = mapping.Generation
 			e.stats.recordedFailures++
+			return // a request is sent for one mapping
 		}
 	}
 }
