@@ -3,7 +3,7 @@
 # is on, off or auto; auto enables the race detector if there is a C compiler, which it needs.
 
 has_c_compiler() {
-	[[ $(go env CGO_ENABLED) == 1 ]] || return 1
+	[[ $(env -u CGO_ENABLED go env CGO_ENABLED) == 1 ]] || return 1
 	# shellcheck disable=SC2046 # CC can contain flags
 	printf '#include <stdlib.h>\n#include <pthread.h>\n' | $(go env CC) -fsyntax-only -x c - 2>/dev/null
 }
