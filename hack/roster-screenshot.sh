@@ -51,6 +51,6 @@ copy_samples
 } | kubectl apply -f - >apply.log
 kubectl wait agm/asha agm/cara agm/dan --for=condition=Ready --timeout=$wait_timeout >wait.log
 kubectl wait agm/ben --for=condition=Stalled --timeout=$wait_timeout >>wait.log
-kubectl deepcall roster -o html >roster.html
+kubectl deepcall roster -A -o html >roster.html
 screenshot
 print "wrote $out"

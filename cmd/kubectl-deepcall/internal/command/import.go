@@ -50,9 +50,9 @@ from its mapping. The mapping of an agent that is not in the file is not changed
   kubectl deepcall import -f roster.csv --account acme --apply --dry-run=server
   kubectl deepcall import -f roster.csv --account acme --apply
 
-  # Edit an exported roster and import it
+  # Edit an exported roster and import it, also over fields that kubectl apply owns
   kubectl deepcall roster -o csv > roster.csv
-  kubectl deepcall import -f roster.csv --apply`,
+  kubectl deepcall import -f roster.csv --apply --force-conflicts`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}

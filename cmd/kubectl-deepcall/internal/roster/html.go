@@ -40,7 +40,8 @@ type Page struct {
 	By SortBy
 	// Scope states which mappings the roster contains, such as "namespace support".
 	Scope string
-	// Partial reports whether mappings outside the scope are not counted: a group can then have other agents.
+	// Partial reports whether there can be mappings outside the scope, so that a group can have other agents. Filters of entries
+	// do not matter, because all agents of a group are counted.
 	Partial bool
 	// Now is when the roster is made.
 	Now time.Time
