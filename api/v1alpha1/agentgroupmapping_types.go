@@ -53,8 +53,8 @@ type AgentGroupMappingSpec struct {
 	RemovalPolicy RemovalPolicy `json:"removalPolicy,omitempty"`
 
 	// resyncInterval is the interval at which the operator sends the groups
-	// again to revert changes made directly in DeepCall. It varies by a tenth,
-	// so that mappings are not sent together. The minimum is 1m; 0s disables
+	// again to revert changes made directly in DeepCall. It varies by up to a
+	// tenth, so that mappings are not sent together. The minimum is 1m; 0s disables
 	// resyncs. Defaults to 1h.
 	// +optional
 	// +kubebuilder:default="1h"

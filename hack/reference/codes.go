@@ -30,11 +30,10 @@ func newCodesPage() codesPage {
 			page.Coded = append(page.Coded, answer{entry})
 		}
 		if entry.UnknownAgent {
-			unknownAgent = append(unknownAgent, strconv.FormatInt(int64(entry.Code), 10))
+			unknownAgent = append(unknownAgent, strconv.Itoa(entry.Code))
 		}
 	}
-	last := len(unknownAgent) - 1
-	page.UnknownAgent = strings.Join(unknownAgent[:last], ", ") + " and " + unknownAgent[last]
+	page.UnknownAgent = strings.Join(unknownAgent, ", ")
 	return page
 }
 

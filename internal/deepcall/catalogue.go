@@ -52,8 +52,8 @@ const (
 	checkNetwork = "The account's owner checks spec.endpoint, and the cluster's administrator the network path to it (DNS, proxy, firewall, network policy)."
 )
 
-// codes are the entries with a code, in its order: from 1501 and 1015 from the page of the Agent API, version 2, the others from
-// the pages of DeepCall's other requests.
+// codes are the entries with a code, in its order: 1015 and those from 1501 on are from the page of the Agent API, version 2, the
+// others from the pages of DeepCall's other requests.
 var codes = withMessages([]Entry{
 	{Code: 1000, Reason: "InvalidParameters", Description: "Invalid parameters", Class: Rejected, Meaning: "A parameter is missing, or DeepCall does not accept it.", Remedy: askDeepCall},
 	{Code: 1001, Reason: "InvalidDataType", Description: "Invalid data type", Class: Rejected, Meaning: "DeepCall does not accept the type of a parameter.", Remedy: askDeepCall},
