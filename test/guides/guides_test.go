@@ -34,7 +34,7 @@ var skipped = map[string]map[string]string{
 		`kubectl patch agm asha -n support --type=merge -p '{"metadata":{"finalizers":null}}'`: "only needed without the operator",
 	},
 	"docs/how-to/use-a-proxy.md": {
-		"helm upgrade deepcall-operator config/chart -n deepcall-operator-system --reset-then-reuse-values \\": "Helm is not installed; test/chart renders this value",
+		"helm upgrade --install deepcall-operator config/chart -n deepcall-operator-system --reset-then-reuse-values \\": "Helm is not installed; test/chart renders this value",
 	},
 	"docs/how-to/openshift.md": {
 		`oc get pods -n deepcall-operator-system -o jsonpath='{.items[*].metadata.annotations.openshift\.io/scc}{"\n"}'`: "needs OpenShift",
