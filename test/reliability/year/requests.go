@@ -104,20 +104,26 @@ func (e *testEnv) onResponse(s *simulator, agent string, code int) {
 }
 
 // recordFailure counts the failed request of an agent if it can change the status of a mapping that waits for it: the first one of
-// a change, and each denial, since it proves that no group was added, so the next request records its groups again. Agents
-// are probed in turn, so the first one can come hours after the change. Refused connections are not counted. The caller
-// holds mu.
+// a change, and each denial of added groups, since it proves that none was added, so the next request records them again.
+// Agents are probed in turn, so the first one can come hours after the change. Refused connections are not counted. The
+// caller holds mu.
 func (e *testEnv) recordFailure(account, agent string, code int) {
 	for _, f := range e.fixturesOf(account, agent) {
 		mapping := e.storedMapping(f)
 		if mapping == nil || mapping.Spec.Suspend || isReady(mapping) {
 			continue
 		}
-		if isDenial(code) || e.failedGenerations[mapping.UID] != mapping.Generation {
-			e.failedGenerations[mapping.UID] = mapping.Generation
-			e.stats.recordedFailures++
-			return // a request is sent for one mapping
+		isFirst := e.failedGenerations[mapping.UID] != mapping.Generation
+		addsGroups := plan.AttemptOf(mapping).Number > mapping.Status.AnsweredAttempt
+		if !isFirst && !(isDenial(code) && addsGroups) {
+			continue
 		}
+		e.failedGenerations[mapping.UID] = mapping.Generation
+		e.stats.recordedFailures++
+		if addsGroups {
+			e.stats.recordedAttempts++
+		}
+		return // a request is sent for one mapping
 	}
 }
 
