@@ -10,11 +10,12 @@ import (
 	"sync/atomic"
 )
 
-// The ports of FreeAddress are below those that kernels choose by default: from 32768 on in Linux, from 49152 on elsewhere.
+// The ports of FreeAddress are below those that kernels choose by default, from 32768 on in Linux and from 49152 on elsewhere, and
+// below those of hack/demo-processes.sh, from 20000 on.
 const (
 	firstPort     = 10000
 	portsPerBlock = 100
-	blocks        = 200
+	blocks        = 100
 )
 
 // claimBlock returns the first port of a block, with a listener that stays open until the process ends, so that no other process
@@ -37,8 +38,8 @@ type claim struct {
 var lastOffset atomic.Int32
 
 // FreeAddress returns a loopback address for a server that starts later. Until then, no other socket gets its port: the
-// kernel does not choose it, and each test process has a block of its own. Otherwise a test could take the server of another
-// test for its own.
+// kernel does not choose it, and each test process has a block of its own, whose 99 ports are returned in turn. Otherwise a
+// test could take the server of another test for its own.
 func FreeAddress() (string, error) {
 	block, err := claimBlock()
 	if err != nil {
