@@ -69,7 +69,7 @@ reason if the two differ; "kubectl deepcall code REASON" shows what to do about 
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Show mappings in all namespaces.")
 	flags.StringVarP(&o.selector, "selector", "l", "", "Show only mappings with these labels, such as team=support.")
 	flags.StringVar(&o.by, "by", string(roster.ByGroup), "Sort by group or agent.")
-	flags.BoolVar(&o.summary, "summary", false, "Count the agents that receive calls, by group. Filters select the groups; all agents of a selected group count.")
+	flags.BoolVar(&o.summary, "summary", false, "Count the agents that receive calls, by group. --agent, --group and --not-in-sync select the groups; the mappings that -A or -n and -l select count.")
 	flags.StringVar(&o.filter.Agent, "agent", "", "Show only the agent with this ID.")
 	flags.StringVar(&o.filter.Group, "group", "", "Show only the group with this ID.")
 	flags.BoolVar(&o.filter.NotInSync, "not-in-sync", false, "Show only what is not in sync.")

@@ -139,9 +139,9 @@ func (p Page) byGroup(entries []Entry, groups []GroupSummary) view {
 		s.Count, s.Empty = fmt.Sprintf("%d of %d agents receive calls", g.Receivers, g.Agents), g.Receivers == 0
 		switch {
 		case s.Empty && p.Partial:
-			s.Count = "no listed agent receives calls"
+			s.Count = "no agent is confirmed to receive calls with a listed mapping"
 		case s.Empty:
-			s.Count = "no agent receives calls"
+			s.Count = "no agent is confirmed to receive calls"
 		}
 		return s
 	})

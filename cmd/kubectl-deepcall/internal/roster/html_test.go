@@ -107,10 +107,10 @@ func expectRows(t *testing.T, document *html.Node, id string, want ...string) {
 func TestPageOfSomeMappingsDoesNotStateThatNobodyReceivesCalls(t *testing.T) {
 	document := parse(t, printPage(t, Page{By: ByGroup, Scope: "namespace support", Partial: true, Now: noon}, team()[:1]))
 	expectRows(t, document, "by-group", "Agent|Receives|Declared|Mapping|Confirmed (UTC)|In sync",
-		"Group 9: no listed agent receives calls", "10|no|no|support/ben|2026-03-01 12:00|yes",
+		"Group 9: no agent is confirmed to receive calls with a listed mapping", "10|no|no|support/ben|2026-03-01 12:00|yes",
 		"Group 90: 1 of 1 agents receive calls", "10|yes|yes|support/ben|2026-03-01 12:00|yes")
 	header := content(elements(document, "header")[0])
-	for _, want := range []string{"for namespace support. Other mappings are not listed", "1 without a listed agent that receives calls"} {
+	for _, want := range []string{"for namespace support. Other mappings are not listed", "1 whose calls no agent is confirmed to receive with a listed mapping"} {
 		if !strings.Contains(header, want) {
 			t.Errorf("the header lacks %q: %s", want, header)
 		}
@@ -121,7 +121,7 @@ func TestPageListsTheRoster(t *testing.T) {
 	document := parse(t, page(t, ByGroup, append(team()[:0:0], team()[0], team()[1], team()[3], team()[4])))
 	expectRows(t, document, "not-in-sync", "Agent|Group|Mapping|Message", "9|90|support/asha-night|Another mapping")
 	expectRows(t, document, "by-group", "Agent|Receives|Declared|Mapping|Confirmed (UTC)|In sync",
-		"Group 9: no agent receives calls", "10|no|no|support/ben|2026-03-01 12:00|yes",
+		"Group 9: no agent is confirmed to receive calls", "10|no|no|support/ben|2026-03-01 12:00|yes",
 		"Group 90: 1 of 2 agents receive calls", "9|no|no|support/asha|2026-03-01 12:00|yes", "9|not confirmed|yes|support/asha-night|never|no: Conflict",
 		"10|yes|yes|support/ben|2026-03-01 12:00|yes",
 		"Group 100: 1 of 1 agents receive calls", "9|yes|yes|support/asha|2026-03-01 12:00|yes",
@@ -134,7 +134,7 @@ func TestPageListsTheRoster(t *testing.T) {
 
 	header := content(elements(document, "header")[0])
 	for _, want := range []string{
-		"for all namespaces. Made on 1 March 2026, 12:00 UTC", "Groups3, 1 without an agent that receives calls", "Agents3", "1 of 6 entries",
+		"for all namespaces. Made on 1 March 2026, 12:00 UTC", "Groups3, 1 whose calls no agent is confirmed to receive", "Agents3", "1 of 6 entries",
 	} {
 		if !strings.Contains(header, want) {
 			t.Errorf("the header lacks %q: %s", want, header)
@@ -175,7 +175,7 @@ func TestPageStartsWithTheChosenView(t *testing.T) {
 func TestPageWithoutProblemsOrEntries(t *testing.T) {
 	for name, all := range map[string][]*v1alpha1.AgentGroupMapping{"in sync": team()[:1], "no entries": nil} {
 		text := content(parse(t, page(t, ByGroup, all)))
-		if !strings.Contains(text, "Everything is in sync") || strings.Contains(text, "There are no entries") != (name == "no entries") {
+		if !strings.Contains(text, "Everything that is listed is in sync") || strings.Contains(text, "There are no entries") != (name == "no entries") {
 			t.Errorf("%s: got %s", name, text)
 		}
 	}
