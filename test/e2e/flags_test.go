@@ -104,6 +104,8 @@ var _ = Describe("The manager's command line", func() {
 		kubectl("create", "namespace", deleted)
 		DeferCleanup(func() { kubectl("delete", "namespace", deleted, "--wait=false") })
 		kubectl("apply", "-k", roles, "--namespace", deleted)
+		// The control plane does not delete the contents of a namespace.
+		DeferCleanup(func() { kubectl("delete", "-k", roles, "--namespace", deleted) })
 		Eventually(m.Session).Should(gexec.Exit(0))
 		startManagerAs(namespacedManager, "--allow-insecure-endpoints", "--watch-namespaces="+watched.namespace+","+deleted)
 		watched.kubectl("wait", "agm/asha", "--for=delete", "--timeout=20s")
