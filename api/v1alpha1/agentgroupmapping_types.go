@@ -54,8 +54,8 @@ type AgentGroupMappingSpec struct {
 
 	// resyncInterval is the interval at which the operator sends the groups
 	// again to revert changes made directly in DeepCall. It varies by up to a
-	// tenth, so that mappings are not sent together. The minimum is 1m; 0s disables
-	// resyncs. Defaults to 1h.
+	// tenth, so that mappings are not sent together. The minimum is 1m; 0s
+	// disables resyncs. Defaults to 1h.
 	// +optional
 	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
